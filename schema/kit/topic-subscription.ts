@@ -6,7 +6,7 @@ import {
   type StartingPoint,
   shareExecution,
 } from '../../src/live/execute/shared-field.ts'
-import { createCursorFormat } from '../../src/log/cursor.ts'
+import { createCursorFormat, parseCursor } from '../../src/log/cursor.ts'
 import type { LogEvent } from '../../src/log/event.ts'
 import type { Followed } from '../../src/log/follow.ts'
 import { noteSubscription } from './audit-subscription.ts'
@@ -69,7 +69,7 @@ export function subscribeToTopic<A extends object, S, E>(
 } {
   const shared: SharedField<Context, S> = {
     startingArguments: ['after', 'fromStart'],
-    startOf: (args) => startOf(args as StartingArguments),
+    startOf: (args, topic) => startOf(args as StartingArguments, topic),
     open: async (args, context) => {
       const { read, ephemeral, ...told } = await noteSubscription(context, () => open(args as A, context))
       const placeOf = createEventPlaces(context, told.topic)
@@ -131,6 +131,7 @@ function guardOf(
   return isPresenceKept ? guardWithPresence(context, topic, guard) : guard
 }
 
-function startOf({ after, fromStart }: StartingArguments): StartingPoint {
-  return { after: after ?? undefined, fromStart: fromStart ?? false }
+function startOf({ after, fromStart }: StartingArguments, topic: string): StartingPoint {
+  const position = after === null || after === undefined ? undefined : parseCursor(after, topic)
+  return { after: position, fromStart: fromStart ?? false }
 }

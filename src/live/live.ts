@@ -23,7 +23,7 @@ import { createSocketSink, type SocketSink } from './deliver/socket-sink.ts'
 import { createStreamSink } from './deliver/stream-sink.ts'
 import { createSubscriber, type Ending, type Entry, type LiveCounters, type Subscriber } from './deliver/subscriber.ts'
 import { createPlans, type SharedOperation } from './execute/plan.ts'
-import type { SharedTopic } from './execute/shared-field.ts'
+import type { SharedTopic, StartingPoint } from './execute/shared-field.ts'
 import { subscribeAlone } from './subscribe.ts'
 
 /** The part of an operation's context that a transport sets for its subscriptions. */
@@ -192,6 +192,7 @@ export function createLive(options: {
     const { field, args } = operation
     // Authorizes every viewer before anything is shared.
     const topic = await field.open(args, context)
+    const start = field.startOf(args, topic.topic)
     const { isShared } = operation
     // For some fields the topic depends on the viewer, such as an inbox, and the operation does not
     // show it. An operation that depends on the viewer has a group of its own.
@@ -210,16 +211,14 @@ export function createLive(options: {
       entries.set(key, entry)
     }
     entry.users++
-    return { entry, guard: topic.guard }
+    return { entry, start, guard: topic.guard }
   }
   const attach = (
-    { field, args }: SharedOperation,
     entered: Entered,
     { sinkOperation, isCatchUp = false }: { readonly sinkOperation: SinkOperation; readonly isCatchUp?: boolean },
     ending: Ending,
     onOver: () => void,
-  ): Subscriber =>
-    createSubscriber({ delivery, ...entered, start: field.startOf(args), isCatchUp, sinkOperation, ending, onOver })
+  ): Subscriber => createSubscriber({ delivery, ...entered, isCatchUp, sinkOperation, ending, onOver })
 
   return {
     counters,
@@ -251,9 +250,7 @@ export function createLive(options: {
       }
       const { sinkOperation } = context
       if (sinkOperation !== undefined)
-        return iterateNothing(sinkOperation.sink, (ending) =>
-          attach(operation, entered, { sinkOperation }, ending, onOver),
-        )
+        return iterateNothing(sinkOperation.sink, (ending) => attach(entered, { sinkOperation }, ending, onOver))
       const isCatchUp = context.catchUp === true
       const stream = createStreamSink({
         budgetBytes: budgetBytes * (context.budgetShare ?? 1),
@@ -267,7 +264,6 @@ export function createLive(options: {
       })
       context.onStream?.(stream.unreadBytes)
       const subscriber = attach(
-        operation,
         entered,
         { sinkOperation: { sink: stream.sink, operationId: noOperationId, number: 0 }, isCatchUp },
         stream,
@@ -278,9 +274,10 @@ export function createLive(options: {
   }
 }
 
-/** The group of a subscriber, and the guard that may end its subscription. */
+/** The group of a subscriber, where it starts, and the guard that may end its subscription. */
 interface Entered {
   readonly entry: Entry
+  readonly start: StartingPoint
   readonly guard: SharedTopic<unknown>['guard']
 }
 

@@ -1,6 +1,12 @@
 import { hashText } from '../bus/hash.ts'
 import { TidingsError } from '../errors.ts'
 
+/** A position in a topic's log: everything up to `seq` of this epoch has been received. */
+export interface Position {
+  readonly epoch: string
+  readonly seq: number
+}
+
 /**
  * A position in a topic's log as held by clients: opaque to them, `<epoch>-<topic tag>-<seq>`
  * internally.
@@ -45,10 +51,10 @@ export function formatCursor(epoch: string, topic: string, seq: number): Cursor 
 /**
  * Parses a cursor received from a client.
  *
- * @returns its epoch and seq; the caller decides whether the epoch is still that of the log
+ * @returns its position; the caller decides whether the epoch is still that of the log
  * @throws TidingsError `BAD_CURSOR` if it is not a cursor, or is one of another topic
  */
-export function parseCursor(cursor: string, topic: string): { readonly epoch: string; readonly seq: number } {
+export function parseCursor(cursor: string, topic: string): Position {
   const match = /^([0-9a-z]{1,16})-([0-9a-z]{1,7})-([0-9a-z]{1,11})$/.exec(cursor)
   const [, epoch, tag, digits] = match ?? []
   const seq = Number.parseInt(digits ?? '', 36)

@@ -1,7 +1,7 @@
 import { createWakeUp, interruptible } from '../async/interruptible.ts'
 import { retryTransient } from '../db/retry.ts'
 import { TidingsError } from '../errors.ts'
-import { parseCursor } from './cursor.ts'
+import type { Position } from './cursor.ts'
 import type { LogEvent } from './event.ts'
 import type { Feeds } from './feed.ts'
 import type { LogReader, TopicHead } from './read.ts'
@@ -21,10 +21,10 @@ export type Followed<S> =
 export interface FollowOptions<S> {
   readonly topic: string
   /**
-   * Resumes after this cursor. Takes precedence over `fromStart`, so that a resumed replay
+   * Resumes after this position. Takes precedence over `fromStart`, so that a resumed replay
    * continues at its position.
    */
-  readonly after?: string | undefined
+  readonly after?: Position | undefined
   /** Whether to start with the whole history, as if `after` were the beginning of the topic. */
   readonly fromStart?: boolean | undefined
   /**
@@ -66,8 +66,8 @@ export const snapshotRetryMs = 8_000
  * Ends after the event (or with the snapshot) that closed the topic. If events cannot be replayed,
  * a snapshot with the reason is emitted instead.
  *
- * @throws TidingsError `NOT_FOUND` if the topic does not exist, `BAD_CURSOR`; thrown by `next()`,
- * possibly before the first event
+ * @throws TidingsError `NOT_FOUND` if the topic does not exist; thrown by `next()`, possibly before
+ * the first event
  */
 export function follow<S>(
   log: { readonly reader: LogReader; readonly feeds: Feeds },
@@ -81,7 +81,6 @@ async function* run<S>(
   { topic, after, fromStart = false, snapshot, onCaughtUp, isLast }: FollowOptions<S>,
   signal: AbortSignal,
 ): AsyncGenerator<Followed<S>, void, undefined> {
-  const cursor = after === undefined ? undefined : parseCursor(after, topic)
   const wakeUp = createWakeUp(signal)
   let buffer: LogEvent[] = []
   /** The newest seq known to exist. */
@@ -105,7 +104,7 @@ async function* run<S>(
     // Returned while attaching: skips the reads.
     if (signal.aborted) return
     /** The current position: the seq of the last item emitted. */
-    let at = cursor?.seq ?? 0
+    let at = after?.seq ?? 0
     /** The seq at which the topic ends; null while it is open. */
     let end: number | null = null
 
@@ -125,12 +124,12 @@ async function* run<S>(
     }
 
     const head = await look()
-    const isAhead = cursor !== undefined && cursor.epoch === reader.epoch && cursor.seq > head.seq
+    const isAhead = after !== undefined && after.epoch === reader.epoch && after.seq > head.seq
     if (isAhead) await feeds.reportAhead(topic)
-    if (cursor !== undefined && (isAhead || cursor.epoch !== reader.epoch)) {
+    if (after !== undefined && (isAhead || after.epoch !== reader.epoch)) {
       resetReason = undefined
       yield await summarise('RESET')
-    } else if (cursor === undefined && !fromStart) yield await summarise('SUBSCRIBED')
+    } else if (after === undefined && !fromStart) yield await summarise('SUBSCRIBED')
     else if (at < head.prunedSeq) yield await summarise('PRUNED')
 
     while (!signal.aborted) {

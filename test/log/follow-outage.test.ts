@@ -14,9 +14,9 @@ import {
   createDatabaseProxy,
   createMemoryWorld,
   createTopic,
-  cursorOf,
   eventually,
   followTopic,
+  positionOf,
   record,
   startNode,
   type TestNode,
@@ -242,7 +242,7 @@ describe('while the database is unavailable', () => {
     await expect(recording.ended).rejects.toMatchObject({ code: 'UNAVAILABLE', retryable: true })
     expect(far.feeds.size).toBe(0)
     await proxy.accept()
-    const resumed = record(followTopic(far, topic, { after: cursorOf(far, topic, recording.at) }), recording.at)
+    const resumed = record(followTopic(far, topic, { after: positionOf(far, recording.at) }), recording.at)
     await resumed.reach(250)
     await resumed.leave()
   })

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { Position } from '../../src/log/cursor.ts'
 import type { LogEvent } from '../../src/log/event.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
 import { startRedis, type TestRedis } from '../support/redis.ts'
@@ -9,10 +10,10 @@ import {
   createMemoryWorld,
   createRedisWorld,
   createTopic,
-  cursorOf,
   eventually,
   type Fault,
   followTopic,
+  positionOf,
   type Recording,
   record,
   startNode,
@@ -87,8 +88,8 @@ interface Follower {
   readonly recording: Recording
   /** The first epoch of the log (between restorations) from which its events may be. */
   readonly life: number
-  /** The cursor of the last event it received, as a client would hold it. */
-  cursor: string | undefined
+  /** The position of the last event it received, as a client would hold it. */
+  position: Position | undefined
   isOver: boolean
   wake(): void
   hasLeft: boolean
@@ -145,28 +146,28 @@ async function play(world: BusWorld, kill: () => Promise<unknown>, steps: readon
   const watch = (
     index: number,
     name: string,
-    options: { after?: number; cursor?: string | undefined; life?: number; fromStart?: boolean },
+    options: { after?: number; position?: Position | undefined; life?: number; fromStart?: boolean },
     speed: Pace,
   ): void => {
     const { after, life = lives.length, fromStart } = options
-    const cursor = options.cursor ?? (after === undefined ? undefined : cursorOf(nodeAt(index), name, after))
-    const source = followTopic(nodeAt(index), name, { fromStart, after: cursor })
-    // A server renders the cursor when it sends an event; a client holds it once it has received the event.
-    const cursors = new WeakMap<object, string>()
+    const position = options.position ?? (after === undefined ? undefined : positionOf(nodeAt(index), after))
+    const source = followTopic(nodeAt(index), name, { fromStart, after: position })
+    // A server renders the position when it sends an event; a client holds it once it has received the event.
+    const positions = new WeakMap<object, Position>()
     const iterator = onEach(source, (item) => {
       const seq = item.is === 'event' ? item.event.seq : item.seq
-      cursors.set(item, cursorOf(nodeAt(index), name, seq))
+      positions.set(item, positionOf(nodeAt(index), seq))
     })
     const asleep = Promise.withResolvers<void>()
     const paced = speed === 'quick' ? iterator : slowDown(iterator, speed === 'slow' ? nextTurn : () => asleep.promise)
     const recording = record(paced, after ?? (fromStart ? 0 : null), (item) => {
-      follower.cursor = cursors.get(item)
+      follower.position = positions.get(item)
     })
     const follower: Follower = {
       topic: name,
       recording,
       life,
-      cursor,
+      position,
       isOver: false,
       wake: asleep.resolve,
       hasLeft: false,
@@ -214,7 +215,7 @@ async function play(world: BusWorld, kill: () => Promise<unknown>, steps: readon
         found.hasLeft = true
         found.wake()
         await found.recording.leave()
-        // Another connection, perhaps to another server: it presents its last cursor, if it has
+        // Another connection, perhaps to another server: it presents its last position, if it has
         // one.
         watch(
           one.node,
@@ -223,7 +224,7 @@ async function play(world: BusWorld, kill: () => Promise<unknown>, steps: readon
             ? {}
             : {
                 after: found.recording.at,
-                cursor: found.cursor,
+                position: found.position,
                 life: livesOf(found, [...lives, await readLogs()])[0] ?? 0,
               },
           'quick',

@@ -8,9 +8,9 @@ import {
   createMemoryWorld,
   createTask,
   createTopic,
-  cursorOf,
   eventually,
   followTopic,
+  positionOf,
   record,
   startNode,
   type TestNode,
@@ -78,7 +78,7 @@ describe('pruning topics', () => {
     const recording = record(
       followTopic(node, 'asked', {
         fromStart,
-        after: after === undefined ? undefined : cursorOf(node, 'asked', after),
+        after: after === undefined ? undefined : positionOf(node, after),
       }),
     )
     await recording.ended

@@ -3,7 +3,7 @@ import { expect, vi } from 'vitest'
 import { type Bus, type BusShard, createBus, createRedisBus, createRedisShard } from '../../src/bus/bus.ts'
 import type { Database } from '../../src/db/connect.ts'
 import { type Appender, createAppender } from '../../src/log/append.ts'
-import { formatCursor } from '../../src/log/cursor.ts'
+import type { Position } from '../../src/log/cursor.ts'
 import { toMessage } from '../../src/log/event.ts'
 import { createFeeds, type Feeds } from '../../src/log/feed.ts'
 import { type Followed, type FollowOptions, follow } from '../../src/log/follow.ts'
@@ -169,9 +169,9 @@ export function record(
   return recording
 }
 
-/** Returns the cursor of an event of this log. */
-export function cursorOf(node: Pick<TestNode, 'reader'>, topic: string, seq: number): string {
-  return formatCursor(node.reader.epoch, topic, seq)
+/** Returns the position of an event of this log. */
+export function positionOf(node: Pick<TestNode, 'reader'>, seq: number): Position {
+  return { epoch: node.reader.epoch, seq }
 }
 
 /**

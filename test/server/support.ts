@@ -7,7 +7,7 @@ import { WebSocket } from 'ws'
 import { z } from 'zod'
 import { type Config, parseConfig } from '../../src/config.ts'
 import { TidingsError } from '../../src/errors.ts'
-import { createCursorFormat } from '../../src/log/cursor.ts'
+import { createCursorFormat, parseCursor } from '../../src/log/cursor.ts'
 import { type Logger, silentLogger } from '../../src/logger.ts'
 import type { UploadedFile } from '../../src/server/http/spool.ts'
 import { type RunningServer, type ServerOptions, startServer } from '../../src/server/server.ts'
@@ -131,7 +131,8 @@ export function createTestSchema(engine: Engine): GraphQLSchema {
             const task = await engine.store.get(taskId)
             if (task === null || task.owner !== viewer?.userId)
               throw new TidingsError('NOT_FOUND', `There is no task "${taskId}"`, { id: taskId })
-            return engine.watch({ taskId, after, fromStart, onCaughtUp: () => catchUp })
+            const position = after === undefined || after === null ? undefined : parseCursor(after, taskTopic(taskId))
+            return engine.watch({ taskId, after: position, fromStart, onCaughtUp: () => catchUp })
           },
           resolve: (
             watched: { is: string; seq?: number; event?: { seq: number; type: string; payload: object } },

@@ -1,7 +1,6 @@
 import type { EndOfTurn } from '../../async/end-of-turn.ts'
 import { retryTransient } from '../../db/retry.ts'
 import { TidingsError } from '../../errors.ts'
-import { formatCursor } from '../../log/cursor.ts'
 import type { LogEvent } from '../../log/event.ts'
 import type { Feeds } from '../../log/feed.ts'
 import { type Followed, follow, type SnapshotReason, snapshotRetryMs } from '../../log/follow.ts'
@@ -248,7 +247,7 @@ class GroupSubscriber implements Subscriber, Member, ServedOperation {
 
   #follow(onCaughtUp: (seq: number) => boolean): AsyncIterableIterator<Followed<unknown>, undefined> {
     const { topic, snapshot, isLast } = this.#group.topic
-    const from = this.#stands ? { after: formatCursor(this.#epoch, topic, this.at) } : this.#start
+    const from = this.#stands ? { after: { epoch: this.#epoch, seq: this.at } } : this.#start
     this.#following = follow(this.#delivery.log, { ...from, topic, snapshot, isLast, onCaughtUp })
     return this.#following
   }

@@ -1,4 +1,5 @@
 import type { GraphQLField } from 'graphql'
+import type { Position } from '../../log/cursor.ts'
 import type { LogEvent } from '../../log/event.ts'
 import type { Followed } from '../../log/follow.ts'
 
@@ -70,7 +71,7 @@ export interface SharedTopic<S> {
 
 /** The position from which to follow a topic. */
 export interface StartingPoint {
-  readonly after?: string | undefined
+  readonly after?: Position | undefined
   readonly fromStart?: boolean | undefined
 }
 
@@ -88,7 +89,11 @@ export interface SharedField<C = never, S = unknown> {
    * identify the group.
    */
   readonly startingArguments: readonly string[]
-  readonly startOf: (args: Readonly<Record<string, unknown>>) => StartingPoint
+  /**
+   * Reads the starting position on a topic.
+   * @throws TidingsError `BAD_CURSOR`
+   */
+  readonly startOf: (args: Readonly<Record<string, unknown>>, topic: string) => StartingPoint
   /**
    * Resolves the topic for one viewer, whose context is given.
    *
