@@ -51,24 +51,25 @@ const words = 'owls robins herons finches hunt sing wade nest at night near rive
 
 const startQuery = `mutation ($items: Int!, $everyMs: Int!, $textLength: Int!, $failAfter: Int, $retryable: Boolean, $key: String!) {
   startSelfTest(input: { items: $items, everyMs: $everyMs, textLength: $textLength, failAfter: $failAfter, retryable: $retryable, idempotencyKey: $key }) {
-    __typename ... on StartSelfTestSuccess { task { id } } } }`
-const cancelQuery = 'mutation ($id: ID!) { cancelTask(input: { taskId: $id }) { __typename } }'
-const deleteQuery = 'mutation ($id: ID!) { deleteTask(input: { taskId: $id }) { __typename } }'
+    __typename ... on Error { message } ... on StartSelfTestSuccess { task { id } } } }`
+const cancelQuery = 'mutation ($id: ID!) { cancelTask(input: { taskId: $id }) { __typename ... on Error { message } } }'
+const deleteQuery = 'mutation ($id: ID!) { deleteTask(input: { taskId: $id }) { __typename ... on Error { message } } }'
 const importQuery = `mutation ($text: String!, $name: String!, $key: String!) {
   importDocument(input: { source: { text: $text }, name: $name, idempotencyKey: $key }) {
-    __typename ... on ImportDocumentSuccess { document { id } task { id } } } }`
+    __typename ... on Error { message } ... on ImportDocumentSuccess { document { id } task { id } } } }`
 const roadmapQuery = `mutation ($id: ID!, $key: String!) { createRoadmap(input: { documentId: $id, idempotencyKey: $key }) {
-    __typename ... on CreateRoadmapSuccess { task { id } } } }`
+    __typename ... on Error { message } ... on CreateRoadmapSuccess { task { id } } } }`
 const quizQuery = `mutation ($id: ID!, $key: String!) { generateQuiz(input: { documentId: $id, questionCount: 3, idempotencyKey: $key }) {
-    __typename ... on GenerateQuizSuccess { task { id } } } }`
+    __typename ... on Error { message } ... on GenerateQuizSuccess { task { id } } } }`
 const projectQuery = `mutation ($id: ID!, $key: String!) { generateProject(input: { documentId: $id, prompt: "A page about birds", idempotencyKey: $key }) {
-    __typename ... on GenerateProjectSuccess { task { id } } } }`
+    __typename ... on Error { message } ... on GenerateProjectSuccess { task { id } } } }`
 const sessionQuery = `mutation ($key: String!) { createSession(input: { clientId: $key, title: "Birds" }) {
-    __typename ... on CreateSessionSuccess { session { id } } } }`
+    __typename ... on Error { message } ... on CreateSessionSuccess { session { id } } } }`
 const messageQuery = `mutation ($id: ID!, $key: String!, $text: String!) {
   sendMessage(input: { sessionId: $id, clientId: $key, text: $text }) {
-    __typename ... on SendMessageSuccess { sessionMessage { id } task { id } } } }`
-const closeQuery = 'mutation ($id: ID!) { closeSession(input: { sessionId: $id }) { __typename } }'
+    __typename ... on Error { message } ... on SendMessageSuccess { sessionMessage { id } task { id } } } }`
+const closeQuery =
+  'mutation ($id: ID!) { closeSession(input: { sessionId: $id }) { __typename ... on Error { message } } }'
 
 const taskIdOf = (result: MutationResult): string | undefined =>
   (result['task'] as { readonly id: string } | null | undefined)?.id

@@ -63,7 +63,8 @@ export function createRequests(urls: readonly string[], recorder: Recorder, rand
           const id = idOf(result)
           if (result.__typename.endsWith('Success')) note('acknowledged', id === undefined ? {} : { id })
           // A task may have ended before it is canceled or deleted.
-          else if (!mayConflict.has(name)) note('refused', { error: result.__typename })
+          else if (!mayConflict.has(name))
+            note('refused', { error: `${result.__typename}: ${String(result['message'])}` })
           return result
         }
         if (answer?.errors !== undefined && !isRetryable(answer.errors)) {

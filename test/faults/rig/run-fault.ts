@@ -41,8 +41,8 @@ export interface RunOptions {
 }
 
 const steadyMs = 3_000
-/** Time after the end of a fault after which everything must have ended. */
-const longestEndMs = 120_000
+/** Time after the end of a fault without any progress, after which a run is stuck. */
+const longestEndMs = 300_000
 
 /**
  * Runs a fault in the middle of a load: a steady phase, the fault, a steady phase; then waits until
@@ -78,9 +78,9 @@ export async function runFault(options: RunOptions): Promise<RunResult> {
     pause(steadyMs),
   ])
   await load.end()
-  await untilOver(environment, load, recorder)
-
   const since = clock?.now ?? new Date()
+  await untilOver(environment, load, recorder, since)
+
   const topics = new Set([...load.topics, ...startedTopics(recorder), ...(await storedTopics(environment, since))])
   const log = await readLog((statement, values) => postgres.query(statement, values), [...topics], since)
   const deleted = new Set(
@@ -177,7 +177,7 @@ async function untilReady({ servers }: Environment, endedAt: number): Promise<nu
 
 const canaryQuery = `mutation ($key: String!) {
   importDocument(input: { source: { text: "# Owls" }, name: "owls.md", idempotencyKey: $key }) {
-    __typename ... on ImportDocumentSuccess { task { id } } } }`
+    __typename ... on Error { message } ... on ImportDocumentSuccess { task { id } } } }`
 
 /**
  * Starts a task after the fault, of a kind without a queue, and waits until it has completed.
@@ -220,15 +220,23 @@ async function storedTopics({ postgres }: Environment, since: Date): Promise<rea
   return rows.map(({ id }) => `task:${id}`)
 }
 
-/** Waits until every topic is closed and every subscription has ended, or for too long. */
-async function untilOver({ postgres }: Environment, { topics }: Load, recorder: Recorder): Promise<void> {
-  const deadline = performance.now() + longestEndMs
-  while (performance.now() < deadline) {
-    const [row] = await postgres.query<{ count: string }>(
-      'select count(*) from topic where name = any($1) and not closed',
-      [[...topics]],
+/**
+ * Waits until every topic is closed, those of all stored tasks included, and every subscription has
+ * ended. Gives up when nothing has happened for too long.
+ */
+async function untilOver({ postgres }: Environment, { topics }: Load, recorder: Recorder, since: Date): Promise<void> {
+  let state = ''
+  let changedAt = performance.now()
+  while (performance.now() - changedAt < longestEndMs) {
+    const [row] = await postgres.query<{ open: string; events: string }>(
+      `select count(*) as open, coalesce(sum(seq), 0) as events from topic
+       where not closed and (name = any($1) or name in (select 'task:' || id from task where created_at >= $2))`,
+      [[...topics], since],
     )
-    if (Number(row?.count) === 0 && recorder.open === 0) return
+    if (Number(row?.open) === 0 && recorder.open === 0) return
+    const now = `${row?.open} ${row?.events} ${recorder.entries.length}`
+    if (now !== state) changedAt = performance.now()
+    state = now
     await pause(200)
   }
 }
