@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { searchPassages } from '../../src/studio/documents/search.ts'
+import { readDocument } from '../../src/studio/quizzes/material.ts'
 import { foldText } from '../../src/studio/text/fold.ts'
 import { createTestDatabase } from '../support/database.ts'
 
@@ -27,6 +28,23 @@ test('a server of the version before 0017 still stores links and passages during
     const found = await searchPassages(pool, { userId: 'ada', query, limit: 5 })
     expect(found, query).toHaveLength(1)
   }
+})
+
+test('sections that a server of the version before 0021 stores are main content', async () => {
+  await using test = await createTestDatabase()
+  const { pool } = test.database
+  await pool.query(
+    `insert into document (id, owner, name, format, status, title, size_bytes, original)
+     values ('document_1', 'ada', 'a.md', 'MARKDOWN', 'READY', 'Tides', 2, '')`,
+  )
+  await pool.query(
+    `insert into section (document_id, key, position, level, heading, body, page)
+     select 'document_1', s.key, s.position, s.level, s.heading, s.body, s.page
+     from jsonb_to_recordset($1::jsonb) as s(key text, position int, level smallint, heading text, body text, page int)`,
+    [JSON.stringify([{ key: 'a', position: 0, level: 1, heading: 'References', body: 'Text', isMain: false }])],
+  )
+  const { sections } = await readDocument(test.database, 'document_1')
+  expect(sections).toEqual([{ key: 'a', heading: 'References', body: 'Text' }])
 })
 
 test('the database folds the passages of the version before as the application folds queries', async () => {

@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { convertApart } from '../../src/studio/documents/converter.ts'
+import { readDocument } from '../../src/studio/quizzes/material.ts'
 import { taskTopic } from '../../src/tasks/model/task.ts'
+import { articlePage } from '../fixtures/documents/article.ts'
 import { makeSamples } from '../fixtures/documents/make.ts'
 import { openStream, resultOf } from '../server/sse.ts'
 import { signToken } from '../server/support.ts'
@@ -58,6 +60,43 @@ const importBytes = async (name: string, owner = 'ada'): Promise<string> => {
 }
 
 describe('a document', () => {
+  it('is shown and found as a whole, and quizzes and roadmaps are made from its main content', async () => {
+    const { document, task } = await api.services.documents.import({
+      owner: 'ada',
+      name: 'tides.html',
+      bytes: Buffer.from(articlePage),
+    })
+    await api.history(task)
+    const shown = await api.services.documents.sections(document.id)
+    expect(shown.map(({ body }) => body).join('\n')).toContain('Terms of Use')
+    const { searchDocuments }: { searchDocuments: Match[] } = await api.run(searchQuery, { query: 'Marsh' }, ada)
+    expect(searchDocuments.map(({ section }) => section.heading)).toEqual(['References'])
+
+    const { sections } = await readDocument(api.engine.database, document.id)
+    const {
+      createRoadmap,
+    }: {
+      createRoadmap: { task: { id: string; kind: string }; roadmap: { id: string } }
+    } = await api.run(
+      `mutation ($id: ID!) { createRoadmap(input: { documentId: $id }) {
+        ... on CreateRoadmapSuccess { task { id kind } roadmap { id } } } }`,
+      { id: document.id },
+      ada,
+    )
+    await api.history(createRoadmap.task)
+    const { rows } = await api.engine.database.pool.query<{ heading: string; body: string; links: { text: string }[] }>(
+      'select title as heading, source as body, links from concept where roadmap_id = $1 order by position',
+      [createRoadmap.roadmap.id],
+    )
+    for (const parts of [sections, rows]) {
+      expect(parts.map(({ heading }) => heading)).toEqual(['The tides of the North Sea', 'Springs and neaps'])
+      const text = parts.map(({ body }) => body).join('\n')
+      expect(text).toMatch(/one long wave[\s\S]*water that stayed/)
+      expect(text).not.toMatch(/Shop|Winds|edit|Share|Marsh|Terms/)
+    }
+    expect(rows.flatMap(({ links }) => links.map(({ text }) => text))).toEqual(['Tables'])
+  })
+
   it('returns its format and the offsets of its pages', async () => {
     const id = await importBytes('bread.pdf')
     const { document }: { document: unknown } = await api.run(documentQuery, { id }, ada)

@@ -173,9 +173,10 @@ async function store(client: PoolClient, documentId: string, converted: Converte
   await client.query('delete from passage where document_id = $1', [documentId])
   for (const json of sections)
     await client.query(
-      `insert into section (document_id, key, position, level, heading, body, page)
-     select $1, s.key, s.position, s.level, s.heading, s.body, s.page
-     from jsonb_to_recordset($2::jsonb) as s(key text, position int, level smallint, heading text, body text, page int)`,
+      `insert into section (document_id, key, position, level, heading, body, page, is_main, main_body)
+     select $1, s.key, s.position, s.level, s.heading, s.body, s.page, coalesce(s."isMain", true), s."mainBody"
+     from jsonb_to_recordset($2::jsonb) as s(key text, position int, level smallint, heading text, body text, page int,
+       "isMain" boolean, "mainBody" text)`,
       [documentId, json],
     )
   for (const json of passages)

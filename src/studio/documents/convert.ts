@@ -1,6 +1,8 @@
 import { setImmediate } from 'node:timers/promises'
 import { foldText } from '../text/fold.ts'
 import type { ConversionRequest, ConversionStep, ConvertedDocument } from './conversion.ts'
+import type { findMainElements } from './main-content/page.ts'
+import { markMainContent } from './main-content/sections.ts'
 import { type Passage, toPassages } from './passages.ts'
 import { sanitize } from './sanitize.ts'
 import { type DocumentInput, type DocumentStructure, sayLeftOut, structureSteps } from './structure.ts'
@@ -18,7 +20,7 @@ export async function convertFile(
   tell: (step: ConversionStep) => void,
 ): Promise<ConvertedDocument> {
   const format = detectFormat(request.name, request.bytes)
-  const structure = sanitize(await convert({ ...request, format }, tell))
+  const structure = sanitize(markMainContent(await convert({ ...request, format }, tell)))
   const { sections, title, wordCount, notes, links, pages } = structure
   return {
     format,
@@ -88,13 +90,16 @@ export async function convert(
       })
       tell({ is: 'extracting', percent: 0 })
       const { html, notes } = await docxToHtml(prepareDocx(parts))
-      return structureHtml(html, notes, { name, limits, from: 50 }, tell)
+      return structureHtml({ html, notes, name, limits, from: 50 }, tell)
     }
     case 'HTML': {
-      const { decodeHtml } = await import('./html.ts')
+      const [{ decodeHtml }, { findMainElements }] = await Promise.all([
+        import('./html.ts'),
+        import('./main-content/page.ts'),
+      ])
       tell({ is: 'extracting', percent: 0 })
-      const { text, notes } = decodeHtml(bytes)
-      return structureHtml(text, notes, { name, limits, from: 0 }, tell)
+      const { text: html, notes } = decodeHtml(bytes)
+      return structureHtml({ html, notes, name, limits, from: 0, findMain: findMainElements }, tell)
     }
   }
 }
@@ -111,23 +116,29 @@ async function extractText<T>(parts: Generator<number, T, void>, tell: (percent:
   }
 }
 
+interface HtmlSource extends Pick<ConversionRequest, 'name' | 'limits'> {
+  readonly html: string
+  readonly notes: readonly string[]
+  /** The percentage of the extraction at which the conversion of the HTML begins. */
+  readonly from: number
+  readonly findMain?: typeof findMainElements
+}
+
 async function structureHtml(
-  html: string,
-  notes: readonly string[],
-  { name, limits, from }: Pick<ConversionRequest, 'name' | 'limits'> & { readonly from: number },
+  { html, notes, name, limits, from, findMain }: HtmlSource,
   tell: (step: ConversionStep) => void,
 ): Promise<DocumentStructure> {
   const { htmlToMarkdown } = await import('./html.ts')
-  const page = await extractText(htmlToMarkdown(html), (percent) =>
+  const page = await extractText(htmlToMarkdown(html, findMain), (percent) =>
     tell({ is: 'extracting', percent: Math.floor(from + percent * (1 - from / 100)) }),
   )
   if (page.markdown.trim() === '') throw new DocumentError('NO_TEXT', 'The document holds no text')
-  const { markdown: text } = page
+  const { markdown: text, asides } = page
   const {
     title,
     notes: own,
     ...structure
-  } = await structureText({ format: 'MARKDOWN', text, name, maxBytes: limits.maxTextCharacters }, tell)
+  } = await structureText({ format: 'MARKDOWN', text, asides, name, maxBytes: limits.maxTextCharacters }, tell)
   return {
     ...structure,
     title: !page.hasHeading && page.title !== '' ? page.title : title,

@@ -7,13 +7,24 @@ import remarkGfm from 'remark-gfm'
 import remarkStringify from 'remark-stringify'
 import { unified } from 'unified'
 import { prepareTable } from './html-table.ts'
+import type { MainElements } from './main-content/page.ts'
 import { type MathNode, writeMath } from './math.ts'
-import { type DecodedText, decodeBytes, decodeMarked, decodeStrictly, decodeText } from './structure-decode.ts'
+import type { TextRange } from './structure.ts'
+import {
+  type DecodedText,
+  decodeBytes,
+  decodeMarked,
+  decodeStrictly,
+  decodeText,
+  normalizeText,
+} from './structure-decode.ts'
 import { DocumentError } from './structure-error.ts'
 
 /** An HTML page as Markdown that is safe to show. */
 interface HtmlText {
   readonly markdown: string
+  /** Ranges of the Markdown that are not main content, in order. */
+  readonly asides: readonly TextRange[]
   /** The page's own title; '' when it has none. */
   readonly title: string
   /** Whether the page has a heading of the first level. */
@@ -45,13 +56,17 @@ const schema: Options = {
   protocols: { href: ['http', 'https', 'mailto'] },
   attributes: { a: ['href'], ol: ['start'], td: ['align'], th: ['align'], code: [['className', /^language-./]] },
 }
-const writer = unified()
-  .use(rehypeSanitize, schema)
-  .use(rehypeRemark)
-  // Cells are not padded: with one long cell, a table would grow by its length in every row.
-  .use(remarkGfm, { tablePipeAlign: false })
-  .use(remarkStringify, { bullet: '-', rule: '-', fences: true })
-  .freeze()
+const createWriter = (bullet: '-' | '*', bulletOrdered: '.' | ')') =>
+  unified()
+    .use(rehypeSanitize, schema)
+    .use(rehypeRemark)
+    // Cells are not padded: with one long cell, a table would grow by its length in every row.
+    .use(remarkGfm, { tablePipeAlign: false })
+    .use(remarkStringify, { bullet, bulletOrdered, rule: '-', fences: true })
+    .freeze()
+const writer = createWriter('-', '.')
+/** Writes lists with other signs, as they would be joined with an adjacent list of the main content. */
+const asideWriter = createWriter('*', ')')
 
 /** Without meaning in Markdown: their children are converted separately, in sequence. */
 const wrappers = new Set([
@@ -61,7 +76,32 @@ const wrappers = new Set([
 const beginnings = /^(h[1-6]|p|pre|table|hr)$/
 /** Number of nodes converted at once. */
 const partSize = 2_000
+/** Blocks that are written as such; other elements belong to the text around them. */
+const blocks = new Set([
+  ...[
+    'h1',
+    'h2',
+    'h3',
+    'h4',
+    'h5',
+    'h6',
+    'p',
+    'pre',
+    'table',
+    'hr',
+    'ul',
+    'ol',
+    'dl',
+    'blockquote',
+    'figure',
+    'details',
+  ],
+  ...otherBlocks,
+])
+/** The links beside the headings of a MediaWiki page. */
+const editLink = /(^|\s)mw-editsection(\s|$)/
 
+type Page = DefaultTreeAdapterTypes.Document
 type Parsed = DefaultTreeAdapterTypes.ChildNode
 type Template = DefaultTreeAdapterTypes.Template
 type ParsedElement = DefaultTreeAdapterTypes.Element
@@ -78,28 +118,47 @@ interface Found {
   nodes: number
 }
 
+/** A part of a page, all of it main content or none of it. */
+interface Part {
+  readonly children: readonly Element[]
+  readonly isMain: boolean
+}
+
 /**
  * Converts HTML to Markdown, without scripts, pictures, forms and navigation, and with only http,
  * https and mailto links. Works in parts, so that a large page is not in memory in
  * every representation at once; blocks while converting a part.
  *
+ * @param findMain - finds the main content; without it, and when it finds none, all but the footers is main content
  * @returns yields percent and returns the text
  * @throws RangeError when its elements are nested too deeply
  */
-export function* htmlToMarkdown(html: string): Generator<number, HtmlText, void> {
+export function* htmlToMarkdown(
+  html: string,
+  findMain: (page: Page) => MainElements | undefined = () => undefined,
+): Generator<number, HtmlText, void> {
   const found: Found = { images: 0, forms: 0, navigation: 0, withText: 0, title: '', hasHeading: false, nodes: 0 }
   const page = parse(html)
   const total = countNodes(page)
   const texts: string[] = []
+  const asides: TextRange[] = []
+  let length = 0
   yield parsedPercent
-  for (const children of partsOf(page, found)) {
-    const markdown = writer.runSync({ type: 'root', children: [...children] }) as Markdown
-    const text = writer.stringify(markdown).trim()
-    if (text !== '') texts.push(text)
+  for (const { children, isMain } of partsOf(page, findMain(page), found)) {
+    const own = isMain ? writer : asideWriter
+    const markdown = own.runSync({ type: 'root', children: [...children] }) as Markdown
+    // Normalized here, so that the ranges remain valid.
+    const text = normalizeText(own.stringify(markdown)).trim()
+    if (text !== '') {
+      texts.push(text)
+      if (!isMain) asides.push({ start: length, end: length + text.length })
+      length += text.length + separator.length
+    }
     yield parsedPercent + (found.nodes / total) * (100 - parsedPercent)
   }
   return {
-    markdown: `${texts.join('\n\n')}\n`,
+    markdown: `${texts.join(separator)}\n`,
+    asides,
     title: found.title,
     hasHeading: found.hasHeading,
     images: found.images,
@@ -111,10 +170,11 @@ export function* htmlToMarkdown(html: string): Generator<number, HtmlText, void>
   }
 }
 
+const separator = '\n\n'
 /** The measured share of parsing in the total time. */
 const parsedPercent = 35
 
-function countNodes(page: DefaultTreeAdapterTypes.Document): number {
+function countNodes(page: Page): number {
   let count = 1
   const open: Parsed[] = [...page.childNodes]
   for (let node = open.pop(); node !== undefined; node = open.pop()) {
@@ -128,15 +188,38 @@ function countNodes(page: DefaultTreeAdapterTypes.Document): number {
  * Splits a page into parts: runs of content, each a block of its own, several to a part. Consumes
  * the page.
  */
-function* partsOf(page: DefaultTreeAdapterTypes.Document, found: Found): Generator<readonly Element[], void, void> {
+function* partsOf(page: Page, main: MainElements | undefined, found: Found): Generator<Part, void, void> {
   let part: Element[] = []
+  let isMainPart = true
   let stretch: ElementContent[] = []
   let begunAt = 0
+  /** Text and the elements in it: they are main content together or not at all. */
+  let line: Parsed[] = []
+  let isMainLine: boolean | undefined
   const endStretch = (): void => {
     if (stretch.length > 0) part.push({ type: 'element', tagName: 'div', properties: {}, children: stretch })
     stretch = []
   }
-  function* visit(parent: { childNodes: Parsed[] }): Generator<readonly Element[], void, void> {
+  const endPart = (): Part => {
+    endStretch()
+    const ended: Part = { children: part, isMain: isMainPart }
+    part = []
+    begunAt = found.nodes
+    return ended
+  }
+  function* add(nodes: readonly Parsed[], isMain = isMainPart): Generator<Part, void, void> {
+    const [first] = nodes
+    const isFull = first !== undefined && isElement(first) && beginnings.test(first.tagName)
+    if (isMain !== isMainPart || (isFull && found.nodes - begunAt >= partSize)) yield endPart()
+    isMainPart = isMain
+    for (const node of nodes) stretch.push(...tidy(node, found))
+  }
+  function* endLine(): Generator<Part, void, void> {
+    yield* add(line, isMainLine)
+    line = []
+    isMainLine = undefined
+  }
+  function* visit(parent: { childNodes: Parsed[] }, isMainParent: boolean): Generator<Part, void, void> {
     // Nodes are removed from the end and detached from the tree, so that converted ones can be
     // garbage-collected.
     const rest = parent.childNodes.reverse()
@@ -144,23 +227,48 @@ function* partsOf(page: DefaultTreeAdapterTypes.Document, found: Found): Generat
     for (let node = rest.pop(); node !== undefined; node = rest.pop()) {
       if (isElement(node) && wrappers.has(node.tagName) && !isHidden(node)) {
         found.nodes += 1
+        yield* endLine()
         endStretch()
-        yield* visit(node)
+        yield* visit(node, main === undefined ? isMainParent && node.tagName !== 'footer' : main.has(node))
+        yield* endLine()
         endStretch()
         continue
       }
-      if (isElement(node) && beginnings.test(node.tagName) && found.nodes - begunAt >= partSize) {
-        endStretch()
-        yield part
-        part = []
-        begunAt = found.nodes
+      const isMain = isElement(node) && main !== undefined ? hasMain(node, main) : isMainParent
+      if (isElement(node) && blocks.has(node.tagName)) {
+        if (/^h\d$/.test(node.tagName)) rest.push(...takeEditLinks(node).reverse())
+        yield* endLine()
+        // A block without text, such as a rule, belongs to what is before it.
+        yield* add([node], hasText(node) ? isMain : isMainPart)
+        continue
       }
-      stretch.push(...tidy(node, found))
+      line.push(node)
+      const isText = isElement(node) ? hasText(node) : 'value' in node && node.value.trim() !== ''
+      if (isText) isMainLine = isMainLine === true || (isMain && !isEditLink(node))
     }
   }
-  yield* visit(page)
-  endStretch()
-  yield part
+  yield* visit(page, main === undefined)
+  yield* endLine()
+  yield endPart()
+}
+
+function hasMain(element: ParsedElement, main: MainElements): boolean {
+  const open: Parsed[] = [element]
+  for (let node = open.pop(); node !== undefined; node = open.pop()) {
+    if (!isElement(node)) continue
+    if (main.has(node)) return true
+    open.push(...node.childNodes)
+  }
+  return false
+}
+
+const isEditLink = (node: Parsed): boolean => isElement(node) && editLink.test(attribute(node, 'class') ?? '')
+
+/** Removes the edit links of a heading and returns them: they are not part of its text. */
+function takeEditLinks(parent: ParsedElement): Parsed[] {
+  const links = parent.childNodes.filter(isEditLink)
+  if (links.length > 0) parent.childNodes = parent.childNodes.filter((node) => !isEditLink(node))
+  return [...links, ...parent.childNodes.filter(isElement).flatMap(takeEditLinks)]
 }
 
 const isElement = (node: Parsed): node is ParsedElement => 'tagName' in node

@@ -26,6 +26,16 @@ export interface Section {
   readonly position: number
   /** The page it begins on, from 1; absent in documents without pages. */
   readonly page?: number
+  /** Whether it belongs to the main content, from which quizzes and roadmaps are generated; absent when it does. */
+  readonly isMain?: false
+  /** The part of the body that is main content; absent when it is the whole body. */
+  readonly mainBody?: string
+}
+
+/** A range of a text, in UTF-16 units. */
+export interface TextRange {
+  readonly start: number
+  readonly end: number
 }
 
 /** The start of a page of a paged document. */
@@ -45,6 +55,8 @@ export interface DocumentLink {
   readonly text: string
   readonly url: string
   readonly sectionKey: string
+  /** Whether it belongs to the main content; absent when it does. */
+  readonly isMain?: false
 }
 
 /** The structure of a document: a flat, ordered list of sections whose levels define the tree. */
@@ -67,7 +79,14 @@ export type DocumentInput = {
   readonly name?: string
   /** Maximum size, in bytes or UTF-16 code units; 25 MiB by default. */
   readonly maxBytes?: number
-} & ({ readonly text: string } | { readonly bytes: Uint8Array })
+} & (
+  | {
+      readonly text: string
+      /** Ranges of a normalized Markdown text that are not main content, in order; none by default. */
+      readonly asides?: readonly TextRange[]
+    }
+  | { readonly bytes: Uint8Array }
+)
 
 /** Reading progress; `done` of `total` characters or lines. */
 interface StructureProgress {
@@ -119,7 +138,8 @@ export function* readInSteps(input: DocumentInput): Generator<StructureProgress,
   const text = normalizeText(decoded.text)
   if (text.trim() === '') throw new DocumentError('EMPTY_DOCUMENT', 'The document holds nothing but white space')
   yield { done: 0, total: size }
-  const steps = input.format === 'MARKDOWN' ? readMarkdown(text, input.name) : readPlain(text, input.name)
+  const asides = 'text' in input ? input.asides : undefined
+  const steps = input.format === 'MARKDOWN' ? readMarkdown(text, input.name, asides) : readPlain(text, input.name)
   const structure = yield* steps
   if (structure.wordCount === 0) throw new DocumentError('NO_TEXT', 'The document holds no words')
   return { ...structure, notes: [...decoded.notes, ...structure.notes] }
@@ -133,8 +153,12 @@ interface Stretch {
   readonly bodyEnd: number
 }
 
-function* readMarkdown(whole: string, name: string | undefined): Generator<StructureProgress, DocumentStructure> {
-  const { text, title: givenTitle } = splitFrontMatter(whole)
+function* readMarkdown(
+  whole: string,
+  name: string | undefined,
+  asides: readonly TextRange[] | undefined,
+): Generator<StructureProgress, DocumentStructure> {
+  const { text, title: givenTitle } = asides === undefined ? splitFrontMatter(whole) : { text: whole, title: undefined }
   const headings: FoundHeading[] = []
   const links: FoundLink[] = []
   const edits: Edit[] = []
@@ -163,17 +187,25 @@ function* readMarkdown(whole: string, name: string | undefined): Generator<Struc
   const keyOf = createSlugger()
   const sections: Section[] = []
   let assembled = 0
-  for (const { heading, level, bodyStart, bodyEnd } of stretches) {
-    const edit = edited(bodyStart, bodyEnd)
-    let own = trimLines(edit)
-    if (edit.length !== bodyEnd - bodyStart || edit !== text.slice(bodyStart, bodyEnd)) {
-      const settling = settleEdits(own)
-      let step = settling.next()
-      for (; step.done !== true; step = settling.next()) yield { done: text.length, total: text.length }
-      own = trimLines(step.value)
-    }
+  const { isIn, mainRanges } = readAsides(asides)
+  const editedMain = createEditor(text, edits)
+  for (const { heading, level, start, bodyStart, bodyEnd } of stretches) {
+    const own = yield* settle(text, { start: bodyStart, end: bodyEnd }, edited)
     const body = own.length > assembleCharacters ? own : complete(own)
-    sections.push({ key: keyOf(heading), level: toLevel(level), heading, body, position: sections.length })
+    const ranges = mainRanges(bodyStart, bodyEnd)
+    const mainParts: string[] = []
+    for (const range of ranges ?? []) mainParts.push(yield* settle(text, range, editedMain))
+    const mainBody = ranges === undefined ? own : mainParts.filter((part) => part !== '').join('\n\n')
+    const isMain = mainBody.trim() !== '' || (start < bodyStart && !isIn(start))
+    sections.push({
+      key: keyOf(heading),
+      level: toLevel(level),
+      heading,
+      body,
+      position: sections.length,
+      ...(isMain ? {} : { isMain }),
+      ...(isMain && ranges !== undefined && mainBody !== own ? { mainBody } : {}),
+    })
     assembled += body.length
     if (assembled > assembleCharacters) {
       assembled = 0
@@ -186,7 +218,62 @@ function* readMarkdown(whole: string, name: string | undefined): Generator<Struc
     ...sayMore(headings.length, maxSections, 'headings', 'the text under the rest belongs to the last of them'),
     ...sayMore(links.length, maxLinks, 'links', 'the rest is left out'),
   ]
-  return { title, sections, links: placeLinks(links.slice(0, maxLinks), stretches, sections), wordCount, notes }
+  const placed = placeLinks(links.slice(0, maxLinks), stretches, sections)
+  return {
+    title,
+    sections,
+    links: placed.map(({ start, ...link }) => (isIn(start) ? { ...link, isMain: false } : link)),
+    wordCount,
+    notes,
+  }
+}
+
+/** Returns the edited Markdown of a range, without surrounding empty lines. */
+function* settle(
+  text: string,
+  { start, end }: TextRange,
+  edited: (start: number, end: number) => string,
+): Generator<StructureProgress, string> {
+  const edit = edited(start, end)
+  if (edit.length === end - start && edit === text.slice(start, end)) return trimLines(edit)
+  const settling = settleEdits(trimLines(edit))
+  let step = settling.next()
+  for (; step.done !== true; step = settling.next()) yield { done: text.length, total: text.length }
+  return trimLines(step.value)
+}
+
+/** Locates offsets and ranges among the parts of a text that are not main content. */
+function readAsides(asides: readonly TextRange[] = []): {
+  readonly isIn: (offset: number) => boolean
+  /** The ranges of main content in a range; undefined when it is all main content. Ranges must be requested in order. */
+  readonly mainRanges: (start: number, end: number) => readonly TextRange[] | undefined
+} {
+  let next = 0
+  return {
+    isIn(offset) {
+      let low = 0
+      let high = asides.length
+      while (low < high) {
+        const middle = (low + high) >>> 1
+        if ((asides[middle]?.end ?? 0) <= offset) low = middle + 1
+        else high = middle
+      }
+      return (asides[low]?.start ?? Number.POSITIVE_INFINITY) <= offset
+    },
+    mainRanges(start, end) {
+      while ((asides[next]?.end ?? Number.POSITIVE_INFINITY) <= start) next += 1
+      const ranges: TextRange[] = []
+      let from = start
+      for (let index = next; (asides[index]?.start ?? end) < end; index += 1) {
+        const aside = asides[index]
+        if (aside === undefined) break
+        if (aside.start > from) ranges.push({ start: from, end: aside.start })
+        from = aside.end
+      }
+      if (from === start) return undefined
+      return from < end ? [...ranges, { start: from, end }] : ranges
+    },
+  }
 }
 
 /** A note on omitted pictures; empty when there were none. */
@@ -220,13 +307,13 @@ function placeLinks(
   links: readonly FoundLink[],
   stretches: readonly Stretch[],
   sections: readonly Section[],
-): DocumentLink[] {
+): (DocumentLink & { readonly start: number })[] {
   let index = 0
   return links.flatMap(({ start, text, url }) => {
     for (let next = stretches[index + 1]; next !== undefined && next.start <= start; next = stretches[index + 1])
       index += 1
     const section = sections[index]
-    return section === undefined ? [] : [{ text, url, sectionKey: section.key }]
+    return section === undefined ? [] : [{ start, text, url, sectionKey: section.key }]
   })
 }
 

@@ -5,7 +5,7 @@ import type { QuestionSection } from '../content/question.ts'
 import type { QuestionBody } from './quiz.ts'
 
 /**
- * Reads the text that a quiz is generated from.
+ * Reads the text that a quiz is generated from: the main content of the document.
  * @throws FinalError `DOCUMENT_DELETED`
  */
 export async function readDocument(
@@ -20,7 +20,8 @@ export async function readDocument(
     })
   // Rows, since one JSON value of 25 MB blocks the process.
   const { rows: sections } = await pool.query<QuestionSection>(
-    'select key, heading, body from section where document_id = $1 order by position',
+    `select key, heading, coalesce(main_body, body) as body from section
+     where document_id = $1 and is_main order by position`,
     [documentId],
   )
   return { ...document, sections }

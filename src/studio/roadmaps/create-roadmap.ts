@@ -163,7 +163,7 @@ async function readPieces(database: Database, roadmapId: string): Promise<Piece[
   return rows
 }
 
-/** Reads the structure of a document: sections as rows, since one JSON value of 25 MB blocks the process. */
+/** Reads the structure of a document's main content: sections as rows, since one JSON value of 25 MB blocks the process. */
 async function readDocument({ pool }: Database, documentId: string): Promise<DocumentStructure> {
   const { rows } = await pool.query<{ title: string; word_count: number; notes: string[]; links: DocumentLink[] }>(
     'select title, word_count, notes, links from document where id = $1',
@@ -172,12 +172,13 @@ async function readDocument({ pool }: Database, documentId: string): Promise<Doc
   const row = rows[0]
   if (row === undefined)
     throw new FinalError('DOCUMENT_DELETED', 'The document was deleted meanwhile.', { advice: 'Import it again.' })
-  const { word_count: wordCount, ...rest } = row
+  const { word_count: wordCount, links, ...rest } = row
   const { rows: sections } = await pool.query<Section>(
-    'select key, level, heading, body, position from section where document_id = $1 order by position',
+    `select key, level, heading, coalesce(main_body, body) as body, position from section
+     where document_id = $1 and is_main order by position`,
     [documentId],
   )
-  return { ...rest, wordCount, sections }
+  return { ...rest, links: links.filter(({ isMain }) => isMain !== false), wordCount, sections }
 }
 
 interface PlacedConcept {
