@@ -239,12 +239,11 @@ function* partsOf(page: Page, main: MainElements | undefined, found: Found): Gen
         if (/^h\d$/.test(node.tagName)) rest.push(...takeEditLinks(node).reverse())
         yield* endLine()
         // A block without text, such as a rule, belongs to what is before it.
-        yield* add([node], hasText(node) ? isMain : isMainPart)
+        yield* add([node], isShown(node) ? isMain : isMainPart)
         continue
       }
       line.push(node)
-      const isText = isElement(node) ? hasText(node) : 'value' in node && node.value.trim() !== ''
-      if (isText) isMainLine = isMainLine === true || (isMain && !isEditLink(node))
+      if (isShown(node)) isMainLine = isMainLine === true || (isMain && !isEditLink(node))
     }
   }
   yield* visit(page, main === undefined)
@@ -260,6 +259,12 @@ function hasMain(element: ParsedElement, main: MainElements): boolean {
     open.push(...node.childNodes)
   }
   return false
+}
+
+/** Whether a node has text, and is not dropped. */
+function isShown(node: Parsed): boolean {
+  if (!isElement(node)) return 'value' in node && node.value.trim() !== ''
+  return !dropped.has(node.tagName) && node.tagName !== 'title' && !isHidden(node) && hasText(node)
 }
 
 const isEditLink = (node: Parsed): boolean => isElement(node) && editLink.test(attribute(node, 'class') ?? '')

@@ -21,6 +21,19 @@ function readHtml(...page: Parameters<typeof htmlToMarkdown>) {
   for (let part = parts.next(); ; part = parts.next()) if (part.done === true) return part.value
 }
 
+/** Creates a search for main content that returns the elements that fulfil a condition. */
+function choosing(isMain: (element: DefaultTreeAdapterTypes.Element) => boolean) {
+  return (page: DefaultTreeAdapterTypes.Document): MainElements => {
+    const main = new Set<DefaultTreeAdapterTypes.Element>()
+    const open: DefaultTreeAdapterTypes.ChildNode[] = [...page.childNodes]
+    for (let node = open.pop(); node !== undefined; node = open.pop()) {
+      if ('tagName' in node && isMain(node)) main.add(node)
+      if ('childNodes' in node) open.push(...node.childNodes)
+    }
+    return main
+  }
+}
+
 const read = (text: string, format: TextFormat = 'MARKDOWN'): DocumentStructure =>
   markMainContent(readStructure({ text, format }))
 const apartIn = ({ sections }: DocumentStructure): readonly string[] =>
@@ -60,6 +73,12 @@ describe('a page', () => {
   test('that begins between rules keeps the lines that look like the front matter of Markdown', async () => {
     const { sections } = await readPage(`<!doctype html><hr><p>date: today</p><hr><p>${prose}</p>`)
     expect(sections[0]?.body).toContain('date: today')
+  })
+
+  test('keeps lists apart that have something hidden between them', () => {
+    const page = '<div><ul><li>a</ul><div hidden>b</div><ul><li>c</ul></div>'
+    const withoutHidden = choosing(({ attrs }) => attrs.length === 0)
+    expect(readHtml(page, withoutHidden)).toEqual(readHtml(page))
   })
 
   test('contains the same text in the same order, whichever of its elements are main content', () => {
