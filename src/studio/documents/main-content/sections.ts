@@ -1,4 +1,4 @@
-import { countWords } from '../../text/words.ts'
+import { countWords, trimEndOf } from '../../text/words.ts'
 import type { DocumentStructure, Section } from '../structure.ts'
 
 /** With fewer words of main content, the whole document is main content. */
@@ -98,10 +98,7 @@ function findApart(sections: readonly Section[]): readonly boolean[] {
   let textEnd = sections.length
   for (const [index, section] of [...sections.entries()].reverse()) {
     const end = ends[index] ?? index + 1
-    const heading = section.heading
-      .replace(numbering, '')
-      .replace(/[\s:.]+$/, '')
-      .toLowerCase()
+    const heading = trimEndOf(section.heading.replace(numbering, ''), /[\s:.]/).toLowerCase()
     const isLast = end >= textEnd
     const isFound =
       apart.has(heading) || (ambiguous.has(heading) && (isLast || isBibliography(sections.slice(index, end))))
