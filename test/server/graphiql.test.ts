@@ -11,7 +11,7 @@ const queries = [
   'subscription Count { breaks(after: 3, how: "refused") }',
   'subscription Refused { watch(taskId: "task_none") { seq } }',
   'subscription Broken { nothing }',
-  'subscription Flood { flood(bytes: 100) }',
+  'subscription Flood { flood(bytes: 100, perSecond: 5000) }',
   'subscription Watch($taskId: ID!, $after: String) { watch(taskId: $taskId, after: $after, fromStart: true) { cursor seq type } }',
   'query Last($name: String) { hello(name: $name) }',
 ]

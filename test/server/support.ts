@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import { GraphQLError, type GraphQLSchema } from 'graphql'
 import { type Client, type ClientOptions, createClient } from 'graphql-ws'
 import { createSchema } from 'graphql-yoga'
@@ -84,7 +85,7 @@ const typeDefs = /* GraphQL */ `
     watch(taskId: ID!, after: String, fromStart: Boolean): Event!
     silence: Int!
     breaks(after: Int!, how: String!): Int!
-    flood(bytes: Int!): String!
+    flood(bytes: Int!, perSecond: Int): String!
   }
 `
 
@@ -153,7 +154,7 @@ export function createTestSchema(engine: Engine): GraphQLSchema {
           resolve: (value: number) => value,
         },
         flood: {
-          subscribe: (_, { bytes }: { bytes: number }) => flooding(bytes),
+          subscribe: (_, { bytes, perSecond }: { bytes: number; perSecond?: number }) => flooding(bytes, perSecond),
           resolve: (value: string) => value,
         },
       },
@@ -197,12 +198,16 @@ async function* breaking(after: number, fail: () => never): AsyncGenerator<numbe
   fail()
 }
 
-async function* flooding(bytes: number): AsyncGenerator<string> {
+/** Yields texts: as fast as they are taken, or a number per second, in bursts. */
+async function* flooding(bytes: number, perSecond?: number): AsyncGenerator<string> {
+  const burstMs = 20
   open.floods++
   try {
     for (;;) {
       open.produced++
       yield 'x'.repeat(bytes)
+      if (perSecond !== undefined && open.produced % Math.ceil((perSecond * burstMs) / 1_000) === 0)
+        await delay(burstMs)
     }
   } finally {
     open.floods--
