@@ -2,11 +2,11 @@ import { chmod, cp, lstat, mkdir, readdir, readFile, rm, stat, writeFile } from 
 import { dirname } from 'node:path'
 import pg from 'pg'
 import { describe, expect, test } from 'vitest'
-import { findBinaries, linkLibraries, readMajorVersion } from '../../src/db/embedded/binaries.ts'
-import { startEmbeddedPostgres } from '../../src/db/embedded.ts'
-import { createLogger, silentLogger } from '../../src/logger.ts'
-import { isRunning, query, readPostmasterPid } from '../db/embedded-tools.ts'
-import { createTestDirectory } from '../support/directory.ts'
+import { findBinaries, linkLibraries, readMajorVersion } from '../../../src/db/embedded/binaries.ts'
+import { startEmbeddedPostgres } from '../../../src/db/embedded.ts'
+import { createLogger, silentLogger } from '../../../src/logger.ts'
+import { isRunning, query, readPostmasterPid } from '../../db/embedded-tools.ts'
+import { createTestDirectory } from '../../support/directory.ts'
 
 const isRoot = process.getuid?.() === 0
 const start = (dataDir: string) => startEmbeddedPostgres({ dataDir, logger: silentLogger })
