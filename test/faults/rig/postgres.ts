@@ -4,6 +4,9 @@ import pg from 'pg'
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../../src/db/embedded.ts'
 import { silentLogger } from '../../../src/logger.ts'
 
+/** Repetitions of a query of the rig itself, every 100 ms: longer than any fault lasts. */
+const maxAttempts = 3_000
+
 /** A PostgreSQL server with processes of its own. */
 export interface RigPostgres extends AsyncDisposable {
   /** The URL past all proxies, for the rig itself. */
@@ -60,7 +63,7 @@ export async function startRigPostgres(dataDir: string): Promise<RigPostgres> {
         } catch (error) {
           const code = (error as { code?: string }).code ?? ''
           // Classes 22, 23 and 42 are errors of the statement itself.
-          if (attempt >= 200 || /^(22|23|42)/.test(code)) throw error
+          if (attempt >= maxAttempts || /^(22|23|42)/.test(code)) throw error
           await new Promise((resolve) => setTimeout(resolve, 100))
         }
       }
