@@ -41,9 +41,8 @@ export interface ToldTopic<S, E> {
    * Events outside the log. They are inserted between events with the seq of the event before them,
    * so their type must be in `ephemeralEvents` of `src/protocol.ts`.
    */
-  readonly ephemeral?: EphemeralSource<S> & {
-    /** @param last - the event before it; undefined if none has been read yet */
-    readonly toEvent: (report: unknown, place: EventPlace, last: E | undefined) => E
+  readonly ephemeral?: Omit<EphemeralSource<S>, 'toValue'> & {
+    readonly toEvent: (report: unknown, place: EventPlace) => E
   }
 }
 
@@ -79,20 +78,11 @@ export function subscribeToTopic<A extends object, S, E>(
         join: () => null,
         ...told,
         guard: guardOf(told, context),
-        ephemeral,
-        createReader() {
-          let last: E | undefined
-          return {
-            read: (followed) => {
-              last = read(followed, placeOf(followed))
-              return last
-            },
-            readEphemeral(report, seq) {
-              if (ephemeral === undefined) throw new Error(`The topic "${told.topic}" has no ephemeral events`)
-              return ephemeral.toEvent(report, placeOf({ seq }), last)
-            },
-          }
+        ephemeral: ephemeral && {
+          ...ephemeral,
+          toValue: (report, seq) => ephemeral.toEvent(report, placeOf({ seq })),
         },
+        read: (followed) => read(followed, placeOf(followed)),
       }
     },
   }
@@ -106,8 +96,8 @@ export function subscribeToTopic<A extends object, S, E>(
 }
 
 /**
- * Creates the function that computes the cursor, seq and time of a followed event: an event outside the log has the seq of the
- * event before it, and the current time.
+ * Creates the function that computes the cursor, seq and time of a followed event: an event outside
+ * the log has the seq of the event before it, and the current time.
  */
 function createEventPlaces(
   { engine }: Context,

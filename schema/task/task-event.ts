@@ -40,15 +40,10 @@ export function readTaskEvent(followed: Followed<TaskSnapshotState>, place: Even
   return { ...place, type: 'TaskSnapshot', taskId: task.id, status, payload: {}, reason, snapshot: state }
 }
 
-/** Creates the event of a changed queue position, with the progress of the event before it. */
-export function readQueueMoved(
-  position: QueuePosition,
-  place: EventPlace,
-  { task, last }: { readonly task: Task; readonly last: EventSource | undefined },
-): EventSource {
-  const progress = last?.payload['progress'] ?? last?.snapshot?.task.progress ?? task.progress
-  const payload = { progress: progress as JsonObject[string] }
-  return { ...place, type: 'TaskQueueMoved', taskId: task.id, status: 'QUEUED', payload, place: position }
+/** Creates the event of a changed queue position. A task waits only before it starts, so its progress has not changed. */
+export function readQueueMoved(position: QueuePosition, place: EventPlace, { id, progress }: Task): EventSource {
+  const payload = { progress: { ...progress } }
+  return { ...place, type: 'TaskQueueMoved', taskId: id, status: 'QUEUED', payload, place: position }
 }
 
 /** Converts an event of the log to an event of the API. */

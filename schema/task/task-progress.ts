@@ -50,7 +50,7 @@ Unsubscribing does not cancel the task. A TaskSnapshot with its \`reason\` repla
             (followed.is === 'event' ? followed.event.payload['status'] : followed.state.task.status) === 'QUEUED',
           watch: (tell) => engine.queuePositions.watch({ id, kind }, tell),
           read: async () => (await engine.queuePositions.of([{ id, kind }])).get(id),
-          toEvent: (position, place, last) => readQueueMoved(position as QueuePosition, place, { task, last }),
+          toEvent: (position, place) => readQueueMoved(position as QueuePosition, place, task),
         },
       }
     }),

@@ -47,14 +47,11 @@ async function startGroup(
     isLast: () => false,
     classOf: () => 'keep',
     join: () => null,
-    createReader: () => ({
-      read(followed) {
-        if (followed.is === 'snapshot') return followed.reason
-        onRead(followed.event.seq)
-        return followed.event.seq
-      },
-      readEphemeral: (report, seq) => `${String(report)} at ${seq}`,
-    }),
+    read(followed) {
+      if (followed.is === 'snapshot') return followed.reason
+      onRead(followed.event.seq)
+      return followed.event.seq
+    },
     ephemeral: {
       isWanted: true,
       isWantedAfter: () => true,
@@ -64,6 +61,7 @@ async function startGroup(
         return () => undefined
       },
       read: () => Promise.resolve(undefined),
+      toValue: (report, seq) => `${String(report)} at ${seq}`,
     },
   }
   const turn = createEndOfTurn((error) => {

@@ -275,6 +275,7 @@ describe.for(kinds)('a slow subscriber %s', ([, query]) => {
 describe.for(kinds)('a polling client %s', ([, query]) => {
   test('receives what the log has, then the queue position while the task waits, and completes', async () => {
     const task = await fixture.createTask()
+    const readPositions = vi.spyOn(fixture.engine.queuePositions, 'of')
     await fixture.append(task, 3)
     const first = await fixture.poll(task, { query, fromStart: true })
     expect(first.map(({ __typename, seq }) => [__typename, seq])).toEqual([
@@ -285,6 +286,7 @@ describe.for(kinds)('a polling client %s', ([, query]) => {
     ])
     const after = first.at(-1)?.cursor
     expect(await fixture.poll(task, { query, after })).toEqual([])
+    expect(readPositions).not.toHaveBeenCalled()
     const setStatus = (status: string) =>
       fixture.database.pool.query(`update task set status = $2, queue_key = '2020-01-01' where id = $1`, [
         task.id,

@@ -49,10 +49,7 @@ function createLeaky(taskId: string) {
         isLast: () => false,
         classOf: () => 'keep',
         join: () => null,
-        createReader: () => ({
-          read: (followed) => ({ watch: { seq: followed.is === 'event' ? followed.event.seq : followed.seq } }),
-          readEphemeral: () => null,
-        }),
+        read: (followed) => ({ watch: { seq: followed.is === 'event' ? followed.event.seq : followed.seq } }),
       }),
   }
   const field = leaky.getSubscriptionType()?.getFields()['watch']

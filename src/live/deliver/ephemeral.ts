@@ -37,7 +37,7 @@ export interface EphemeralEvents<S> {
 export interface EphemeralGroup {
   /** The seq of the newest event received; 0 if unknown. */
   readonly head: number
-  renderEphemeral(report: unknown, seq: number): Rendering
+  renderValue(value: unknown): Rendering
   /** Writes the payload to all members, after the pending ones. */
   addEphemeral(payload: Rendering, seq: number): void
   isPending(payload: Payload): boolean
@@ -79,8 +79,9 @@ class TopicEphemeralEvents<S> implements EphemeralEvents<S> {
   }
 
   async read(at: number): Promise<Payload | undefined> {
+    if (!this.#isWanted) return undefined
     const report = await this.#reports.read()
-    return report === undefined ? undefined : this.#group.renderEphemeral(report, at)
+    return report === undefined ? undefined : this.#render(report, at)
   }
 
   stop(): void {
@@ -103,8 +104,12 @@ class TopicEphemeralEvents<S> implements EphemeralEvents<S> {
     if (last === undefined || this.#group.isPending(last.payload)) return undefined
     if (last.seq >= at) return last.payload
     if (!this.isRetained) return undefined
-    const payload = this.#group.renderEphemeral(last.report, at)
+    const payload = this.#render(last.report, at)
     return isReady(payload) ? payload : undefined
+  }
+
+  #render(report: unknown, seq: number): Rendering {
+    return this.#group.renderValue(this.#reports.toValue(report, seq))
   }
 
   #listen(): void {
@@ -114,7 +119,7 @@ class TopicEphemeralEvents<S> implements EphemeralEvents<S> {
   #take(report: unknown): void {
     const { head } = this.#group
     if (head === 0) return
-    const payload = this.#group.renderEphemeral(report, head)
+    const payload = this.#render(report, head)
     // Retained for late joiners; an asynchronous payload is not worth it.
     this.#last = isReady(payload) ? { seq: head, payload, report } : undefined
     this.#group.addEphemeral(payload, head)

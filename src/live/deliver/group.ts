@@ -96,7 +96,6 @@ class TopicGroup<S> implements Group<S>, FeedListener, EphemeralGroup {
   readonly #groups: Groups
   readonly #render: Render
   readonly #isShared: boolean
-  readonly #reader: ReturnType<SharedTopic<S>['createReader']>
   readonly #members = new Set<Member>()
   #pending: Item[] = []
   /** The seq up to which events have been written to the members. */
@@ -113,7 +112,6 @@ class TopicGroup<S> implements Group<S>, FeedListener, EphemeralGroup {
     this.topic = topic
     this.#render = render
     this.#isShared = isShared
-    this.#reader = topic.createReader()
     this.#ephemeral = topic.ephemeral && createEphemeralEvents(topic.ephemeral, this)
     this.opened = this.#open()
   }
@@ -133,7 +131,7 @@ class TopicGroup<S> implements Group<S>, FeedListener, EphemeralGroup {
   render(followed: Followed<S>): Rendering {
     const key = followed.is === 'event' ? followed.event : followed.state
     const reason = followed.is === 'event' ? '' : followed.reason
-    const read = (): unknown => this.topic.createReader().read(followed)
+    const read = (): unknown => this.topic.read(followed)
     if (!this.#isShared) return attempt(this.#render, read())
     return renderOnce(this.#groups.rendered, { key, reason, render: this.#render, read })
   }
@@ -157,7 +155,7 @@ class TopicGroup<S> implements Group<S>, FeedListener, EphemeralGroup {
   #take(events: readonly LogEvent[]): void {
     for (const event of events) {
       const followed: Followed<S> = { is: 'event', event }
-      const value = this.#reader.read(followed)
+      const value = this.topic.read(followed)
       this.#head = event.seq
       this.#ephemeral?.update(followed)
       // A subscriber that joins from now on already has this event.
@@ -192,8 +190,8 @@ class TopicGroup<S> implements Group<S>, FeedListener, EphemeralGroup {
     return this.#head
   }
 
-  renderEphemeral(report: unknown, seq: number): Rendering {
-    return attempt(this.#render, this.#reader.readEphemeral(report, seq))
+  renderValue(value: unknown): Rendering {
+    return attempt(this.#render, value)
   }
 
   addEphemeral(payload: Rendering, seq: number): void {

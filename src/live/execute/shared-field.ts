@@ -27,6 +27,8 @@ export interface EphemeralSource<S> {
    * undefined if there is none.
    */
   readonly read: () => Promise<unknown>
+  /** Converts one, after the event with this seq, to a root value: see {@link SharedTopic.read}. */
+  readonly toValue: (report: unknown, seq: number) => unknown
 }
 
 /** Watches a permission. See {@link SharedTopic.guard}. */
@@ -53,13 +55,10 @@ export interface SharedTopic<S> {
    */
   readonly join: (first: LogEvent, second: LogEvent) => LogEvent | null
   /**
-   * Creates a reader that turns events, snapshots and ephemeral events into root values of the
-   * field's resolver. It receives them in order; the value must not depend on the viewer.
+   * Converts an event or a snapshot to a root value of the field's resolver, which must not depend on
+   * the viewer.
    */
-  readonly createReader: () => {
-    readonly read: (followed: Followed<S>) => unknown
-    readonly readEphemeral: (report: unknown, seq: number) => unknown
-  }
+  readonly read: (followed: Followed<S>) => unknown
   readonly ephemeral?: EphemeralSource<S> | undefined
   /**
    * Watches the permission of the viewer for whom the topic was opened, if it can be revoked: calls
