@@ -1,4 +1,4 @@
-import type { Guard } from '../../src/live/execute/shared-field.ts'
+import type { Guard } from '../../src/live/execute/topic-field.ts'
 import { requireLimitedViewer } from './builder.ts'
 import type { Context } from './context.ts'
 

@@ -1,4 +1,4 @@
-import { dependOn } from '../../src/live/execute/shared-field.ts'
+import { dependOn } from '../../src/live/execute/topic-field.ts'
 import type { Context } from './context.ts'
 
 /**

@@ -1,11 +1,11 @@
 import {
+  declareTopicField,
   type EphemeralSource,
   type Guard,
-  type SharedField,
-  type SharedTopic,
+  type OpenedTopic,
   type StartingPoint,
-  shareExecution,
-} from '../../src/live/execute/shared-field.ts'
+  type TopicField,
+} from '../../src/live/execute/topic-field.ts'
 import { createCursorFormat, parseCursor } from '../../src/log/cursor.ts'
 import type { LogEvent } from '../../src/log/event.ts'
 import type { Followed } from '../../src/log/follow.ts'
@@ -18,16 +18,16 @@ import type { EventPlace } from './topic-event.ts'
  * A topic exposed as a subscription: `S` is the state in its snapshots, `E` the source of the
  * field's type.
  */
-export interface ToldTopic<S, E> {
+export interface TopicDefinition<S, E> {
   readonly topic: string
-  /** See `SharedTopic`. */
-  readonly snapshot: SharedTopic<S>['snapshot']
+  /** See `OpenedTopic`. */
+  readonly snapshot: OpenedTopic<S>['snapshot']
   /** Whether an event is terminal. By default none is: such a topic never ends. */
-  readonly isLast?: SharedTopic<S>['isLast']
+  readonly isLast?: OpenedTopic<S>['isLast']
   /** The compaction of events for a slow subscriber; `keep` by default. */
-  readonly classOf?: SharedTopic<S>['classOf']
+  readonly classOf?: OpenedTopic<S>['classOf']
   /** Joins two consecutive `append` events; never by default. */
-  readonly join?: SharedTopic<S>['join']
+  readonly join?: OpenedTopic<S>['join']
   /**
    * Converts a followed event to the source of the field's type, which must not depend on the
    * viewer.
@@ -60,24 +60,24 @@ export interface StartingArguments {
  * when the viewer may not see it
  */
 export function subscribeToTopic<A extends object, S, E>(
-  open: (args: A, context: Context) => Promise<ToldTopic<S, E>>,
+  open: (args: A, context: Context) => Promise<TopicDefinition<S, E>>,
 ): {
   readonly extensions: { readonly live: unknown }
   subscribe(parent: unknown, args: A & StartingArguments, context: Context): AsyncIterableIterator<E>
   resolve(event: E): E
 } {
-  const shared: SharedField<Context, S> = {
+  const field: TopicField<Context, S> = {
     startingArguments: ['after', 'fromStart'],
     startOf: (args, topic) => startOf(args as StartingArguments, topic),
     open: async (args, context) => {
-      const { read, ephemeral, ...told } = await noteSubscription(context, () => open(args as A, context))
-      const placeOf = createEventPlaces(context, told.topic)
+      const { read, ephemeral, ...definition } = await noteSubscription(context, () => open(args as A, context))
+      const placeOf = createEventPlaces(context, definition.topic)
       return {
         isLast: () => false,
         classOf: () => 'keep',
         join: () => null,
-        ...told,
-        guard: guardOf(told, context),
+        ...definition,
+        guard: guardOf(definition, context),
         ephemeral: ephemeral && {
           ...ephemeral,
           toValue: (report, seq) => ephemeral.toEvent(report, placeOf({ seq })),
@@ -87,7 +87,7 @@ export function subscribeToTopic<A extends object, S, E>(
     },
   }
   return {
-    ...shareExecution(shared),
+    ...declareTopicField(field),
     subscribe() {
       throw new Error('Subscriptions to topics are executed by `createLive` of src/live/live.ts')
     },
@@ -102,10 +102,10 @@ export function subscribeToTopic<A extends object, S, E>(
 function createEventPlaces(
   { engine }: Context,
   topic: string,
-): (told: { readonly event: LogEvent } | { readonly seq: number }) => EventPlace {
+): (item: { readonly event: LogEvent } | { readonly seq: number }) => EventPlace {
   const cursorOf = createCursorFormat(engine.reader, topic)
-  return (told) => {
-    const { seq, at } = 'event' in told ? told.event : { seq: told.seq, at: new Date().toISOString() }
+  return (item) => {
+    const { seq, at } = 'event' in item ? item.event : { seq: item.seq, at: new Date().toISOString() }
     return { cursor: cursorOf(seq), seq, at }
   }
 }
@@ -115,7 +115,7 @@ function createEventPlaces(
  * if the topic keeps presence.
  */
 function guardOf(
-  { topic, guard, isPresenceKept = false }: Pick<ToldTopic<never, never>, 'topic' | 'guard' | 'isPresenceKept'>,
+  { topic, guard, isPresenceKept = false }: Pick<TopicDefinition<never, never>, 'topic' | 'guard' | 'isPresenceKept'>,
   context: Context,
 ): Guard | undefined {
   return isPresenceKept ? guardWithPresence(context, topic, guard) : guard

@@ -1,4 +1,4 @@
-import { dependOn } from '../../src/live/execute/shared-field.ts'
+import { dependOn } from '../../src/live/execute/topic-field.ts'
 import { formatCursor } from '../../src/log/cursor.ts'
 import type { AttemptEntry, AttemptOutcome, Task, TaskStatus } from '../../src/tasks/model/task.ts'
 import { isFinal, taskTopic } from '../../src/tasks/model/task.ts'

@@ -22,8 +22,8 @@ import type { SinkOperation } from './deliver/sink.ts'
 import { createSocketSink, type SocketSink } from './deliver/socket-sink.ts'
 import { createStreamSink } from './deliver/stream-sink.ts'
 import { createSubscriber, type Ending, type Entry, type LiveCounters, type Subscriber } from './deliver/subscriber.ts'
-import { createPlans, type SharedOperation } from './execute/plan.ts'
-import type { SharedTopic, StartingPoint } from './execute/shared-field.ts'
+import { createPlans, type TopicOperation } from './execute/plan.ts'
+import type { OpenedTopic, StartingPoint } from './execute/topic-field.ts'
 import { subscribeAlone } from './subscribe.ts'
 
 /** The part of an operation's context that a transport sets for its subscriptions. */
@@ -151,7 +151,7 @@ export function createLive(options: {
     return createPayload(JSON.stringify(format(result)), cursor)
   }
   const render =
-    ({ plan, variableValues, isShared }: SharedOperation, viewerContext: unknown) =>
+    ({ plan, variableValues, isShared }: TopicOperation, viewerContext: unknown) =>
     (rootValue: unknown): Rendering => {
       counters.executed++
       const cursor = cursorOfSource(rootValue)
@@ -188,7 +188,7 @@ export function createLive(options: {
     return sinkOperation === undefined ? results : registerOperation(results, sinkOperation, mask)
   }
 
-  const enter = async (operation: SharedOperation, context: unknown): Promise<Entered> => {
+  const enter = async (operation: TopicOperation, context: unknown): Promise<Entered> => {
     const { field, args } = operation
     // Authorizes every viewer before anything is shared.
     const topic = await field.open(args, context)
@@ -278,12 +278,12 @@ export function createLive(options: {
 interface Entered {
   readonly entry: Entry
   readonly start: StartingPoint
-  readonly guard: SharedTopic<unknown>['guard']
+  readonly guard: OpenedTopic<unknown>['guard']
 }
 
 const noOperationId = Buffer.alloc(0)
 
-function isErrors(read: SharedOperation | readonly GraphQLError[]): read is readonly GraphQLError[] {
+function isErrors(read: TopicOperation | readonly GraphQLError[]): read is readonly GraphQLError[] {
   return Array.isArray(read)
 }
 

@@ -4,7 +4,7 @@ import { createPayload } from '../../src/live/deliver/frames.ts'
 import { createGroup, type Group, type Member } from '../../src/live/deliver/group.ts'
 import type { Rendering } from '../../src/live/deliver/rendering.ts'
 import type { Sink } from '../../src/live/deliver/sink.ts'
-import type { SharedTopic } from '../../src/live/execute/shared-field.ts'
+import type { OpenedTopic } from '../../src/live/execute/topic-field.ts'
 import { noTracing } from '../../src/tracing/tracing.ts'
 import { appendMany, createMemoryWorld, createTopic, type Fault, startNode, type TestNode } from '../log/support.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
@@ -41,7 +41,7 @@ async function startGroup(
   const node = stack.use(await startNode({ database: database.database, bus, checkMs: 60_000 }))
   await appendMany(node, topic, 2)
   let tell: (report: unknown) => void = () => undefined
-  const shared: SharedTopic<null> = {
+  const shared: OpenedTopic<null> = {
     topic,
     snapshot: () => Promise.resolve({ seq: 0, state: null }),
     isLast: () => false,

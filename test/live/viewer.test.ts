@@ -14,7 +14,7 @@ import { createSchema } from 'graphql-yoga'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { schema } from '../../schema/index.ts'
 import type { Batch } from '../../src/live/deliver/frames.ts'
-import { readDependence, type SharedField } from '../../src/live/execute/shared-field.ts'
+import { readDependence, type TopicField } from '../../src/live/execute/topic-field.ts'
 import { createLive } from '../../src/live/live.ts'
 import { silentLogger } from '../../src/logger.ts'
 import { emptyProgress, taskTopic } from '../../src/tasks/model/task.ts'
@@ -39,7 +39,7 @@ function createLeaky(taskId: string) {
       type Subscription { watch: Event! }`,
     resolvers: { Event: { mine: (_, _args, { viewer }) => viewer.secret } },
   })
-  const shared: SharedField<Watching, { readonly seq: number }> = {
+  const shared: TopicField<Watching, { readonly seq: number }> = {
     startingArguments: [],
     startOf: () => ({}),
     open: () =>

@@ -9,7 +9,7 @@ import {
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { schema } from '../../schema/index.ts'
 import { isTidingsError } from '../../src/errors.ts'
-import { readDependence } from '../../src/live/execute/shared-field.ts'
+import { readDependence } from '../../src/live/execute/topic-field.ts'
 import type { Viewer } from '../../src/tasks/model/viewer.ts'
 import { ada, type SessionApi, startSessionApi } from '../studio/sessions/session-api.ts'
 import { viewerOf } from '../support/api.ts'

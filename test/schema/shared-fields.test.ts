@@ -10,7 +10,7 @@ import {
 } from 'graphql'
 import { expect, test } from 'vitest'
 import { schema } from '../../schema/index.ts'
-import { type Dependence, readDependence, readSharedField } from '../../src/live/execute/shared-field.ts'
+import { type Dependence, readDependence, readTopicField } from '../../src/live/execute/topic-field.ts'
 
 type Field = GraphQLField<unknown, unknown>
 
@@ -71,7 +71,7 @@ function objectsBelow(fields: readonly Field[]): ReadonlySet<GraphQLObjectType> 
 }
 
 test('exactly the fields of shared events that depend on the viewer are declared', async () => {
-  const shared = root(schema.getSubscriptionType()).filter((field) => readSharedField(field) !== null)
+  const shared = root(schema.getSubscriptionType()).filter((field) => readTopicField(field) !== null)
   expect(shared.map(({ name }) => name)).toContain('taskProgress')
   const found: string[] = []
   const declared: string[] = []

@@ -1,4 +1,4 @@
-import { dependOn } from '../../../src/live/execute/shared-field.ts'
+import { dependOn } from '../../../src/live/execute/topic-field.ts'
 import type { QuestionKind } from '../../../src/studio/content/question.ts'
 import type { Quiz } from '../../../src/studio/quizzes/quiz.ts'
 import { findOwn } from '../../kit/access.ts'

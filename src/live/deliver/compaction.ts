@@ -1,5 +1,5 @@
 import type { LogEvent } from '../../log/event.ts'
-import type { SharedTopic } from '../execute/shared-field.ts'
+import type { OpenedTopic } from '../execute/topic-field.ts'
 
 /**
  * Compacts the events that a slow subscriber missed: keeps only the newest of the *latest* events,
@@ -8,7 +8,7 @@ import type { SharedTopic } from '../execute/shared-field.ts'
  */
 export function compact<S>(
   events: readonly LogEvent[],
-  { classOf, join }: Pick<SharedTopic<S>, 'classOf' | 'join'>,
+  { classOf, join }: Pick<OpenedTopic<S>, 'classOf' | 'join'>,
 ): readonly LogEvent[] {
   const newest = new Map<string, LogEvent>()
   for (const event of events) if (classOf(event.type) === 'latest') newest.set(event.type, event)

@@ -1,5 +1,5 @@
 import type { Followed } from '../../log/follow.ts'
-import type { EphemeralSource } from '../execute/shared-field.ts'
+import type { EphemeralSource } from '../execute/topic-field.ts'
 import type { Payload } from './frames.ts'
 import { isReady, type Rendering } from './rendering.ts'
 

@@ -3,7 +3,7 @@ import type { LogEvent } from '../../log/event.ts'
 import type { Attachment, FeedListener, Feeds } from '../../log/feed.ts'
 import type { Followed } from '../../log/follow.ts'
 import type { Span, Tracing } from '../../tracing/tracing.ts'
-import type { SharedTopic } from '../execute/shared-field.ts'
+import type { OpenedTopic } from '../execute/topic-field.ts'
 import { createEphemeralEvents, type EphemeralEvents, type EphemeralGroup } from './ephemeral.ts'
 import { type Batch, createBatch, type Payload } from './frames.ts'
 import { attempt, isReady, type Render, type Rendered, type Rendering, renderOnce } from './rendering.ts'
@@ -27,7 +27,7 @@ export interface Member extends SinkOperation {
 
 /** A subscription group: each event is executed and serialized once for all its members. */
 export interface Group<S> {
-  readonly topic: SharedTopic<S>
+  readonly topic: OpenedTopic<S>
   /** Settles when the group receives events; rejects if attaching to the feed failed. */
   readonly opened: Promise<void>
   /** Number of times the next events could not be delivered, and the latest reason. */
@@ -78,7 +78,7 @@ export interface Groups {
  */
 export function createGroup<S>(options: {
   readonly groups: Groups
-  readonly topic: SharedTopic<S>
+  readonly topic: OpenedTopic<S>
   readonly render: Render
   readonly isShared: boolean
 }): Group<S> {
@@ -90,7 +90,7 @@ export function createGroup<S>(options: {
  * topics.
  */
 class TopicGroup<S> implements Group<S>, FeedListener, EphemeralGroup {
-  readonly topic: SharedTopic<S>
+  readonly topic: OpenedTopic<S>
   readonly opened: Promise<void>
   readonly resets = { count: 0, reason: 'PRUNED' as 'PRUNED' | 'RESET' }
   readonly #groups: Groups

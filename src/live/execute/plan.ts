@@ -15,7 +15,7 @@ import {
 } from 'graphql'
 import { collectFields } from './collect.ts'
 import { type CompiledExecution, compileExecution } from './compile.ts'
-import { readSharedField, type SharedField } from './shared-field.ts'
+import { readTopicField, type TopicField } from './topic-field.ts'
 import { createDependences } from './viewer-dependence.ts'
 
 /**
@@ -30,9 +30,9 @@ export interface Plan {
 }
 
 /** A parsed subscription to a topic. */
-export interface SharedOperation {
+export interface TopicOperation {
   readonly plan: Plan
-  readonly field: SharedField<unknown>
+  readonly field: TopicField<unknown>
   readonly node: FieldNode
   readonly args: Readonly<Record<string, unknown>>
   readonly variableValues: Readonly<Record<string, unknown>>
@@ -54,7 +54,7 @@ interface Plans {
    * @returns null if the operation is not a subscription to a topic; errors if its variables are
    * invalid
    */
-  read(args: ExecutionArgs, isLimited: boolean): SharedOperation | readonly GraphQLError[] | null
+  read(args: ExecutionArgs, isLimited: boolean): TopicOperation | readonly GraphQLError[] | null
 }
 
 const maxPlans = 1_000
@@ -96,7 +96,7 @@ export function createPlans(schema: GraphQLSchema): Plans {
       const [node] = fields ?? []
       const definition = node === undefined ? undefined : root.getFields()[node.name.value]
       if (node === undefined || definition === undefined || others.length > 0) return null
-      const field = readSharedField(definition)
+      const field = readTopicField(definition)
       if (field === null) return null
       let fieldArgs: Record<string, unknown>
       try {

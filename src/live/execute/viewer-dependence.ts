@@ -1,5 +1,5 @@
 import { type DocumentNode, type GraphQLSchema, Kind, TypeInfo, visit, visitWithTypeInfo } from 'graphql'
-import { type Dependence, readDependence } from './shared-field.ts'
+import { type Dependence, readDependence } from './topic-field.ts'
 
 /**
  * Creates a function that returns whether a document selects, at any depth, a viewer-dependent

@@ -133,7 +133,7 @@ export function createSocketProtocol(options: {
     const masked = maskError(error)
     return leaveIfAway(socket, [masked]) ? null : masked
   }
-  const share = async (args: ExecutionArgs, destination: Destination): ReturnType<Live['subscribe']> => {
+  const subscribe = async (args: ExecutionArgs, destination: Destination): ReturnType<Live['subscribe']> => {
     try {
       const result = await api.subscribe(destination, args)
       if (isAsyncIterable(result) || result.errors === undefined) return result
@@ -151,7 +151,7 @@ export function createSocketProtocol(options: {
     // `return()` passes through every layer; graphql-ws requires nothing else of a generator.
     subscribe: (args: ExecutionArgs) => {
       const destination = destinationOf(args)
-      const result = destination === null ? preparedOf(args).subscribe(args) : share(args, destination)
+      const result = destination === null ? preparedOf(args).subscribe(args) : subscribe(args, destination)
       return result as ReturnType<typeof import('graphql').subscribe>
     },
 

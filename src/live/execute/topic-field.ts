@@ -3,7 +3,7 @@ import type { Position } from '../../log/cursor.ts'
 import type { LogEvent } from '../../log/event.ts'
 import type { Followed } from '../../log/follow.ts'
 
-/** How an event may be compacted for a slow subscriber. See {@link SharedTopic.classOf}. */
+/** How an event may be compacted for a slow subscriber. See {@link OpenedTopic.classOf}. */
 export type EventClass = 'latest' | 'append' | 'keep'
 
 /**
@@ -27,15 +27,15 @@ export interface EphemeralSource<S> {
    * undefined if there is none.
    */
   readonly read: () => Promise<unknown>
-  /** Converts one, after the event with this seq, to a root value: see {@link SharedTopic.read}. */
+  /** Converts one, after the event with this seq, to a root value: see {@link OpenedTopic.read}. */
   readonly toValue: (report: unknown, seq: number) => unknown
 }
 
-/** Watches a permission. See {@link SharedTopic.guard}. */
+/** Watches a permission. See {@link OpenedTopic.guard}. */
 export type Guard = (revoke: (error: Error) => void) => () => void
 
 /** The topic that a shared subscription field opens for one subscriber. */
-export interface SharedTopic<S> {
+export interface OpenedTopic<S> {
   readonly topic: string
   /**
    * Reads the complete current state; null if the subject does not exist. Concurrent calls should
@@ -82,7 +82,7 @@ export interface StartingPoint {
  * Operations that select a field declared as viewer-dependent with {@link dependOn} are executed
  * for each subscriber, in the context of its viewer.
  */
-export interface SharedField<C = never, S = unknown> {
+export interface TopicField<C = never, S = unknown> {
   /**
    * Arguments that only set the starting position. All other arguments, together with the document,
    * identify the group.
@@ -98,17 +98,17 @@ export interface SharedField<C = never, S = unknown> {
    *
    * @throws TidingsError if the viewer has no permission to see it
    */
-  readonly open: (args: Readonly<Record<string, unknown>>, context: C) => Promise<SharedTopic<S>>
+  readonly open: (args: Readonly<Record<string, unknown>>, context: C) => Promise<OpenedTopic<S>>
 }
 
 /** Declares a field as shared. Spread the result into the field's options. */
-export function shareExecution<C, S>(field: SharedField<C, S>): { readonly extensions: { readonly live: unknown } } {
+export function declareTopicField<C, S>(field: TopicField<C, S>): { readonly extensions: { readonly live: unknown } } {
   return { extensions: { live: field } }
 }
 
 /** Returns the declaration of a field, or null if its executions are not shared. */
-export function readSharedField(field: GraphQLField<unknown, unknown>): SharedField<unknown> | null {
-  return (field.extensions['live'] as SharedField<unknown> | undefined) ?? null
+export function readTopicField(field: GraphQLField<unknown, unknown>): TopicField<unknown> | null {
+  return (field.extensions['live'] as TopicField<unknown> | undefined) ?? null
 }
 
 /**
