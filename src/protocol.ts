@@ -24,36 +24,5 @@ export const closeCodes = {
   expired: 4403,
 } as const
 
-/** Ephemeral events. They repeat the cursor of the event before them. */
-export const ephemeralEvents: readonly string[] = [
-  'TaskSnapshot',
-  'TaskQueueMoved',
-  'RoadmapSnapshot',
-  'QuizSnapshot',
-  'SessionSnapshot',
-  'SessionPresenceChanged',
-  'InboxSnapshot',
-  'AnalyticsSnapshot',
-  'ViewerSnapshot',
-]
-
-/** Terminal events: nothing follows them in their topic. */
-export const terminalEvents: readonly string[] = [
-  'TaskCompleted',
-  'TaskFailed',
-  'TaskCanceled',
-  'SessionClosed',
-  'RoadmapDeleted',
-  'QuizDeleted',
-]
-
-/**
- * Whether the topic of an event ends with one of {@link terminalEvents}, in which case nothing else
- * completes its subscription.
- */
-export function hasTerminalEvent(type: string): boolean {
-  return /^(Task|Session|Roadmap|Quiz)[A-Z]/.test(type)
-}
-
 /** Final states of a task: no event follows. A snapshot in one of these states is the last event. */
 export const finalStatuses: readonly string[] = ['COMPLETED', 'FAILED', 'CANCELED']

@@ -1,6 +1,6 @@
 import { gql } from '@urql/core'
 import type { Cache } from '@urql/exchange-graphcache'
-import { finalStatuses, terminalEvents } from '../../src/protocol.ts'
+import { finalStatuses } from '../../src/protocol.ts'
 import type { Memory } from './late-answers-exchange.ts'
 
 /** Applies task events to the cache. */
@@ -164,7 +164,6 @@ export function createTaskCache(fields: ReadonlyMap<string, ReadonlySet<string>>
       const { taskId, task } = (event ?? {}) as { readonly taskId?: string; readonly task?: EventFields | null }
       const known = taskId === undefined ? undefined : tasks.get(taskId)
       if (taskId === undefined || known === undefined || task?.status === undefined) return
-      const isFinal = (status: unknown): boolean => finalStatuses.includes(String(status))
       if (isFinal(known.fields['status']) && !isFinal(task.status))
         write(cache, { __typename: 'Task', id: taskId }, known.fields)
     },
@@ -197,8 +196,12 @@ function readTaskFields(event: EventFields): Readonly<Record<string, unknown>> {
     ...(type === 'TaskFailed' && error !== undefined ? { error } : {}),
     // A snapshot carries its own.
     ...(status === undefined || type === 'TaskSnapshot' ? {} : { nextAttemptAt: nextAttemptAt ?? null }),
-    ...(terminalEvents.includes(type) && at !== undefined ? { finishedAt: at } : {}),
+    ...(isFinal(status) && type !== 'TaskSnapshot' && at !== undefined ? { finishedAt: at } : {}),
   }
+}
+
+function isFinal(status: unknown): boolean {
+  return finalStatuses.includes(String(status))
 }
 
 /**

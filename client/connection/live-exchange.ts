@@ -50,7 +50,7 @@ export function liveExchange(live: Pick<Live, 'subscribe'>): Exchange {
 }
 
 function toBody({ query, variables }: Operation): RequestBody {
-  // The type names show which events are ephemeral and which one is terminal.
+  // The events of all subscriptions have type names, whichever cache is used.
   const document = formatDocument(query) as typeof query
   const operation = document.definitions.find((definition) => definition.kind === 'OperationDefinition')
   const name = operation?.name?.value

@@ -1,4 +1,4 @@
-import { ephemeralEvents, finalStatuses, hasTerminalEvent, terminalEvents } from '../../src/protocol.ts'
+import { marksOf } from '../transport/marks.ts'
 import type { RequestBody, StreamResult } from '../transport/transport.ts'
 
 /** The position of one subscription in its topic, independent of the transport. */
@@ -14,12 +14,10 @@ interface Resumption {
    */
   isAfterHole(result: StreamResult): boolean
   /**
-   * Returns whether a completion is doubtful: only a terminal event can complete this subscription,
-   * and none has arrived. A server that completes it again at the same cursor is believed.
+   * Returns whether a completion is doubtful: only a last result completes a subscription with
+   * cursors, and none has arrived. A server that completes it again at the same cursor is believed.
    */
   isFalseCompletion(): boolean
-  /** Returns whether this result is terminal. */
-  isLast(result: StreamResult): boolean
   /** Starts over with a snapshot. @returns false when it already starts there */
   restart(): boolean
 }
@@ -32,9 +30,7 @@ const maxRemembered = 256
 
 /** The used fields of an event: the object under the root field that has a cursor. */
 interface EventLike {
-  readonly __typename?: unknown
   readonly cursor: string
-  readonly status?: unknown
   readonly seq?: unknown
 }
 
@@ -47,7 +43,6 @@ export function createResumption(body: RequestBody): Resumption {
   const remembered = new Set<string>()
   let cursor: string | undefined
   let seq: number | undefined
-  let isTerminalDue = false
   /** The cursors at which a gap and a completion were last repaired. */
   let repaired: { hole?: string | undefined; completion?: string | undefined } = {}
 
@@ -56,14 +51,13 @@ export function createResumption(body: RequestBody): Resumption {
     accept(result) {
       const event = isResumable ? findEvent(result) : undefined
       if (event === undefined) return true
+      const { kind } = marksOf(result)
       // A snapshot is a new baseline, regardless of earlier events: after the log was reset
       // (`RESET`), the same cursors recur.
-      if (typeof event.__typename === 'string' && event.__typename.endsWith('Snapshot')) remembered.clear()
-      const isTransient = typeof event.__typename === 'string' && ephemeralEvents.includes(event.__typename)
-      if (!isTransient && remembered.has(event.cursor)) return false
+      if (kind === 'snapshot') remembered.clear()
+      if (kind === undefined && remembered.has(event.cursor)) return false
       cursor = event.cursor
       seq = typeof event.seq === 'number' ? event.seq : undefined
-      isTerminalDue = typeof event.__typename === 'string' && hasTerminalEvent(event.__typename)
       remembered.add(event.cursor)
       // A set keeps the order of insertion: the first entry is the oldest.
       for (const oldest of remembered) {
@@ -76,24 +70,16 @@ export function createResumption(body: RequestBody): Resumption {
       const event = isResumable ? findEvent(result) : undefined
       if (event === undefined || typeof event.seq !== 'number' || seq === undefined || event.seq <= seq + 1)
         return false
-      if (typeof event.__typename === 'string' && ephemeralEvents.includes(event.__typename)) return false
+      const { kind, follows } = marksOf(result)
       // The server compacts the events of a slow subscriber, and marks that in `follows`.
-      const { follows } = (result.extensions?.['tidings'] ?? {}) as { readonly follows?: unknown }
-      if (follows === seq || repaired.hole === cursor) return false
+      if (kind !== undefined || follows === seq || repaired.hole === cursor) return false
       repaired = { ...repaired, hole: cursor }
       return true
     },
     isFalseCompletion() {
-      if (!isTerminalDue || repaired.completion === cursor) return false
+      if (cursor === undefined || repaired.completion === cursor) return false
       repaired = { ...repaired, completion: cursor }
       return true
-    },
-    isLast(result) {
-      const event = findEvent(result)
-      if (event === undefined) return false
-      const { __typename: type, status } = event
-      if (typeof type !== 'string') return false
-      return terminalEvents.includes(type) || (type === 'TaskSnapshot' && finalStatuses.includes(String(status)))
     },
     restart() {
       if (cursor === undefined) return false

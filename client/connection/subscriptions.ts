@@ -2,6 +2,7 @@ import { backoff, readRetryAfter } from '../base/backoff.ts'
 import { after } from '../base/environment.ts'
 import type { Timing } from '../base/timing.ts'
 import { isUnknownToServer, newerThanServer } from '../transport/generated.ts'
+import { marksOf } from '../transport/marks.ts'
 import type { RequestBody, StreamResult, Subscriber, TransportConnection } from '../transport/transport.ts'
 import { createResumption } from './resume.ts'
 
@@ -106,7 +107,7 @@ export function createSubscriptions(options: {
             return true
           }
           if (resumption.accept(result)) handOn(result)
-          isOver ||= resumption.isLast(result)
+          isOver ||= marksOf(result).last === true
           return isOver
         },
         complete() {

@@ -1,5 +1,5 @@
-import { ephemeralEvents } from '../../src/protocol.ts'
 import { createEventStreamParser } from '../transport/event-stream.ts'
+import { marksOf } from '../transport/marks.ts'
 
 /**
  * Observes the server's messages before the client drops duplicates and repairs gaps: within one
@@ -33,14 +33,17 @@ export function createWire(): Wire {
   let events = 0
 
   const read = (stream: string, result: unknown): void => {
-    const { data } = (result ?? {}) as { readonly data?: Readonly<Record<string, EventLike | null>> | null }
+    const { data, extensions } = (result ?? {}) as {
+      readonly data?: Readonly<Record<string, EventLike | null>> | null
+      readonly extensions?: Readonly<Record<string, unknown>>
+    }
     for (const event of Object.values(data ?? {})) {
       if (typeof event?.seq !== 'number' || typeof event.__typename !== 'string') continue
       const { seq } = event
       const before = last.get(stream)
       last.set(stream, seq)
       // Snapshots and queue positions repeat a number, or start over.
-      if (ephemeralEvents.includes(event.__typename)) continue
+      if (marksOf({ ...(extensions && { extensions }) }).kind !== undefined) continue
       events += 1
       if (before !== undefined && seq !== before + 1) faults.push(`event ${seq} after event ${before}`)
     }

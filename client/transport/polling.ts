@@ -1,6 +1,7 @@
 import { after } from '../base/environment.ts'
 import type { Timing } from '../base/timing.ts'
 import { type HttpOptions, messageOf, post, readErrorCode, tellStatus } from './http.ts'
+import { marksOf } from './marks.ts'
 import { isEventStream, readRefusal, readResults } from './results.ts'
 import { notifyOnce, type RequestBody, type Subscriber, type Transport } from './transport.ts'
 
@@ -74,7 +75,8 @@ export function createPollingTransport({ url, fetch, timing }: HttpOptions): Tra
             response.body,
             {
               next(result) {
-                isNew = true
+                // An ephemeral event ends every request, whether it has changed or not.
+                isNew ||= marksOf(result).kind !== 'ephemeral'
                 return subscriber.next(result)
               },
             },

@@ -37,10 +37,7 @@ export interface TopicDefinition<S, E> {
   readonly guard?: Guard | undefined
   /** Whether subscribers count as present; false by default. */
   readonly isPresenceKept?: boolean
-  /**
-   * Events outside the log. They are inserted between events with the seq of the event before them,
-   * so their type must be in `ephemeralEvents` of `src/protocol.ts`.
-   */
+  /** Events outside the log, inserted between events with the seq of the event before them. */
   readonly ephemeral?: Omit<EphemeralSource<S>, 'toValue'> & {
     readonly toEvent: (report: unknown, place: EventPlace) => E
   }

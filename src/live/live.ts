@@ -13,7 +13,7 @@ import type { Feeds } from '../log/feed.ts'
 import type { LogReader } from '../log/read.ts'
 import type { Logger } from '../logger.ts'
 import { noTracing, type Tracing } from '../tracing/tracing.ts'
-import { createPayload, cursorOfSource, type Payload } from './deliver/frames.ts'
+import { createPayload, cursorOfSource, type Marks, type Payload } from './deliver/frames.ts'
 import { createGroup } from './deliver/group.ts'
 import { iterateNothing, iterateStream } from './deliver/iterate.ts'
 import { registerOperation } from './deliver/register-operation.ts'
@@ -143,21 +143,21 @@ export function createLive(options: {
     },
   }
 
-  const toPayload = (executed: ExecutionResult, cursor: string | undefined): Payload => {
+  const toPayload = (executed: ExecutionResult, about: Parameters<typeof createPayload>[1]): Payload => {
     const result = mask(executed)
     // Without the result the type of the event is unknown: all subscribers fail, and resume from it
     // when the server is available again.
     if (isAway(result)) throw result.errors?.[0] ?? new TidingsError('UNAVAILABLE', 'The server cannot serve this now')
-    return createPayload(JSON.stringify(format(result)), cursor)
+    return createPayload(JSON.stringify(format(result)), about)
   }
   const render =
     ({ plan, variableValues, isShared }: TopicOperation, viewerContext: unknown) =>
-    (rootValue: unknown): Rendering => {
+    (rootValue: unknown, marks?: Marks): Rendering => {
       counters.executed++
-      const cursor = cursorOfSource(rootValue)
+      const about = { cursor: cursorOfSource(rootValue), marks }
       // A resolver that reads the viewer usually loads something, which only graphql-js can execute.
       const text = isShared ? plan.execute(rootValue, eventContext) : null
-      if (text !== null) return createPayload(text, cursor)
+      if (text !== null) return createPayload(text, about)
       counters.interpreted++
       const { document, operationName } = plan
       const result = execute({
@@ -169,8 +169,8 @@ export function createLive(options: {
         ...(operationName === undefined ? {} : { operationName }),
       })
       return result instanceof Promise
-        ? result.then((executed) => toPayload(executed, cursor))
-        : toPayload(result as ExecutionResult, cursor)
+        ? result.then((executed) => toPayload(executed, about))
+        : toPayload(result as ExecutionResult, about)
     }
 
   /** Executes a subscription that does not follow a topic. */

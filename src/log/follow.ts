@@ -15,7 +15,14 @@ export type SnapshotReason = 'SUBSCRIBED' | 'PRUNED' | 'RESET' | 'LAGGED'
  */
 export type Followed<S> =
   | { readonly is: 'event'; readonly event: LogEvent }
-  | { readonly is: 'snapshot'; readonly reason: SnapshotReason; readonly seq: number; readonly state: S }
+  | {
+      readonly is: 'snapshot'
+      readonly reason: SnapshotReason
+      readonly seq: number
+      readonly state: S
+      /** Whether the topic has ended with this state. */
+      readonly isLast: boolean
+    }
 
 /** The topic to follow and the position to start from. */
 export interface FollowOptions<S> {
@@ -120,7 +127,7 @@ async function* run<S>(
       if (taken === null) throw notFound(topic)
       at = taken.seq
       await look()
-      return { is: 'snapshot', reason, seq: at, state: taken.state }
+      return { is: 'snapshot', reason, seq: at, state: taken.state, isLast: end !== null && at >= end }
     }
 
     const head = await look()

@@ -115,7 +115,7 @@ test('delivers the retained ephemeral event also to a member that has read furth
   await vi.waitFor(() => expect(behind).toEqual(['one is here at 2', '3', '4', 'two are here at 4']))
   expect(ahead).toEqual(['one is here at 4', 'two are here at 4'])
   // A null state is shared by all members.
-  expect(await group.render({ is: 'snapshot', reason: 'LAGGED', seq: 4, state: null })).toMatchObject({
+  expect(await group.render({ is: 'snapshot', reason: 'LAGGED', seq: 4, state: null, isLast: false })).toMatchObject({
     text: 'LAGGED',
   })
 })

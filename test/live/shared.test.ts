@@ -178,12 +178,31 @@ describe.for(kinds)('a subscription %s', ([, query]) => {
       await vi.waitFor(() =>
         expect(seen.at(-1)).toMatchObject({ __typename: 'TaskQueueMoved', queue: { position: 1 } }),
       )
+    expect(JSON.parse(first.sink.texts.at(-1) ?? '')).toMatchObject({ extensions: { tidings: { kind: 'ephemeral' } } })
     await fixture.append(task)
     for (const { seen, leave } of [first, second]) {
       await vi.waitFor(() => expect(seen.at(-1)).toMatchObject({ __typename: 'TaskAdvanced', seq: 2 }))
       leave()
     }
     await fixture.database.pool.query(`update task set status = 'RUNNING' where id = $1`, [task.id])
+  })
+
+  test('marks what is not in the log, and what nothing follows', async () => {
+    const marksOf = ({ sink }: { readonly sink: { readonly texts: readonly string[] } }) =>
+      sink.texts.map((text) => (JSON.parse(text) as { extensions?: { tidings: object } }).extensions?.tidings)
+    const task = await fixture.createTask()
+    const first = await subscribe(task)
+    await vi.waitFor(() => expect(first.seen).toHaveLength(1))
+    await fixture.append(task)
+    await fixture.complete(task)
+    await first.ended
+    expect(marksOf(first)).toEqual([{ kind: 'snapshot' }, undefined, { last: true }])
+    const replay = await subscribe(task, { fromStart: true })
+    await replay.ended
+    expect(marksOf(replay)).toEqual([undefined, undefined, { last: true }])
+    const late = await subscribe(task)
+    await late.ended
+    expect(marksOf(late)).toEqual([{ kind: 'snapshot', last: true }])
   })
 
   test('never settles a pending next() after it is unsubscribed, so that its id may be reused at once', async () => {
@@ -238,9 +257,14 @@ describe.for(kinds)('a slow subscriber %s', ([, query]) => {
     // The skipped numbers are not reported as lost events.
     const extensions = slow.sink.texts.map((text) => (JSON.parse(text) as { extensions?: object }).extensions)
     expect(extensions.slice(1)).toEqual([{ tidings: { follows: 1 } }, undefined, { tidings: { follows: 32 } }])
-    await fixture.append(task)
-    await vi.waitFor(() => expect(slow.seen.at(-1)?.seq).toBe(43))
-    for (const one of [slow, quick]) one.leave()
+    slow.sink.setFull(true)
+    await fixture.append(task, 5)
+    await fixture.complete(task)
+    await quick.ended
+    slow.sink.setFull(false)
+    await slow.ended
+    const marks = slow.sink.texts.slice(-2).map((text) => (JSON.parse(text) as { extensions?: object }).extensions)
+    expect(marks).toEqual([{ tidings: { follows: 42 } }, { tidings: { last: true } }])
   })
 
   test('receives a snapshot when it has missed too much, and continues from there', async () => {

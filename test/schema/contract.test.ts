@@ -25,7 +25,6 @@ import {
 } from 'graphql'
 import { describe, expect, it } from 'vitest'
 import { printApi, schema } from '../../schema/index.ts'
-import { ephemeralEvents } from '../../src/protocol.ts'
 
 const read = (name: string): Promise<string> => readFile(new URL(name, import.meta.url), 'utf8')
 /**
@@ -205,14 +204,6 @@ describe('the schema and the contract', () => {
       if (isScalarType(type) && ['DateTime', 'JSON', 'Upload'].includes(type.name))
         expect(type.specifiedByURL, type.name).toMatch(/^https:/)
     }
-  })
-
-  it('has no snapshot that a client would mistake for a known event', () => {
-    const snapshots = Object.values(schema.getTypeMap()).filter(
-      (type) => isObjectType(type) && String(type.getFields()['reason']?.type) === 'SnapshotReason!',
-    )
-    expect(snapshots.length).toBeGreaterThan(3)
-    expect(ephemeralEvents).toEqual(expect.arrayContaining(snapshots.map(({ name }) => name)))
   })
 
   it('documents every type, field, argument and value', () => {

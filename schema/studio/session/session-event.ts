@@ -128,7 +128,7 @@ eventRef('SessionStatisticsChanged').implement({
 })
 eventRef('SessionPresenceChanged').implement({
   description:
-    'The users that are subscribed to the session, and those that are typing: sent at the start of a subscription and after every change. Ephemeral: not stored in the log and not sent to polling clients.',
+    'The users that are subscribed to the session, and those that are typing: sent at the start of a subscription and after every change. Ephemeral: not stored in the log and sent to a polling client at the end of each request.',
   interfaces,
   fields: (t) => ({
     present: t.idList({

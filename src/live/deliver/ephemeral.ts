@@ -37,7 +37,7 @@ export interface EphemeralEvents<S> {
 export interface EphemeralGroup {
   /** The seq of the newest event received; 0 if unknown. */
   readonly head: number
-  renderValue(value: unknown): Rendering
+  renderEphemeral(value: unknown): Rendering
   /** Writes the payload to all members, after the pending ones. */
   addEphemeral(payload: Rendering, seq: number): void
   isPending(payload: Payload): boolean
@@ -109,7 +109,7 @@ class TopicEphemeralEvents<S> implements EphemeralEvents<S> {
   }
 
   #render(report: unknown, seq: number): Rendering {
-    return this.#group.renderValue(this.#reports.toValue(report, seq))
+    return this.#group.renderEphemeral(this.#reports.toValue(report, seq))
   }
 
   #listen(): void {

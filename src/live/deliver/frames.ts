@@ -1,9 +1,20 @@
+/** What a client has to know about a payload besides its data: `extensions.tidings` in docs/protocol.md. */
+export interface Marks {
+  /** Set for payloads outside the log, which repeat the cursor of the event before them. */
+  readonly kind?: 'snapshot' | 'ephemeral'
+  /** Nothing follows in this topic. */
+  readonly last?: true
+  /** The payload replaces all events after this seq: they were compacted for a slow subscriber. */
+  readonly follows?: number
+}
+
 /**
- * An event or snapshot as sent to all members of a group: `{"data":…}` as JSON. Serialized once,
- * for any number of subscribers.
+ * An event or snapshot as sent to all members of a group: `{"data":…}` as JSON, with its marks as
+ * extensions. Serialized once, for any number of subscribers.
  */
 export interface Payload {
   readonly text: string
+  readonly marks: Marks | undefined
   /** Size in UTF-8. */
   readonly bytes: number
   /** The cursor of the event, if its source has one. */
@@ -24,17 +35,31 @@ export interface Batch {
 /** Frames in one buffer, each with a gap for the operation id. */
 export interface Frames {
   /**
-   * Returns the frames with this id in their gaps. The next call reuses the buffer unless {@link Frames.keep} was
-   * called in between.
+   * Returns the frames with this id in their gaps. The next call reuses the buffer unless
+   * {@link Frames.keep} was called in between.
    */
   withId(id: Buffer): Buffer
   /** Marks the buffer as still in use: the next call allocates a new one. */
   keep(): void
 }
 
-/** Creates a payload and measures its size. */
-export function createPayload(text: string, cursor?: string): Payload {
-  return { text, bytes: Buffer.byteLength(text), cursor }
+/** Creates a payload and measures its size. @param result - the result as JSON, without extensions */
+export function createPayload(
+  result: string,
+  { cursor, marks }: { cursor?: string | undefined; marks?: Marks | undefined } = {},
+): Payload {
+  const text = marks === undefined ? result : `${result.slice(0, -1)}${formatMarks(marks)}`
+  return { text, bytes: Buffer.byteLength(text), cursor, marks }
+}
+
+/** Adds marks to those of a payload. */
+export function addMarks({ text, cursor, marks }: Payload, added: Marks): Payload {
+  const result = marks === undefined ? text : `${text.slice(0, -formatMarks(marks).length)}}`
+  return createPayload(result, { cursor, marks: { ...marks, ...added } })
+}
+
+function formatMarks(marks: Marks): string {
+  return `,"extensions":{"tidings":${JSON.stringify(marks)}}}`
 }
 
 /** Returns the cursor of the source value of an event; undefined if it has none. */

@@ -5,7 +5,7 @@ import type { Followed } from '../../log/follow.ts'
 import type { Span, Tracing } from '../../tracing/tracing.ts'
 import type { OpenedTopic } from '../execute/topic-field.ts'
 import { createEphemeralEvents, type EphemeralEvents, type EphemeralGroup } from './ephemeral.ts'
-import { type Batch, createBatch, type Payload } from './frames.ts'
+import { type Batch, createBatch, type Marks, type Payload } from './frames.ts'
 import { attempt, isReady, type Render, type Rendered, type Rendering, renderOnce } from './rendering.ts'
 import type { SinkOperation } from './sink.ts'
 
@@ -132,8 +132,9 @@ class TopicGroup<S> implements Group<S>, FeedListener, EphemeralGroup {
     const key = followed.is === 'event' ? followed.event : followed.state
     const reason = followed.is === 'event' ? '' : followed.reason
     const read = (): unknown => this.topic.read(followed)
-    if (!this.#isShared) return attempt(this.#render, read())
-    return renderOnce(this.#groups.rendered, { key, reason, render: this.#render, read })
+    const marks = this.#marksOf(followed)
+    if (!this.#isShared) return attempt(this.#render, read(), marks)
+    return renderOnce(this.#groups.rendered, { key, reason, render: this.#render, read, marks })
   }
 
   async readEphemeral(seq: number): Promise<Payload | undefined> {
@@ -161,7 +162,8 @@ class TopicGroup<S> implements Group<S>, FeedListener, EphemeralGroup {
       // A subscriber that joins from now on already has this event.
       if (this.#members.size === 0) continue
       const span = event.trace === undefined ? undefined : beginDelivery(this.#groups.tracing, event)
-      this.#add(attempt(this.#render, value), event.seq, false, this.topic.isLast(event), span)
+      const rendering = attempt(this.#render, value, this.#marksOf(followed))
+      this.#add(rendering, event.seq, false, this.topic.isLast(event), span)
     }
   }
 
@@ -190,8 +192,13 @@ class TopicGroup<S> implements Group<S>, FeedListener, EphemeralGroup {
     return this.#head
   }
 
-  renderValue(value: unknown): Rendering {
-    return attempt(this.#render, value)
+  renderEphemeral(value: unknown): Rendering {
+    return attempt(this.#render, value, { kind: 'ephemeral' })
+  }
+
+  #marksOf(followed: Followed<S>): Marks | undefined {
+    if (followed.is === 'snapshot') return { kind: 'snapshot', ...(followed.isLast ? { last: true } : {}) }
+    return this.topic.isLast(followed.event) ? { last: true } : undefined
   }
 
   addEphemeral(payload: Rendering, seq: number): void {

@@ -1,4 +1,4 @@
-import type { Payload } from './frames.ts'
+import type { Marks, Payload } from './frames.ts'
 
 /** A payload, or its promise if a resolver is asynchronous. */
 export type Rendering = Payload | Promise<Payload>
@@ -7,7 +7,7 @@ export type Rendering = Payload | Promise<Payload>
  * Executes a value for all members of a group. Its identity determines which payloads can be
  * shared.
  */
-export type Render = (value: unknown) => Rendering
+export type Render = (value: unknown, marks?: Marks) => Rendering
 
 /**
  * Payloads for late subscribers, by event or state and by group, kept as long as the event or state
@@ -26,10 +26,10 @@ export function isReady(rendering: Rendering): rendering is Payload {
 /**
  * Calls `render` and converts an exception into a rejection, which is never reported as unhandled.
  */
-export function attempt(render: Render, value: unknown): Rendering {
+export function attempt(render: Render, value: unknown, marks?: Marks): Rendering {
   let rendering: Rendering
   try {
-    rendering = render(value)
+    rendering = render(value, marks)
   } catch (error) {
     rendering = Promise.reject(error instanceof Error ? error : new Error(String(error)))
   }
@@ -49,15 +49,16 @@ export function renderOnce(
     readonly render: Render
     /** Creates the value to render. */
     readonly read: () => unknown
+    readonly marks: Marks | undefined
   },
 ): Rendering {
-  const { key, reason, render, read } = one
+  const { key, reason, render, read, marks } = one
   // Only objects can be keys: primitive states cannot be distinguished from each other.
-  if (typeof key !== 'object' || key === null) return render(read())
+  if (typeof key !== 'object' || key === null) return render(read(), marks)
   const known = rendered.get(key) ?? []
   const same = known.find((other) => other.render === render && other.reason === reason)
   if (same !== undefined) return same.payload
-  const payload = render(read())
+  const payload = render(read(), marks)
   rendered.set(key, [...known, { render, reason, payload }])
   // A retry must not receive the same failure: the database may have been unavailable.
   if (payload instanceof Promise) payload.catch(() => rendered.delete(key))

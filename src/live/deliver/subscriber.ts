@@ -7,7 +7,7 @@ import { type Followed, follow, type SnapshotReason, snapshotRetryMs } from '../
 import type { LogReader } from '../../log/read.ts'
 import type { Guard, StartingPoint } from '../execute/topic-field.ts'
 import { compact } from './compaction.ts'
-import { createBatch, createPayload, type Payload } from './frames.ts'
+import { addMarks, createBatch, type Payload } from './frames.ts'
 import type { Group, Member } from './group.ts'
 import type { Sent, ServedOperation, SinkOperation } from './sink.ts'
 
@@ -19,15 +19,6 @@ export interface Subscriber {
   start(): void
   /** Takes effect at once; the subscriber does not report its end afterwards. */
   leave(): void
-}
-
-/**
- * Marks the payload of a compacted event, which also replaces the events since `follows`, so that
- * the client does not take the missing seqs for lost events. See "Classes of event" in
- * docs/protocol.md.
- */
-function markMerged({ text, cursor }: Payload, follows: number): Payload {
-  return createPayload(`${text.slice(0, -1)},"extensions":{"tidings":{"follows":${follows}}}}`, cursor)
 }
 
 /** Receives the end of a subscription that ends by itself. */
@@ -325,7 +316,9 @@ class GroupSubscriber implements Subscriber, Member, ServedOperation {
     const { topic, snapshot } = this.#group.topic
     const taken = await retryTransient(snapshotRetryMs, snapshot)
     if (taken === null) throw new TidingsError('NOT_FOUND', `There is no topic "${topic}"`)
-    const payload = await this.#group.render({ is: 'snapshot', reason, ...taken })
+    const head = await this.#delivery.log.reader.head(topic)
+    const isLast = head?.closed === true && head.seq <= taken.seq
+    const payload = await this.#group.render({ is: 'snapshot', reason, ...taken, isLast })
     if (this.#isOver) return
     this.#delivery.counters.summarised++
     this.#write([payload], taken.seq)
@@ -361,7 +354,8 @@ class GroupSubscriber implements Subscriber, Member, ServedOperation {
     let previous = this.at
     for (const event of compact(missed, group.topic)) {
       const rendered = await group.render({ is: 'event', event })
-      const payload = event.seq === previous + 1 ? rendered : markMerged(rendered, previous)
+      // The client would take the missing seqs for lost events.
+      const payload = event.seq === previous + 1 ? rendered : addMarks(rendered, { follows: previous })
       previous = event.seq
       bytes += payload.bytes
       if (bytes > maxBytes) return this.#summarise('LAGGED')

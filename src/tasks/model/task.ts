@@ -1,6 +1,5 @@
 import type { AttemptOutcome, JsonObject, TaskStatus } from '../../db/tables.ts'
 import type { ItemState } from '../../log/append-unit.ts'
-import { terminalEvents } from '../../protocol.ts'
 
 /**
  * The state of a task: `QUEUED → RUNNING → COMPLETED | FAILED`, by way of `RETRYING` after a
@@ -33,7 +32,7 @@ export type TaskEventType =
   | 'TaskCanceled'
 
 /** The terminal events, after which a task's topic is closed. */
-export const lastEventTypes: ReadonlySet<string> = new Set(terminalEvents)
+export const lastEventTypes: ReadonlySet<string> = new Set(['TaskCompleted', 'TaskFailed', 'TaskCanceled'])
 
 /**
  * How compaction treats an event for a slow subscriber: keep the latest, concatenate, or leave

@@ -9,6 +9,7 @@ const query =
 const length = 12
 const eventAt = (seq: number): StreamResult => ({
   data: { taskProgress: { __typename: seq === length ? 'TaskCompleted' : 'TaskAdvanced', cursor: `c-${seq}`, seq } },
+  ...(seq === length && { extensions: { tidings: { last: true } } }),
 })
 const positionOf = (subscriber: Subscriber): number =>
   Number(String(subscriber.body().variables?.['after'] ?? 'c-0').slice(2))
