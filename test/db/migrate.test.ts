@@ -1,4 +1,5 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { createHash } from 'node:crypto'
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
@@ -15,6 +16,42 @@ async function writeMigrations(files: Readonly<Record<string, string>>): Promise
 
 const first = { '0001_first.sql': 'create table one (id integer);' }
 const second = { '0002_second.sql': 'create table two (id integer); insert into one values (1);' }
+
+/** The beginning of the SHA-256 of every released migration: a server refuses a database with another. */
+const released = {
+  '0001_record.sql': '7f616241bd01',
+  '0002_studio.sql': '74e5e5431881',
+  '0003_documents.sql': 'f40a782fdee2',
+  '0004_quizzes.sql': '0d242335578b',
+  '0005_presence.sql': 'ffaf0d652f60',
+  '0006_analytics.sql': '09e45cb50494',
+  '0007_trace.sql': 'a05663b199b5',
+  '0008_admin.sql': '14fc28e80eff',
+  '0009_notifications.sql': 'd3420cb47808',
+  '0010_projects.sql': 'f903a89050b8',
+  '0011_sessions.sql': '57a5ac55eba6',
+  '0012_document_topics.sql': '9cda3af4e0ee',
+  '0013_roadmap_topics.sql': '2778927c0b96',
+  '0014_references.sql': 'f254beae13c1',
+  '0015_task_attempts.sql': '7f5761196672',
+  '0016_viewer_updates.sql': '1953e868d150',
+  '0017_session_links.sql': '735249acd26a',
+  '0018_folded_search.sql': '33b03892868e',
+  '0019_sizes_and_updates.sql': '7ac5a571a826',
+  '0020_server_statistics.sql': 'aed58fa3c9cb',
+}
+
+test('released migrations are unchanged: a later one corrects them', async () => {
+  const directory = new URL('../../src/db/migrations/', import.meta.url)
+  const files = (await readdir(directory)).sort()
+  const digestOf = async (file: string): Promise<string> => {
+    const sql = (await readFile(new URL(file, directory), 'utf8')).replaceAll('\r\n', '\n')
+    return createHash('sha256').update(sql).digest('hex').slice(0, 12)
+  }
+  const entries = await Promise.all(Object.keys(released).map(async (file) => [file, await digestOf(file)]))
+  expect(files).toEqual(expect.arrayContaining(Object.keys(released)))
+  expect(Object.fromEntries(entries)).toEqual(released)
+})
 
 describe('migrate', () => {
   test('brings an empty database up to the schema of the code', async () => {

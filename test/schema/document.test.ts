@@ -174,7 +174,7 @@ describe('searchDocuments', () => {
     await expectMatches()
     // As the migration folds the passages of an older version.
     await api.database.pool.query(`update passage set search = ''`)
-    await api.database.pool.query('update passage set search = fold_passage(heading, text)')
+    await api.database.pool.query('update passage set search = index_passage(fold_text(heading), fold_text(text))')
     await expectMatches()
   })
 

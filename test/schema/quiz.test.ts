@@ -1,7 +1,6 @@
 import { execute, isObjectType, parse } from 'graphql'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { createContext, schema } from '../../schema/index.ts'
-import { deleteTopic } from '../../src/log/topic.ts'
 import { isSameQuestion, questionKinds } from '../../src/studio/content/question.ts'
 import {
   failureFields,
@@ -767,16 +766,6 @@ describe('quizUpdates', () => {
     await vi.waitFor(() =>
       expect(resumed.seen.map(({ cursor }) => cursor)).toEqual(seen.slice(4).map(({ cursor }) => cursor)),
     )
-  })
-
-  it('follows a quiz that an older server created without a topic', async () => {
-    const quiz = await api.makeQuiz()
-    await deleteTopic(api.database.pool, `quiz:${quiz.id}`)
-    await using follower = await followQuiz(quiz.id)
-    expect(follower.seen[0]?.questions).toHaveLength(quiz.questions.length)
-    const { task } = await api.replace(quiz.questions[0]?.id ?? '')
-    await api.end(task.id)
-    await vi.waitFor(() => expect(follower.seen.map(brief)).toContain('TaskEnded'))
   })
 
   it('ends with the deletion of the quiz, and is refused to others', async () => {

@@ -1,5 +1,4 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
-import { deleteTopic } from '../../src/log/topic.ts'
 import { type ApiFixture, startApi, viewerOf } from '../support/api.ts'
 
 const text = `# Bread
@@ -173,26 +172,6 @@ describe('roadmapUpdates', () => {
     expect(ended.contents).toHaveLength(failed.length)
     for (const change of ended.contents ?? [])
       expect(change).toMatchObject({ piece: 'TUTORIAL', status: 'FAILED', error: { code: 'CANCELED' } })
-  })
-
-  it('begins with the first change for a roadmap that an older server created', async () => {
-    const { roadmapId } = await api.makeRoadmap(text)
-    await deleteTopic(api.engine.database.pool, `roadmap:${roadmapId}`)
-    const { rows } = await api.engine.database.pool.query<{ id: string }>(
-      'select id from concept where roadmap_id = $1 order by position limit 1',
-      [roadmapId],
-    )
-    const conceptId = rows[0]?.id
-    await api.run(retry, { conceptId, piece: 'QUIZ' })
-    await using watched = await open(roadmapId)
-    await vi.waitFor(async () =>
-      expect((await watched.take()).contents).toContainEqual({
-        conceptId,
-        piece: 'QUIZ',
-        status: 'COMPLETED',
-        error: null,
-      }),
-    )
   })
 
   it('ends with the deletion of the roadmap, which cancels its tasks', async () => {

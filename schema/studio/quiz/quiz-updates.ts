@@ -1,5 +1,4 @@
 import {
-  openQuizTopic,
   type QuestionCause,
   type QuestionState,
   type QuizState,
@@ -182,7 +181,6 @@ Completes after QuizDeleted. The progress of a task is in \`taskProgress\`.`,
     ...subscribeToTopic<{ readonly quizId: string }, QuizState, EventSource>(async ({ quizId }, context) => {
       const quiz = await findOwn(context, context.loaders.quiz, String(quizId))
       const { id } = quiz ?? refuseAsMissing('quiz', String(quizId))
-      await openQuizTopic(context.engine.database, id)
       return {
         topic: quizTopic(id),
         snapshot: () => readQuizState(context.engine.database, id),

@@ -44,9 +44,8 @@ begin
   return null;
 end
 $$;
--- Not for message_count: each message would add a row for every participant under the lock of its session.
-create trigger session_viewer_update after update of title, closed_at on session
-  for each row when ((old.title, old.closed_at) is distinct from (new.title, new.closed_at))
+create trigger session_viewer_update after update of title, message_count, closed_at on session
+  for each row when ((old.title, old.message_count, old.closed_at) is distinct from (new.title, new.message_count, new.closed_at))
   execute function note_viewer_session();
 
 create function note_viewer_participant() returns trigger language plpgsql as $$

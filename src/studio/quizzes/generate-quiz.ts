@@ -2,7 +2,6 @@ import type { PoolClient } from 'pg'
 import { typeid } from 'typeid-js'
 import { z } from 'zod'
 import { TidingsError } from '../../errors.ts'
-import { createTopic } from '../../log/topic.ts'
 import { defineTask, type Ending, type TaskContext } from '../../tasks/model/define-task.ts'
 import { FinalError } from '../../tasks/model/failure.ts'
 import { advance, item, type Report, stage } from '../../tasks/model/report.ts'
@@ -13,7 +12,7 @@ import { lockReadyDocument } from '../ready-document.ts'
 import type { StudioTask } from '../task-results.ts'
 import { announceQuiz } from './announce.ts'
 import { readAsked, readDocument } from './material.ts'
-import { type QuizTeller, quizTopic } from './updates.ts'
+import type { QuizTeller } from './updates.ts'
 
 /** The kind of {@link defineGenerateQuiz}. */
 export const generateQuizKind = 'GENERATE_QUIZ'
@@ -68,7 +67,6 @@ export function defineGenerateQuiz(provider: QuestionProvider, teller: QuizTelle
          from unnest($2::text[]) with ordinality as i(id, ord)`,
         [quizId, items.map(({ key }) => key)],
       )
-      await createTopic(client, quizTopic(quizId))
       await noteQuiz(client, { taskId, owner, quizId, documentId: request.documentId, title })
       await teller.tell(client, quizId, { type: 'QuizTaskStarted', payload: { taskId, questionId: null } })
       return { subject: quizId, items }

@@ -1,11 +1,13 @@
 import type { PoolClient } from 'pg'
 import type { Database } from '../../db/connect.ts'
 import { appendInTransaction, type TransactionalAppender } from '../../log/append-in-transaction.ts'
-import { createTopic } from '../../log/topic.ts'
 import type { Ending } from '../../tasks/model/define-task.ts'
 import type { QuizStatus } from './quiz.ts'
 
-/** Returns the name of a quiz's topic. The topic begins with the quiz and ends with its deletion. */
+/**
+ * Returns the name of a quiz's topic. The topic begins with the quiz, by the trigger `quiz_topic`, and
+ * ends with its deletion.
+ */
 export function quizTopic(id: string): string {
   return `quiz:${id}`
 }
@@ -57,28 +59,14 @@ export function createQuizTeller(appender: TransactionalAppender): QuizTeller {
   return {
     async tell(client, quizId, ...events) {
       if (events.length === 0) return
-      const unit = {
+      const appended = await appendInTransaction(appender, client, {
         topic: quizTopic(quizId),
         close: events.at(-1)?.type === 'QuizDeleted',
         events: events.map(({ type, payload }) => ({ type, payload: { ...payload } })),
-      }
-      let appended = await appendInTransaction(appender, client, unit)
-      if (!appended.accepted) {
-        // The quiz was created by an older server after this version's migration had run.
-        await createTopic(client, unit.topic)
-        appended = await appendInTransaction(appender, client, unit)
-      }
+      })
       if (!appended.accepted) throw new Error(`The topic of the quiz "${quizId}" is closed`)
     },
   }
-}
-
-/**
- * Creates the topic of an existing quiz unless it has one: a server of an older version creates
- * quizzes without topics, also after this version's migration.
- */
-export function openQuizTopic({ pool }: Pick<Database, 'pool'>, id: string): Promise<void> {
-  return createTopic(pool, quizTopic(id))
 }
 
 /** The state of a quiz covered by its topic. */

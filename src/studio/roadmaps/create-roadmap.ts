@@ -2,7 +2,6 @@ import type { PoolClient } from 'pg'
 import { typeid } from 'typeid-js'
 import { z } from 'zod'
 import type { Database } from '../../db/connect.ts'
-import { createTopic } from '../../log/topic.ts'
 import { defineTask } from '../../tasks/model/define-task.ts'
 import { FinalError } from '../../tasks/model/failure.ts'
 import { declareItems, stage } from '../../tasks/model/report.ts'
@@ -17,7 +16,7 @@ import { announceRoadmap } from './announce.ts'
 import { failIfNothing, generatePieces, settlePieces } from './generate-pieces.ts'
 import type { Outline } from './outline.ts'
 import { contentPieces, itemKey, itemLabel } from './roadmaps.ts'
-import { type PieceState, type RoadmapTeller, roadmapTopic } from './updates.ts'
+import type { PieceState, RoadmapTeller } from './updates.ts'
 
 /** The kind of {@link defineCreateRoadmap}. */
 export const createRoadmapKind = 'CREATE_ROADMAP'
@@ -67,15 +66,13 @@ export function defineCreateRoadmap(
     async begin(client, { documentId }, { taskId, owner, retriedSubject }) {
       const document = await lockReadyDocument(client, documentId, owner, 'make a roadmap of')
       const subject = retriedSubject ?? roadmapIdOf(taskId)
-      if (retriedSubject === null) {
+      if (retriedSubject === null)
         await client.query('insert into roadmap (id, owner, document_id, title) values ($1, $2, $3, $4)', [
           subject,
           owner,
           documentId,
           document.title,
         ])
-        await createTopic(client, roadmapTopic(subject))
-      }
       await teller.tell(client, subject, { type: 'RoadmapTaskStarted', payload: { taskId, pieces: [] } })
       return { subject, size: document.words }
     },

@@ -2,7 +2,6 @@ import type { PoolClient } from 'pg'
 import type { Database } from '../../db/connect.ts'
 import { TidingsError } from '../../errors.ts'
 import { appendInTransaction, type TransactionalAppender } from '../../log/append-in-transaction.ts'
-import { createTopic } from '../../log/topic.ts'
 import type { Ending } from '../../tasks/model/define-task.ts'
 import type { FailureState } from '../../tasks/model/task.ts'
 import type { ContentPiece } from '../content/provider.ts'
@@ -10,7 +9,10 @@ import type { ContentPiece } from '../content/provider.ts'
 /** The status of one piece. */
 export type ContentStatus = 'PENDING' | 'GENERATING' | 'COMPLETED' | 'FAILED'
 
-/** Returns the name of a roadmap's topic. The topic begins with the roadmap and ends with its deletion. */
+/**
+ * Returns the name of a roadmap's topic. The topic begins with the roadmap, by the trigger
+ * `roadmap_topic`, and ends with its deletion.
+ */
 export function roadmapTopic(id: string): string {
   return `roadmap:${id}`
 }
@@ -61,17 +63,11 @@ export function noRoadmap(id: string): TidingsError {
 export function createRoadmapTeller(appender: TransactionalAppender): RoadmapTeller {
   return {
     async tell(client, roadmapId, { type, payload }) {
-      const unit = {
+      const appended = await appendInTransaction(appender, client, {
         topic: roadmapTopic(roadmapId),
         close: type === 'RoadmapDeleted',
         events: [{ type, payload: { ...payload } }],
-      }
-      let appended = await appendInTransaction(appender, client, unit)
-      if (!appended.accepted) {
-        // The roadmap was created by an older server after this version's migration had run.
-        await createTopic(client, unit.topic)
-        appended = await appendInTransaction(appender, client, unit)
-      }
+      })
       if (!appended.accepted) throw noRoadmap(roadmapId)
     },
   }

@@ -20,8 +20,8 @@ const cluster = /[\u1100-\u11ff]+|\P{M}\p{M}*|\p{M}+/gu
 
 /**
  * Folds case, accents and forms of characters, so that search finds `Café` by `cafe`, `Отчёт` by
- * `отчет` and `Straße` by `strasse`. The function `fold_text` of migration `0018_folded_search.sql` does
- * the same in SQL.
+ * `отчет` and `Straße` by `strasse`. The function `fold_text` of migration
+ * `0022_previous_versions.sql` does the same in SQL.
  */
 export function foldText(text: string): string {
   return text
