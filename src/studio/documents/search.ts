@@ -38,6 +38,14 @@ const wanted = `wanted as (
 )`
 
 /**
+ * Whether a passage contains the words $7 of an alternative as parts of others. No index helps, so
+ * this is part of the statement only when a query has alternatives.
+ */
+const hasAlternative = `(p.search @@ w.q and not p.text ilike any ($8))
+  or exists (select from jsonb_to_recordset($7) as a(wanted text[], unwanted text[])
+    where p.text ilike all (a.wanted) and not p.text ilike any (a.unwanted))`
+
+/**
  * Searches the documents that a user may read: words, "phrases", or, -not, as in search engines;
  * the last word may be a prefix; case and accents are ignored. Best matches first, at most five per
  * document and one per passage of a section.
@@ -74,26 +82,12 @@ export async function searchPassages(
          ts_rank_cd(p.search, w.q, 1) as rank,
          row_number() over (partition by p.document_id order by ts_rank_cd(p.search, w.q, 1) desc, p.position) as place
        from passage p join readable r on r.id = p.document_id cross join wanted w
-       where (p.search @@ w.q and not p.text ilike any ($7))
-         or exists (select from jsonb_to_recordset($6) as a(wanted text[], unwanted text[])
-           where p.text ilike all (a.wanted) and not p.text ilike any (a.unwanted))
+       where ${alternatives.length === 0 ? 'p.search @@ w.q' : hasAlternative}
      )
      select document_id, section_key, page, text from found
      where place <= ${maxPerDocument} or $5::text is not null
-     order by rank desc, document_id, position limit $8`,
-    [
-      ...words,
-      options.userId,
-      options.documentId ?? null,
-      JSON.stringify(
-        alternatives.map(({ wanted, unwanted }) => ({
-          wanted: wanted.map(toPattern),
-          unwanted: unwanted.map(toPattern),
-        })),
-      ),
-      alternatives.flatMap(({ unwanted }) => unwanted.map(toPattern)),
-      options.limit,
-    ],
+     order by rank desc, document_id, position limit $6`,
+    [...words, options.userId, options.documentId ?? null, options.limit, ...patternsOf(alternatives)],
   )
   const headlines = await headlinesOf(pool, words, rows)
   return rows.map(({ document_id, section_key, page, text }, index) => ({
@@ -128,6 +122,16 @@ function alternativesOf(query: string): Alternative[] {
 /** Whether a part of a query is more than signs that exclude nothing. */
 function isTerm(text: string): boolean {
   return /[^-]/.test(text)
+}
+
+/** Returns the parameters of {@link hasAlternative}. */
+function patternsOf(alternatives: readonly Alternative[]): readonly unknown[] {
+  if (alternatives.length === 0) return []
+  const patterns = alternatives.map(({ wanted, unwanted }) => ({
+    wanted: wanted.map(toPattern),
+    unwanted: unwanted.map(toPattern),
+  }))
+  return [JSON.stringify(patterns), patterns.flatMap(({ unwanted }) => unwanted)]
 }
 
 /** Returns the pattern of `like` for texts that contain a term. */
