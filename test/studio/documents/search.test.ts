@@ -37,18 +37,21 @@ async function statementOf(query: string): Promise<readonly [string, readonly un
   return statement
 }
 
-test.each(['wórd7x8 filler', 'word7x8 -word9x9 or "word3x9 filler1"', 'word7x9'])('a search for %s uses the index', async (query) => {
-  const { pool } = database.database
-  const [text, values] = await statementOf(query)
-  const planned = await pool.query<{ 'QUERY PLAN': string }>(`explain ${text}`, [...values])
-  expect(planned.rows.map((row) => row['QUERY PLAN']).join('\n')).toContain('Index Scan on passage_search')
+test.each(['wórd7x8 filler', 'word7x8 -word9x9 or "word3x9 filler1"', 'word7x9'])(
+  'a search for %s uses the index',
+  async (query) => {
+    const { pool } = database.database
+    const [text, values] = await statementOf(query)
+    const planned = await pool.query<{ 'QUERY PLAN': string }>(`explain ${text}`, [...values])
+    expect(planned.rows.map((row) => row['QUERY PLAN']).join('\n')).toContain('Index Scan on passage_search')
 
-  // As of a statement that a connection prepared and executed often.
-  const client = await pool.connect()
-  onTestFinished(() => client.release(true))
-  await client.query('set plan_cache_mode = force_generic_plan')
-  await client.query(`prepare search as ${text}`)
-  const literals = values.map((value) => (value === null ? 'null' : client.escapeLiteral(String(value))))
-  const generic = await client.query<{ 'QUERY PLAN': string }>(`explain execute search (${literals.join(', ')})`)
-  expect(generic.rows.map((row) => row['QUERY PLAN']).join('\n')).toContain('Index Scan on passage_search')
-})
+    // As of a statement that a connection prepared and executed often.
+    const client = await pool.connect()
+    onTestFinished(() => client.release(true))
+    await client.query('set plan_cache_mode = force_generic_plan')
+    await client.query(`prepare search as ${text}`)
+    const literals = values.map((value) => (value === null ? 'null' : client.escapeLiteral(String(value))))
+    const generic = await client.query<{ 'QUERY PLAN': string }>(`explain execute search (${literals.join(', ')})`)
+    expect(generic.rows.map((row) => row['QUERY PLAN']).join('\n')).toContain('Index Scan on passage_search')
+  },
+)
