@@ -147,13 +147,16 @@ async function placePrevious(revision: string | undefined, stack: AsyncDisposabl
   return pathToFileURL(`${directory}/`)
 }
 
-/** Returns the oldest of the last revisions whose migrations are unchanged, so that it runs on the present database. */
+/**
+ * Returns the oldest of the last revisions whose migrations are unchanged, so that it runs on the present database. It uses
+ * the present packages.
+ */
 async function findPrevious(): Promise<string> {
   const { stdout } = await run('git', ['rev-list', '-n', '60', '--skip', '1', 'HEAD', '--', 'src'], { cwd: root })
   for (const revision of stdout.trim().split('\n').reverse()) {
     const isUnchanged = await run(
       'git',
-      ['diff', '--quiet', '--diff-filter=MD', revision, 'HEAD', '--', 'src/db/migrations', 'package.json'],
+      ['diff', '--quiet', '--diff-filter=MD', revision, 'HEAD', '--', 'src/db/migrations'],
       { cwd: root },
     ).then(
       () => true,

@@ -94,6 +94,8 @@ test('the document shows every fault, its figures and its violations', () => {
   expect(text).toContain('| none | 2 | 24,690 | 1 | 2 | 2 / 300 / 300 | 5,000 | 10 | 1,500 |')
   expect(text).toContain('- none, seed 5: lost: sse 1: 7')
   expect(text).toContain('2 minutes')
+  expect(text).toContain(`runs of 0 of ${faults.length - 1} kinds of faults`)
+  expect(text).toContain('## Not in this run')
 })
 
 test('docs/proof.md and the README agree with docs/proof.json', async () => {

@@ -3,11 +3,14 @@ import { combinedName, faults } from './kinds/table.ts'
 import { quantile } from './rig/recovery.ts'
 import type { RunResult } from './rig/run-fault.ts'
 
-/** The recovery over all runs of a fault, in milliseconds. */
+/**
+ * The recovery over all runs of a fault, in milliseconds. The first three are null when no
+ * subscription was behind at the end of the fault.
+ */
 export interface ProofRecovery {
-  readonly p50: number
-  readonly p99: number
-  readonly max: number
+  readonly p50: number | null
+  readonly p99: number | null
+  readonly max: number | null
   readonly ready: number
   readonly task: number
 }
@@ -33,6 +36,8 @@ export interface Proof {
   readonly seed: number
   readonly minutes: number
   readonly rows: readonly ProofRow[]
+  /** The kinds of faults that were not run, or could not be caused. */
+  readonly missing: readonly string[]
   readonly total: {
     readonly runs: number
     readonly tasks: number
@@ -71,9 +76,9 @@ export function createProof(
           .flatMap(({ violations, seed }) => violations.map((violation) => ({ ...violation, seed })))
           .slice(0, maxListed),
         recovery: {
-          p50: Math.round(quantile(deliveryMs, 0.5)),
-          p99: Math.round(quantile(deliveryMs, 0.99)),
-          max: Math.round(deliveryMs.at(-1) ?? 0),
+          p50: deliveryMs.length === 0 ? null : Math.round(quantile(deliveryMs, 0.5)),
+          p99: deliveryMs.length === 0 ? null : Math.round(quantile(deliveryMs, 0.99)),
+          max: deliveryMs.length === 0 ? null : Math.round(deliveryMs.at(-1) ?? 0),
           ready: Math.round(Math.max(...runs.map(({ recovery }) => recovery.readyMs))),
           task: Math.round(Math.max(...runs.map(({ recovery }) => recovery.taskMs))),
         },
@@ -83,6 +88,9 @@ export function createProof(
     ...origin,
     minutes: Math.round(sum(results, ({ durationMs }) => durationMs) / 60_000),
     rows,
+    missing: faults
+      .filter(({ name, group }) => group !== 'none' && !results.some(({ fault }) => fault === name))
+      .map(({ name }) => name),
     total: {
       runs: results.length,
       tasks: sum(rows, ({ tasks }) => tasks),
@@ -100,20 +108,30 @@ const format = (value: number): string => value.toLocaleString('en-US')
 
 const summaryLine = /^- \[docs\/proof\.md\]\(docs\/proof\.md\):.*$/m
 
+/** Describes how many of the kinds of faults were run; combinations of them are no kinds. */
+function describeKinds({ rows, missing }: Proof): string {
+  const kinds = rows.filter(({ fault, group }) => group !== 'none' && fault !== combinedName).length
+  return `${kinds} of ${kinds + missing.length} kinds of faults`
+}
+
 /** Replaces the line of the README that states the sum. */
-export function insertSummary(readme: string, { total, rows }: Proof): string {
-  const kinds = rows.filter(({ group }) => group !== 'none').length
-  const line = `- [docs/proof.md](docs/proof.md): ${format(total.deliveries)} deliveries during ${kinds} kinds of faults, ${format(total.violations)} violations of the contract; repeat it with \`npm run faults\``
+export function insertSummary(readme: string, proof: Proof): string {
+  const { total } = proof
+  const line = `- [docs/proof.md](docs/proof.md): ${format(total.deliveries)} deliveries during ${describeKinds(proof)}, ${format(total.violations)} violations of the contract; repeat it with \`npm run faults\``
   return readme.replace(summaryLine, line)
 }
 
 /** Renders `docs/proof.md`. */
 export function renderProof(proof: Proof): string {
-  const { commit, machine, startedAt, seed, minutes, rows, total } = proof
-  const kinds = rows.filter(({ group }) => group !== 'none').length
-  const table = rows.map(({ fault, runs, deliveries, violations, reported, recovery, leavesServer }) => {
+  const { commit, machine, startedAt, seed, minutes, rows, missing, total } = proof
+  const isAimMissed = ({ recovery: { p99 }, leavesServer }: ProofRow): boolean => (p99 ?? 0) > aimOf(leavesServer)
+  const measured = rows.filter(({ recovery }) => recovery.p99 !== null)
+  const table = rows.map((row) => {
+    const { fault, runs, deliveries, violations, reported, recovery, leavesServer } = row
     const { p50, p99, max, ready, task } = recovery
-    return `| ${fault} | ${runs} | ${format(deliveries)} | ${violations.length} | ${format(reported)} | ${format(p50)} / ${format(p99)} / ${format(max)} | ${format(aimOf(leavesServer))}${p99 > aimOf(leavesServer) ? ' missed' : ''} | ${format(ready)} | ${format(task)} |`
+    const delivery = p50 === null || p99 === null || max === null ? '–' : [p50, p99, max].map(format).join(' / ')
+    const aim = `${format(aimOf(leavesServer))}${isAimMissed(row) ? ' missed' : ''}`
+    return `| ${fault} | ${runs} | ${format(deliveries)} | ${violations.length} | ${format(reported)} | ${delivery} | ${aim} | ${format(ready)} | ${format(task)} |`
   })
   const violations = rows.flatMap(({ fault, violations: found }) =>
     found.map(
@@ -124,7 +142,7 @@ export function renderProof(proof: Proof): string {
 
 Generated by \`npm run faults -- --minutes N --output docs/proof.json\`; do not edit. Run it yourself: \`npm run faults -- --help\`.
 
-**${format(total.deliveries)} deliveries in ${format(total.runs)} runs of ${kinds} kinds of faults: ${format(total.violations)} violations.**
+**${format(total.deliveries)} deliveries in ${format(total.runs)} runs of ${describeKinds(proof)}, alone and combined: ${format(total.violations)} violations.**
 
 Commit ${commit}, ${startedAt.slice(0, 10)}, ${minutes} minutes, ${machine}; seeds from ${seed}.
 
@@ -144,11 +162,11 @@ ${Object.entries(rules)
 
 ## Results
 
-*Reported gaps* are snapshots with a reason (\`LAGGED\`, \`PRUNED\`, \`RESET\`), which the contract allows. *Recovery* is counted in milliseconds from the end of the fault: until a subscription that was behind has received the newest event (p50 / p99 / max over all of them), until all servers are ready, and until a new task has completed (the slowest run). \`LEASE_MS\` is 3000. *Aim* is that for the p99: 5 s where a server keeps working, else 10 s; ${rows.filter(({ recovery, leavesServer }) => recovery.p99 <= aimOf(leavesServer)).length} of ${rows.length} rows reach it.
+*Reported gaps* are snapshots with a reason (\`LAGGED\`, \`PRUNED\`, \`RESET\`), which the contract allows. *Recovery* is counted in milliseconds from the end of the fault: until a subscription that was behind has received the newest event (p50 / p99 / max over all of them), until all servers are ready, and until a new task has completed (the slowest run). \`LEASE_MS\` is 3000. *Aim* is that for the p99: 5 s where a server keeps working, else 10 s; ${measured.filter((row) => !isAimMissed(row)).length} of ${measured.length} rows reach it. A dash: no subscription was behind.
 
 | fault | runs | deliveries | violations | reported gaps | recovery p50 / p99 / max | aim | ready | new task |
 | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |
 ${table.join('\n')}
 | **all** | **${format(total.runs)}** | **${format(total.deliveries)}** | **${format(total.violations)}** | | | | | |
-${violations.length === 0 ? '' : `\n## Violations\n\n${violations.join('\n')}\n`}`
+${violations.length === 0 ? '' : `\n## Violations\n\n${violations.join('\n')}\n`}${missing.length === 0 ? '' : `\n## Not in this run\n\n${missing.join('; ')}.\n`}`
 }

@@ -172,16 +172,18 @@ export function startLoad(options: LoadOptions): Load {
     const imported = await start({ name: 'import', query: importQuery, variables: { text, name } })
     const document = imported?.['document'] as { readonly id: string } | undefined
     if (document === undefined) return
-    await untilReady(document.id)
+    if (!(await isReadySoon(document.id))) return
     const query = random.pick([roadmapQuery, quizQuery, projectQuery])
     if (!isOver()) await start({ name: 'import', query, variables: { id: document.id } })
   }
-  const untilReady = async (id: string): Promise<void> => {
-    for (let tries = 0; tries < 200; tries++) {
+  /** Waits until a document is converted. @returns false when it is not before the load ends */
+  const isReadySoon = async (id: string): Promise<boolean> => {
+    while (!isOver()) {
       const rows = await postgres.query<{ status: string }>('select status from document where id = $1', [id])
-      if (rows[0]?.status !== 'PROCESSING') return
+      if (rows[0]?.status !== 'PROCESSING') return rows[0]?.status === 'READY'
       await pause(200)
     }
+    return false
   }
   const converse = async (): Promise<void> => {
     const key = newKey('session')

@@ -29,7 +29,7 @@ export interface Requests {
   ): Promise<MutationResult | undefined>
 }
 
-const mayConflict: ReadonlySet<string> = new Set(['cancel', 'delete', 'close'])
+const mayConflict: ReadonlySet<string> = new Set(['cancel', 'close'])
 const timeoutMs = 8_000
 const patienceMs = 90_000
 
@@ -62,7 +62,9 @@ export function createRequests(urls: readonly string[], recorder: Recorder, rand
         if (answer !== undefined && result !== undefined && result !== null) {
           const id = idOf(result)
           if (result.__typename.endsWith('Success')) note('acknowledged', id === undefined ? {} : { id })
-          // A task may have ended before it is canceled or deleted.
+          // It may have been deleted by the same request, whose response was lost.
+          else if (name === 'delete') note('unknown', { error: result.__typename })
+          // A task may have ended before it is canceled.
           else if (!mayConflict.has(name))
             note('refused', { error: `${result.__typename}: ${String(result['message'])}` })
           return result
