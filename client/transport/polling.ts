@@ -7,6 +7,7 @@ import { notifyOnce, type RequestBody, type Subscriber, type Transport } from '.
 
 /** The factor by which the interval grows after a request that returned nothing new. */
 const growth = 1.5
+const noContent = 204
 
 /**
  * Returns the pause after a request, in milliseconds. @param isNew - whether it returned anything
@@ -58,6 +59,11 @@ export function createPollingTransport({ url, fetch, timing }: HttpOptions): Tra
           const body = subscriber.body()
           const response = await request({ ...body, extensions: { ...body.extensions, catchUp: true } }, signal)
           if (!polls.has(stop)) return
+          // Resumed after the terminal event.
+          if (response.status === noContent) {
+            tell.confirmed()
+            return finish()
+          }
           if (!isEventStream(response) || !response.ok || response.body === null) {
             const refusal = response.status === 400 || response.ok ? await readRefusal(response) : null
             if (!polls.has(stop)) return

@@ -127,6 +127,22 @@ describe.for([
     }
   })
 
+  test('of a terminal event is answered with 204 when it is polled, and that of an event before it is not', async () => {
+    const id = await finish()
+    const { events } = await open(query.replace('taskId: $id', 'taskId: $id, fromStart: true'), id)
+    const poll = async (after: string | undefined) => {
+      const response = await fetch(`${site.server.url}/graphql`, {
+        method: 'POST',
+        headers: { accept: 'text/event-stream', 'content-type': 'application/json' },
+        body: JSON.stringify({ query: change(query), variables: { id, after }, extensions: { catchUp: true } }),
+      })
+      return { status: response.status, isEmpty: (await response.text()) === '' }
+    }
+    const results = events.filter(({ type }) => type === 'next')
+    expect(await poll(results.at(-2)?.id)).toEqual({ status: 200, isEmpty: false })
+    expect(await poll(results.at(-1)?.id)).toEqual({ status: 204, isEmpty: true })
+  })
+
   test('resumes on a running task without events for a while', async () => {
     const id = await site.count(2)
     const first = await open(query, id)

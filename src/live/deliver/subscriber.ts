@@ -290,13 +290,10 @@ class GroupSubscriber implements Subscriber, Member, ServedOperation {
       this.#epoch = this.#delivery.log.reader.epoch
       this.#stands = true
       isCaughtUp = true
-      if (this.#isCatchUp) return true
-      isJoined = this.#group.join(this)
-      if (isJoined) {
-        this.#isLagging = false
-        this.sink.caughtUp?.()
-      }
-      return isJoined
+      if (!this.#isCatchUp) isJoined = this.#group.join(this)
+      if (isJoined) this.#isLagging = false
+      if (isJoined || this.#isCatchUp) this.sink.caughtUp?.()
+      return isJoined || this.#isCatchUp
     }))
       if (!(await this.#add(followed))) break
     this.#following = undefined

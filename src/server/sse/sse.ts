@@ -56,7 +56,7 @@ const resumeMs = 3_000
  *
  * Each event has its cursor as `id`, so an `EventSource` resumes automatically: `Last-Event-ID`
  * stands for the argument `after`. After a terminal event the response is 204, after which an
- * `EventSource` does not reconnect.
+ * `EventSource` does not reconnect, and a client that polls does not poll again.
  */
 export function createEventStreamPlugin(options: {
   readonly connections: Connections
@@ -105,7 +105,7 @@ export function createEventStreamPlugin(options: {
       return refuse(liveUpdatesOff.status, liveUpdatesOff.code, liveUpdatesOff.message)
     }
     let pending: ReturnType<Frames['next']> | undefined
-    if (several === undefined && transport === 'sse' && request.headers.has(lastEventId)) {
+    if (several === undefined && (transport === 'polling' || request.headers.has(lastEventId))) {
       pending = frames.next()
       if (await isOver(pending, context)) {
         frames.return()
@@ -225,8 +225,8 @@ export function createEventStreamPlugin(options: {
 const lastEventId = 'last-event-id'
 
 /**
- * Whether a resumed stream completes without an event, because it was resumed after a terminal
- * event.
+ * Whether a resumed stream completes without an event and before it has caught up, because it was
+ * resumed after a terminal event.
  */
 async function isOver(first: ReturnType<Frames['next']>, { caughtUp }: ServerContext): Promise<boolean> {
   const { promise: late, resolve } = Promise.withResolvers<void>()
