@@ -40,12 +40,12 @@ export function useFetched<Data, Variables extends AnyVariables>(
     data,
     isLoading: fetching,
     failure: describeError(error),
-    isRefused: isUnauthenticated(error),
+    isRefused: hasErrorCode(error, 'UNAUTHENTICATED'),
     refetch,
   }
 }
 
-/** Whether a request failed for lack of a valid token. */
-export function isUnauthenticated(error: CombinedError | undefined): boolean {
-  return error?.graphQLErrors.some(({ extensions }) => extensions['code'] === 'UNAUTHENTICATED') === true
+/** Whether a request failed with a code of the server. */
+export function hasErrorCode(error: CombinedError | null | undefined, code: string): boolean {
+  return error?.graphQLErrors.some(({ extensions }) => extensions['code'] === code) === true
 }

@@ -4,7 +4,7 @@ import { useLive } from '../react/use-live.ts'
 import { useManyTasks } from '../react/use-many-tasks.ts'
 import type { TaskState } from '../reduce/task-state.ts'
 import { reduceRoadmapNews } from './roadmap-news.ts'
-import { useFetched } from './use-fetched.ts'
+import { hasErrorCode, useFetched } from './use-fetched.ts'
 
 /** A roadmap as fetched. */
 export type Outline = NonNullable<RoadmapOutlineQuery['roadmap']>
@@ -47,7 +47,7 @@ export function useRoadmap(id: string): LiveRoadmap {
     if (activeId !== undefined) watch(activeId)
   }, [activeId, watch])
 
-  const { state: news } = useLive(RoadmapUpdatesDocument, { roadmapId: id }, reduceRoadmapNews)
+  const { state: news, error } = useLive(RoadmapUpdatesDocument, { roadmapId: id }, reduceRoadmapNews)
   const newsIds = news?.taskIds
   useEffect(() => {
     // The events contain the tasks in the order in which they were started.
@@ -61,7 +61,8 @@ export function useRoadmap(id: string): LiveRoadmap {
   )
 
   const gaps = news?.gaps ?? 0
-  const isDeleted = news?.isDeleted === true
+  // A subscription resumed after the deletion is refused.
+  const isDeleted = news?.isDeleted === true || hasErrorCode(error, 'NOT_FOUND')
   useEffect(() => {
     if (gaps > 0 || isDeleted) refetch()
   }, [gaps, isDeleted, refetch])

@@ -8,6 +8,7 @@ import { useLive } from '../../react/use-live.ts'
 import { useNow } from '../../react/use-now.ts'
 import { describeError } from '../../react/words.ts'
 import { TokenForm } from '../token-form.tsx'
+import { hasErrorCode } from '../use-fetched.ts'
 import { useTitle } from '../use-title.ts'
 import { describeBytes } from '../words.ts'
 import { AuditList } from './audit-list.tsx'
@@ -22,8 +23,7 @@ const reduceStats = (_: Stats | undefined, data: ConnectionStatsUpdatesSubscript
 export function ConnectionsPage(): ReactElement {
   useTitle('Connections')
   const { state: stats, error } = useLive(ConnectionStatsUpdatesDocument, {}, reduceStats)
-  const code = error?.graphQLErrors[0]?.extensions['code']
-  if (code === 'UNAUTHENTICATED') return <TokenForm />
+  if (hasErrorCode(error, 'UNAUTHENTICATED')) return <TokenForm />
   if (error !== null)
     return (
       <p className="page-note" role="alert">

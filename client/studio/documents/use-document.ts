@@ -1,4 +1,3 @@
-import type { CombinedError } from '@urql/core'
 import { useEffect, useRef, useState } from 'react'
 import {
   DocumentReadingDocument,
@@ -9,7 +8,7 @@ import {
 import { useLive } from '../../react/use-live.ts'
 import { useTask } from '../../react/use-task.ts'
 import type { TaskState } from '../../reduce/task-state.ts'
-import { useFetched } from '../use-fetched.ts'
+import { hasErrorCode, useFetched } from '../use-fetched.ts'
 
 /** A document with its text. */
 export type ReadDocument = NonNullable<DocumentReadingQuery['document']>
@@ -42,9 +41,6 @@ function reduceUpdates(_: Changes | undefined, { documentUpdates }: DocumentUpda
   return { seq: documentUpdates.seq, isDeleted: documentUpdates.change === 'DELETED' }
 }
 
-const has = (error: CombinedError | null, code: string): boolean =>
-  error?.graphQLErrors.some(({ extensions }) => extensions['code'] === code) === true
-
 /**
  * Keeps a document up to date: fetches it again when its conversion is finished, and when it is
  * shared or access is revoked.
@@ -75,10 +71,10 @@ export function useDocument(id: string): LiveDocument {
     if (isConverted) refetch()
   }, [isConverted, refetch])
 
-  const isTakenBack = has(updates.error, 'FORBIDDEN') || has(conversion.error, 'FORBIDDEN')
+  const isTakenBack = hasErrorCode(updates.error, 'FORBIDDEN') || hasErrorCode(conversion.error, 'FORBIDDEN')
   const isDeleted = updates.state?.isDeleted === true
   // NOT_FOUND: access was revoked or the document deleted while this page received no events.
-  const isGone = isTakenBack || isDeleted || has(updates.error, 'NOT_FOUND')
+  const isGone = isTakenBack || isDeleted || hasErrorCode(updates.error, 'NOT_FOUND')
   const document = isGone ? null : found
   return {
     document,

@@ -3,7 +3,7 @@ import { QuizReviewDocument, type QuizReviewQuery, QuizUpdatesDocument } from '.
 import { useLive } from '../../react/use-live.ts'
 import { useManyTasks } from '../../react/use-many-tasks.ts'
 import type { TaskState } from '../../reduce/task-state.ts'
-import { useFetched } from '../use-fetched.ts'
+import { hasErrorCode, useFetched } from '../use-fetched.ts'
 import { markOf, type QuizTask, reduceQuizNews } from './quiz-news.ts'
 
 /** A quiz as fetched by its owner. */
@@ -37,7 +37,7 @@ interface LiveQuiz {
 export function useQuiz(id: string): LiveQuiz {
   const { data, isLoading, failure, refetch } = useFetched(QuizReviewDocument, { id }, { isTold: true })
   const quiz = data?.quiz ?? null
-  const { state: news } = useLive(QuizUpdatesDocument, { quizId: id }, reduceQuizNews)
+  const { state: news, error } = useLive(QuizUpdatesDocument, { quizId: id }, reduceQuizNews)
 
   const isFetched = quiz !== null
   const fetched = useMemo(
@@ -50,7 +50,9 @@ export function useQuiz(id: string): LiveQuiz {
           }),
     [quiz],
   )
-  const reported = news === undefined ? null : news.isDeleted ? 'deleted' : markOf(news)
+  // A subscription resumed after the deletion is refused.
+  const isDeleted = news?.isDeleted === true || hasErrorCode(error, 'NOT_FOUND')
+  const reported = isDeleted ? 'deleted' : news === undefined ? null : markOf(news)
   // Only new reports are compared: fetched data that is newer than the events is not outdated.
   // biome-ignore lint/correctness/useExhaustiveDependencies: see above
   useEffect(() => {

@@ -12,7 +12,7 @@ import { Problem } from '../problem.tsx'
 import { AgainButton, CancelButton, canRetry, describeKind } from '../task-actions.tsx'
 import { NextAttempt } from '../task-panel.tsx'
 import { TokenForm } from '../token-form.tsx'
-import { isUnauthenticated, useFetched } from '../use-fetched.ts'
+import { hasErrorCode, useFetched } from '../use-fetched.ts'
 import { type Route, useRoute } from '../use-route.ts'
 import { useTitle } from '../use-title.ts'
 import { EventLog, Json, TextBlock } from './event-log.tsx'
@@ -36,7 +36,7 @@ export function TaskPage({ id }: { readonly id: string }): ReactElement {
   const details = data?.task ?? null
   const title = task === null ? undefined : describeKind(task.kind)
   useTitle(title ?? (error === null ? undefined : 'Task not found'))
-  if (isUnauthenticated(error ?? undefined)) return <TokenForm />
+  if (hasErrorCode(error, 'UNAUTHENTICATED')) return <TokenForm />
   if (task === null || title === undefined)
     return error === null ? (
       <p className="page-note note">Loading …</p>

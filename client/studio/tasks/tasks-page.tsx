@@ -9,7 +9,7 @@ import { Link } from '../link.tsx'
 import { Refusal } from '../refusal.tsx'
 import { describeKind } from '../task-actions.tsx'
 import { TokenForm } from '../token-form.tsx'
-import { isUnauthenticated } from '../use-fetched.ts'
+import { hasErrorCode } from '../use-fetched.ts'
 import { useRoute } from '../use-route.ts'
 import { useTitle } from '../use-title.ts'
 import { StatusBadge } from './status-badge.tsx'
@@ -69,7 +69,7 @@ function TaskList({ status, kind }: { readonly status: string | null; readonly k
   useEffect(() => {
     if (isCursorMissing) refetch()
   }, [isCursorMissing, refetch])
-  if (isUnauthenticated(error ?? undefined)) return <TokenForm />
+  if (hasErrorCode(error, 'UNAUTHENTICATED')) return <TokenForm />
   const isFiltered = filters.status !== undefined || filters.kind !== undefined
   return (
     <>
