@@ -40,27 +40,3 @@ export function onEnd<T>(source: AsyncIterable<T>, listener: () => void): AsyncG
   }
   return outer
 }
-
-/**
- * Forwards the values of `source`; passes an error it throws to `handle`, which throws another
- * error, or returns to end the iteration without one.
- */
-export function onFailure<T>(
-  source: AsyncIterable<T>,
-  handle: (error: unknown) => void,
-): AsyncGenerator<T, void, undefined> {
-  const inner = onEnd(source, () => undefined)
-  const outer: AsyncGenerator<T, void, undefined> = {
-    ...inner,
-    async next() {
-      try {
-        return await inner.next()
-      } catch (error) {
-        handle(error)
-        return { done: true, value: undefined }
-      }
-    },
-    [Symbol.asyncIterator]: () => outer,
-  }
-  return outer
-}

@@ -16,7 +16,7 @@ import { type HealthServer, startHealthServer } from '../server/monitoring/healt
 import { createMetricsPage } from '../server/monitoring/prometheus.ts'
 import type { ReadTabs } from '../server/pages/graphiql.ts'
 import { startPreviewServer } from '../server/pages/preview-server.ts'
-import { createMaskError, formatResult, isUnavailable } from '../server/request/mask.ts'
+import { createMaskError, createResultFormat } from '../server/request/mask.ts'
 import { type RunningServer, startServer } from '../server/server.ts'
 import { isCounted } from '../studio/analytics/fold.ts'
 import { createProjector } from '../studio/analytics/projector.ts'
@@ -293,7 +293,6 @@ export function createLiveDelivery(
   tracing: Tracing = noTracing,
 ): Live {
   const { reader, feeds } = services.engine
-  const maskError = createMaskError(logger)
   return createLive({
     schema,
     reader,
@@ -302,8 +301,6 @@ export function createLiveDelivery(
     config,
     tracing,
     eventContext: createContext(services, null, { catchUp: false }),
-    mask: (result) => (result.errors === undefined ? result : { ...result, errors: result.errors.map(maskError) }),
-    format: formatResult,
-    isAway: isUnavailable,
+    ...createResultFormat(createMaskError(logger)),
   })
 }

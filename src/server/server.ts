@@ -44,11 +44,8 @@ export interface ServerOptions {
   readonly schema: GraphQLSchema
   /** Creates the context of resolvers; called for each operation. */
   readonly createContext: CreateContext
-  /**
-   * Live delivery of fields that follow a topic; without it each subscriber has its own
-   * execution.
-   */
-  readonly live?: Live | undefined
+  /** Executes and delivers all subscriptions. */
+  readonly live: Live
   /** The budgets of operations and connections; nothing is limited by default. */
   readonly rateLimits?: RateLimits | undefined
   /** Traces operations; off by default. */

@@ -10,7 +10,7 @@ import { createConnections } from '../../src/server/connections/connections.ts'
 import { createServerMetrics } from '../../src/server/connections/server-metrics.ts'
 import { createWork } from '../../src/server/connections/work.ts'
 import { createServedSocket, type ServedSocket } from '../../src/server/websocket/socket.ts'
-import { testConfig, until } from './support.ts'
+import { sinks, testConfig, until } from './support.ts'
 
 const limits = { MAX_SOCKETS_PER_ADDRESS: 10, MAX_SOCKETS_PER_VIEWER: 10 }
 
@@ -27,7 +27,7 @@ async function open() {
     floodMs: 10_000,
     answer: () => false,
     connections: createConnections(limits, createServerMetrics()),
-    live: undefined,
+    live: sinks,
     note: () => undefined,
     logger: silentLogger,
     refine: (_socket: WebSocket, error: unknown) => error,

@@ -8,9 +8,12 @@ import { WebSocket } from 'ws'
 import { z } from 'zod'
 import { type Config, parseConfig } from '../../src/config.ts'
 import { TidingsError } from '../../src/errors.ts'
+import { createSocketSink } from '../../src/live/deliver/socket-sink.ts'
+import { createLive, type Live } from '../../src/live/live.ts'
 import { createCursorFormat, parseCursor } from '../../src/log/cursor.ts'
 import { type Logger, silentLogger } from '../../src/logger.ts'
 import type { UploadedFile } from '../../src/server/http/spool.ts'
+import { createMaskError, createResultFormat } from '../../src/server/request/mask.ts'
 import { type RunningServer, type ServerOptions, startServer } from '../../src/server/server.ts'
 import type { Engine } from '../../src/tasks/engine.ts'
 import { defineTask, type TaskDefinition } from '../../src/tasks/model/define-task.ts'
@@ -233,6 +236,21 @@ export function testConfig(environment: Readonly<Record<string, string>> = {}): 
   return parseConfig({ NODE_ENV: 'test', PORT: '0', ...environment })
 }
 
+/** Opens the sinks of sockets where no subscription is started. */
+export const sinks: Pick<Live, 'openSocket'> = {
+  openSocket: (options) =>
+    createSocketSink({
+      ...options,
+      common: {
+        budgetBytes: 1_048_576,
+        patienceMs: 30_000,
+        sent: { payloads: 0, bytes: 0 },
+        onGivenUp: () => undefined,
+        onLeftCorked: () => undefined,
+      },
+    }),
+}
+
 /** A server on a separate engine. */
 export interface ServerFixture extends AsyncDisposable {
   readonly server: RunningServer
@@ -285,10 +303,22 @@ export async function startTestServer(
   const steps = createSteps()
   const fixture = on ?? stack.use(await startTestEngine({ definitions: [steps.definition], logger }))
   const { engine } = fixture
+  const config = testConfig(environment)
+  const schema = createTestSchema(engine)
+  const live = createLive({
+    schema,
+    reader: engine.reader,
+    feeds: engine.feeds,
+    logger,
+    config,
+    eventContext: {},
+    ...createResultFormat(createMaskError(logger)),
+  })
   const server = stack.use(
     await startServer({
-      config: testConfig(environment),
-      schema: createTestSchema(engine),
+      config,
+      schema,
+      live,
       createContext: createContext ?? ((viewer, { catchUp }) => ({ viewer, catchUp })),
       health: { database: engine.database, bus: engine.bus },
       logger,

@@ -14,7 +14,7 @@ import { createSocketProtocol } from '../../src/server/websocket/protocol.ts'
 import { createWebSockets } from '../../src/server/websocket/websocket.ts'
 import type { Viewer } from '../../src/tasks/model/viewer.ts'
 import { viewerOf } from '../support/api.ts'
-import { testConfig, until } from './support.ts'
+import { sinks, testConfig, until } from './support.ts'
 
 test('a socket that closes while its token is read is not accepted', async () => {
   const isAsked = Promise.withResolvers<void>()
@@ -25,7 +25,7 @@ test('a socket that closes while its token is read is not accepted', async () =>
   const connections = createConnections({ MAX_SOCKETS_PER_ADDRESS: 10, MAX_SOCKETS_PER_VIEWER: 10 }, metrics)
   const budgets = createBudgets({ rateLimits: undefined, metrics, note })
   const work = createWork(testConfig())
-  const door = { connections, budgets, work, metrics, note, live: undefined, logger: silentLogger }
+  const door = { connections, budgets, work, metrics, note, live: sinks, logger: silentLogger }
   const unused = (): never => {
     throw new Error('Nothing is asked for')
   }

@@ -58,7 +58,7 @@ export function createApi(options: {
   readonly config: Config
   readonly schema: GraphQLSchema
   readonly createContext: CreateContext
-  readonly live: Live | undefined
+  readonly live: Live
   readonly tracing: Tracing | undefined
   readonly tokens: Authenticator
   readonly origins: OriginPolicy

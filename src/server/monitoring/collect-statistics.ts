@@ -18,7 +18,7 @@ export function collectStatistics(options: {
   readonly connections: Connections
   readonly pollers: Pollers
   readonly metrics: ServerMetrics
-  readonly live?: Live | undefined
+  readonly live: Live
   readonly auditedAt: Date | null
 }): ServerStatistics {
   const { connections, pollers, metrics, live, auditedAt } = options
@@ -40,7 +40,7 @@ export function collectStatistics(options: {
   }
   for (const poller of polling.slice(0, maxListed)) oldest.push(summarisePoller(poller))
   polling.forEach(count)
-  const byTopic = live?.topics() ?? new Map<string, number>()
+  const byTopic = live.topics()
   return {
     transports,
     topics: byTopic.size,

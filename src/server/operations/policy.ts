@@ -12,7 +12,6 @@ import { onEnd } from '../../async/on-end.ts'
 import { keyOfUser } from '../../audit/rate-limits.ts'
 import type { Config } from '../../config.ts'
 import type { Live } from '../../live/live.ts'
-import { subscribeAlone } from '../../live/subscribe.ts'
 import { noTracing, type Tracing } from '../../tracing/tracing.ts'
 import type { Budgets } from '../connections/budgets.ts'
 import type { OperationType, ServerMetrics } from '../connections/server-metrics.ts'
@@ -60,11 +59,8 @@ export function createPolicy(options: {
   readonly metrics: ServerMetrics
   readonly note: WriteAudit
   readonly work: Work
-  /**
-   * Executes subscriptions to fields that share executions; without it each subscriber has its own
-   * execution.
-   */
-  readonly live?: Live | undefined
+  /** Executes and delivers all subscriptions. */
+  readonly live: Live
   /** Off by default. */
   readonly tracing?: Tracing | undefined
 }): Policy {
@@ -156,7 +152,7 @@ export function createPolicy(options: {
       }
     },
     async onSubscribe({ args, setSubscribeFn, setResultAndStopExecution }) {
-      setSubscribeFn(live?.subscribe ?? subscribeAlone)
+      setSubscribeFn(live.subscribe)
       // A client that polls sends hundreds of requests per minute for one subscription; the limits of
       // work apply to them.
       const isCounted = budgets.areLimited && !wantsCatchUp(args.contextValue as unknown as OperationContext)
@@ -176,7 +172,6 @@ export function createPolicy(options: {
     plugin,
     uncachedChars: operations.uncachedChars,
     async subscribe(args) {
-      if (live === undefined) throw new Error('This server has no live delivery')
       const result =
         refuse(args) ??
         (budgets.areLimited ? await limit('subscriptions', args) : null) ??

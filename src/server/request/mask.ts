@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { type FormattedExecutionResult, GraphQLError, type GraphQLFormattedError } from 'graphql'
+import { type ExecutionResult, type FormattedExecutionResult, GraphQLError, type GraphQLFormattedError } from 'graphql'
 import { classifyDatabaseError, type DatabaseFailure } from '../../db/failure.ts'
 import { type ErrorCode, isTidingsError, TidingsError } from '../../errors.ts'
 import type { Logger } from '../../logger.ts'
@@ -131,6 +131,19 @@ export function formatResult({ errors, data, extensions }: AnyResult): Formatted
     ...(data === undefined ? {} : { data }),
     ...(errors === undefined ? {} : { errors: errors.map(formatError) }),
     ...(extensions === undefined ? {} : { extensions }),
+  }
+}
+
+/** Creates the functions by which live delivery makes executed results public: see `createLive`. */
+export function createResultFormat(maskError: MaskError): {
+  readonly mask: (result: ExecutionResult) => ExecutionResult
+  readonly format: (result: ExecutionResult) => FormattedExecutionResult
+  readonly isAway: (result: ExecutionResult) => boolean
+} {
+  return {
+    mask: (result) => (result.errors === undefined ? result : { ...result, errors: result.errors.map(maskError) }),
+    format: formatResult,
+    isAway: isUnavailable,
   }
 }
 

@@ -2,7 +2,6 @@ import { type ExecutionArgs, type ExecutionResult, GraphQLError, getOperationAST
 import { MessageType, makeServer, type Server, type SubscribePayload } from 'graphql-ws'
 import { type GraphQLParams, isAsyncIterable } from 'graphql-yoga'
 import type { WebSocket } from 'ws'
-import { onFailure } from '../../async/on-end.ts'
 import { keyOfToken } from '../../audit/rate-limits.ts'
 import { isTidingsError, TidingsError } from '../../errors.ts'
 import type { Live } from '../../live/live.ts'
@@ -55,7 +54,7 @@ export function createSocketProtocol(options: {
   readonly isAway: () => boolean
 }): SocketProtocol {
   const { maxSubscriptions, api, tokens, connections, budgets, work, metrics, note, maskError } = options
-  /** Operations without a sink: queries and mutations, and subscriptions where nothing follows topics. */
+  /** Queries and mutations; a subscription has a {@link Destination} instead. */
   const prepared = new WeakMap<object, Enveloped>()
   let operations = 0
   const tooManyMessage = `At most ${maxSubscriptions} operations may be under way on one socket (MAX_SUBSCRIPTIONS_PER_SOCKET)`
@@ -102,7 +101,7 @@ export function createSocketProtocol(options: {
       ...(operationName ? { operationName } : {}),
       ...(variables ? { variableValues: variables } : {}),
     }
-    if (sink !== undefined && operation.operation === OperationTypeNode.SUBSCRIPTION) {
+    if (operation.operation === OperationTypeNode.SUBSCRIPTION) {
       const destination: Destination = {
         viewer,
         from,
@@ -133,9 +132,9 @@ export function createSocketProtocol(options: {
     const masked = maskError(error)
     return leaveIfAway(socket, [masked]) ? null : masked
   }
-  const subscribe = async (args: ExecutionArgs, destination: Destination): ReturnType<Live['subscribe']> => {
+  const subscribe = async (args: ExecutionArgs): ReturnType<Live['subscribe']> => {
     try {
-      const result = await api.subscribe(destination, args)
+      const result = await api.subscribe(args.contextValue as Destination, args)
       if (isAsyncIterable(result) || result.errors === undefined) return result
       return { ...result, errors: result.errors.map(maskError) }
     } catch (error) {
@@ -149,11 +148,7 @@ export function createSocketProtocol(options: {
     connectionInitWaitTimeout: 0,
     execute: (args: ExecutionArgs) => preparedOf(args).execute(args),
     // `return()` passes through every layer; graphql-ws requires nothing else of a generator.
-    subscribe: (args: ExecutionArgs) => {
-      const destination = destinationOf(args)
-      const result = destination === null ? preparedOf(args).subscribe(args) : subscribe(args, destination)
-      return result as ReturnType<typeof import('graphql').subscribe>
-    },
+    subscribe: (args: ExecutionArgs) => subscribe(args) as ReturnType<typeof import('graphql').subscribe>,
 
     async onConnect(context) {
       const { extra, connectionParams, subscriptions } = context
@@ -233,15 +228,8 @@ export function createSocketProtocol(options: {
       const { document, operationName } = args
       // graphql-ws has awaited the value, although its type does not show that.
       const result = outcome as AsyncIterable<ExecutionResult> | ExecutionResult
-      if (isAsyncIterable(result)) {
-        // The sink refines the failures of its operations; another wrapper would stay for the
-        // lifetime of the subscription.
-        if (destinationOf(args) !== null) return undefined
-        return onFailure(result, (error) => {
-          const refined = refineFailure(socket, error)
-          if (refined !== null) throw refined
-        })
-      }
+      // The sink refines the failures of its operations.
+      if (isAsyncIterable(result)) return undefined
       const isSubscription = getOperationAST(document, operationName)?.operation === 'subscription'
       if (isSubscription && leaveIfAway(socket, result.errors)) return undefined
       // A result without data is a refusal of the request. graphql-ws itself would send it as
@@ -287,13 +275,6 @@ export function createSocketProtocol(options: {
 /** Encodes an operation id as it appears in the frames of its events. */
 function operationIdOf(id: string): Buffer {
   return Buffer.from(JSON.stringify(id))
-}
-
-/** Returns the destination of a shared operation; the context of all other operations has none. */
-function destinationOf({ contextValue }: ExecutionArgs): Destination | null {
-  return typeof contextValue === 'object' && contextValue !== null && 'sinkOperation' in contextValue
-    ? (contextValue as Destination)
-    : null
 }
 
 /**

@@ -32,7 +32,7 @@ interface SocketSurroundings {
   /** Time of uninterrupted throttling after which a socket is closed. */
   readonly floodMs: number
   readonly connections: Connections
-  readonly live: Live | undefined
+  readonly live: Pick<Live, 'openSocket'>
   readonly note: WriteAudit
   readonly logger: Logger
   /**
@@ -60,7 +60,7 @@ export interface ServedSocket extends Port, ConnectionControl, SocketOwner, Work
   readonly authorization: string | undefined
   readonly connection: Connection
   /** The sink that live delivery writes to. */
-  readonly sink: SocketSink | undefined
+  readonly sink: SocketSink
   viewer: Viewer | null
   /** The operations of graphql-ws by id. */
   operations: Readonly<Record<string, unknown>>
@@ -104,7 +104,7 @@ class OpenWebSocket implements ServedSocket {
   readonly socket: WebSocket
   readonly authorization: string | undefined
   readonly connection: Connection
-  readonly sink: SocketSink | undefined
+  readonly sink: SocketSink
   viewer: Viewer | null = null
   operations: Readonly<Record<string, unknown>> = none
   hasBegun = false
@@ -130,7 +130,7 @@ class OpenWebSocket implements ServedSocket {
     this.pingTurn = pingTurn
     this.#surroundings = surroundings
     this.connection = surroundings.connections.open('ws', from, this)
-    this.sink = surroundings.live?.openSocket({ webSocket: socket, socket: tcp, owner: this })
+    this.sink = surroundings.live.openSocket({ webSocket: socket, socket: tcp, owner: this })
   }
 
   get isThrottled(): boolean {
@@ -324,7 +324,7 @@ class OpenWebSocket implements ServedSocket {
   closed(code: number, reason: string): void {
     const { connections, logger } = this.#surroundings
     connections.close(this.connection)
-    this.sink?.close()
+    this.sink.close()
     this.onClosed(code, reason).catch((error: unknown) => logger.error({ err: error }, 'failed to release a WebSocket'))
   }
 }

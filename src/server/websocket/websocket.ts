@@ -50,7 +50,7 @@ export function createWebSockets(options: {
   readonly connections: Connections
   readonly note: WriteAudit
   /** Opens a sink for each socket. */
-  readonly live: Live | undefined
+  readonly live: Pick<Live, 'openSocket'>
   readonly logger: Logger
   readonly keepAliveMs: number
   readonly initMs: number
@@ -79,7 +79,7 @@ export function createWebSockets(options: {
   const pings = setInterval(() => {
     pinged = (pinged + 1) % pingTurns
     for (const one of served.values()) {
-      one.sink?.flushLeftCorked()
+      one.sink.flushLeftCorked()
       if (one.pingTurn !== pinged || one.isThrottled) continue
       if (one.isUnanswered) one.terminate()
       else if (one.socket.readyState === one.socket.OPEN) {
