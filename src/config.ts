@@ -317,7 +317,7 @@ export const settings = {
   MAX_VIEWER_WORK: setting(
     number(1_024, 1_000_000_000),
     '1048576',
-    'the same per viewer on one server: requests beyond it are refused with 429',
+    'the same per viewer on one server: requests beyond it are refused with 429, operations on its WebSockets with RATE_LIMITED',
   ),
   MAX_ADDRESS_WORK: setting(
     number(1_024, 1_000_000_000),

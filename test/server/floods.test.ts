@@ -6,7 +6,7 @@ import type { AuditDetails } from '../../src/audit/audit-event.ts'
 import { workOf } from '../../src/server/connections/work.ts'
 import { declaredParams } from '../../src/server/request/declared-params.ts'
 import { openBody, openStream, resultOf } from './sse.ts'
-import { ask, type ServerFixture, secret, signToken, startTestServer, subscribe, until } from './support.ts'
+import { ask, open, type ServerFixture, secret, signToken, startTestServer, subscribe, until } from './support.ts'
 
 interface Message {
   readonly type: string
@@ -67,15 +67,85 @@ describe('messages of a socket', () => {
     await until(() => expect(flood.received.at(-1)).toEqual({ type: 'complete', id: 'a' }))
   })
 
-  test('wait because of their viewer without being taken for dead', async () => {
-    await using fixture = await startTestServer({ environment: { MAX_VIEWER_WORK: '2048' }, keepAliveMs: 400 })
+  test('wait without being taken for dead: the server pings their socket meanwhile', async () => {
+    await using fixture = await startTestServer({ environment: { MAX_SOCKET_WORK: '1024' }, keepAliveMs: 50 })
     await using flood = await connect(fixture)
     const isClosed = vi.fn()
     void flood.closed.then(isClosed)
-    // More than three seconds of the viewer's work beyond the burst: pings of the server go unread meanwhile.
-    for (let index = 0; index < 30; index++) flood.send({ type: 'ping' })
-    await until(() => expect(flood.received.length).toBe(30))
+    // About two seconds of work beyond the burst: the pongs of the client go unread meanwhile.
+    const count = 12
+    for (let index = 0; index < count; index++) flood.send({ type: 'ping' })
+    await until(() => expect(flood.received.length).toBeGreaterThan(0))
+    let pings = 0
+    let pingsBeforeTheEnd = 0
+    flood.socket.on('ping', () => {
+      pings++
+      if (flood.received.length < count) pingsBeforeTheEnd = pings
+    })
+    await until(() => expect(flood.received.length).toBe(count))
+    expect(pingsBeforeTheEnd).toBeGreaterThan(2)
     expect(isClosed).not.toHaveBeenCalled()
+  })
+
+  test('are answered, and operations refused, when their viewer has made too much work elsewhere', async () => {
+    const { notes, admin } = createAudit()
+    await using fixture = await startTestServer({ environment: { MAX_VIEWER_WORK: '8192' }, admin })
+    await using client = await connect(fixture)
+    client.send({ type: 'subscribe', id: 'open', payload: { query: 'subscription { silence }' } })
+    await until(() => expect(open.quiet).toBe(1))
+    let operations = 0
+    const query = 'subscription { breaks(after: 1, how: "") }'
+    await until(async () => {
+      // The work of a document that is unknown to the server is many times its size.
+      await fixture.post(`{ hello } # ${operations} ${'x'.repeat(2_000)}`)
+      client.received.length = 0
+      client.send({ type: 'ping' })
+      client.send({ type: 'subscribe', id: `${++operations}`, payload: { query } })
+      await until(() => expect(client.received.length).toBeGreaterThan(1))
+      expect(client.received).toEqual([
+        { type: 'pong' },
+        {
+          type: 'error',
+          id: `${operations}`,
+          payload: [
+            {
+              message: 'The requests of this viewer make too much work; try again later (MAX_VIEWER_WORK)',
+              extensions: { code: 'RATE_LIMITED', retryable: true, retryAfterMs: expect.any(Number) },
+            },
+          ],
+        },
+      ])
+    })
+    client.socket.ping()
+    await once(client.socket, 'pong')
+    client.send({ type: 'complete', id: 'open' })
+    await until(() => expect(open.quiet).toBe(0))
+    expect(fixture.server.metrics.refusals.get('work')).toBeGreaterThan(0)
+    expect(notes.filter(({ event, subject }) => event === 'LIMITED' && subject === 'ws')).toMatchObject([
+      { reason: 'work' },
+    ])
+    await until(async () => {
+      client.received.length = 0
+      client.send({ type: 'subscribe', id: `${++operations}`, payload: { query } })
+      await until(() => expect(client.received.length).toBeGreaterThan(0))
+      expect(client.received[0]).toMatchObject({ type: 'next' })
+    })
+  })
+
+  test('wait when the reserve of their socket is used up while their viewer has made too much work', async () => {
+    await using fixture = await startTestServer({ environment: { MAX_VIEWER_WORK: '1024' } })
+    await using client = await connect(fixture)
+    // Eight of them use up the work of the viewer; 15 more the reserve, and a large one has to wait.
+    const pings = Array.from({ length: 26 }, (_, index) => ({ type: 'ping', payload: { index } }))
+    for (const ping of pings) client.send(ping)
+    client.send({ type: 'subscribe', id: 'a', payload: { query: `{ hello } # ${'x'.repeat(9_000)}` } })
+    await until(() => expect(client.received.at(-1)).toEqual({ type: 'complete', id: 'a' }))
+    const pongs = pings.map((ping) => ({ ...ping, type: 'pong' }))
+    expect(client.received).toEqual([
+      ...pongs,
+      expect.objectContaining({ type: 'next' }),
+      { type: 'complete', id: 'a' },
+    ])
   })
 
   test('end it with 1013 when they continue, which is recorded, and an address that made too much work is refused', async () => {

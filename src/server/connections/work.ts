@@ -26,11 +26,25 @@ export interface Work {
   waitMs(source: WorkSource): number
   /** The same for the WebSocket alone. */
   socketWaitMs(source: WorkSource): number
+  /** Returns the refusal of a caller whose viewer or address has to wait; null when neither has. */
+  refuse(source: WorkSource): WorkRefusal | null
+  /**
+   * Takes from the reserve of a WebSocket whose viewer or address has to wait: other sockets may have used
+   * up what these have, and its pings have to be answered nevertheless.
+   * @returns false when the reserve is used up, or the message is too large for it
+   */
+  takeReserve(source: WorkSource, messageBytes: number): boolean
   /**
    * Whether the network has made as much work in this turn of the event loop as it may; others would
    * wait for the rest.
    */
   isTurnSpent(source: WorkSource): boolean
+}
+
+/** The refusal of a caller that has to wait. */
+export interface WorkRefusal {
+  readonly message: string
+  readonly retryAfterMs: number
 }
 
 /** Costs beyond the bytes of a message or request. */
@@ -46,6 +60,12 @@ export const workOf = {
 
 /** A caller that has been idle may do this much work at once. */
 const burstSeconds = 4
+/**
+ * The reserve of each WebSocket per second, about three pings. All sockets of an address together
+ * make at most a fifth of its work by it, with the default settings.
+ */
+const reservePerSecond = 2_048
+const maxReserveMessageBytes = reservePerSecond * burstSeconds
 /** About 6 ms. */
 const maxTurnBytes = 65_536
 
@@ -55,6 +75,7 @@ export function createWork(limits: WorkLimits): Work {
   const sockets = bucketsFor(limits.MAX_SOCKET_WORK)
   const viewers = bucketsFor(limits.MAX_VIEWER_WORK)
   const addresses = bucketsFor(limits.MAX_ADDRESS_WORK)
+  const reserves = bucketsFor(reservePerSecond)
   const socketWaitMs = ({ socketId }: WorkSource): number => (socketId === undefined ? 0 : sockets.waitMs(socketId))
   /** The work of this turn of the event loop by network. */
   const turn = new Map<string, number>()
@@ -72,12 +93,18 @@ export function createWork(limits: WorkLimits): Work {
       return Math.max(addresses.waitMs(network), viewerMs, socketWaitMs(source))
     },
     socketWaitMs,
+    refuse({ network, userId }) {
+      const addressMs = addresses.waitMs(network)
+      const retryAfterMs = Math.max(addressMs, userId === null ? 0 : viewers.waitMs(userId))
+      if (retryAfterMs === 0) return null
+      const [who, setting] = addressMs > 0 ? ['address', 'MAX_ADDRESS_WORK'] : ['viewer', 'MAX_VIEWER_WORK']
+      return { message: `The requests of this ${who} make too much work; try again later (${setting})`, retryAfterMs }
+    },
+    takeReserve({ socketId }, messageBytes) {
+      if (socketId === undefined || messageBytes > maxReserveMessageBytes || reserves.waitMs(socketId) > 0) return false
+      reserves.take(socketId, messageBytes + workOf.message)
+      return true
+    },
     isTurnSpent: ({ network }) => (turn.get(network) ?? 0) > maxTurnBytes,
   }
-}
-
-/** Returns the message to a caller that has to wait. */
-export function tooMuchWork(of: 'address' | 'viewer'): string {
-  const setting = of === 'address' ? 'MAX_ADDRESS_WORK' : 'MAX_VIEWER_WORK'
-  return `The requests of this ${of} make too much work; try again later (${setting})`
 }

@@ -10,7 +10,7 @@ import { type Budgets, countFailedToken } from '../connections/budgets.ts'
 import type { Connections } from '../connections/connections.ts'
 import type { Pollers } from '../connections/pollers.ts'
 import type { ServerMetrics } from '../connections/server-metrics.ts'
-import { tooMuchWork, type Work, workOf } from '../connections/work.ts'
+import { type Work, workOf } from '../connections/work.ts'
 import { createPolicy } from '../operations/policy.ts'
 import { type Authenticator, isExpired } from '../request/authenticate.ts'
 import { type ClientInfo, readClientInfo } from '../request/client-address.ts'
@@ -172,13 +172,11 @@ export function createApi(options: {
    * @returns whether it was refused; the response has been sent then
    */
   const refuseWork = (response: ServerResponse, viewer: Viewer | null, from: ClientInfo): boolean => {
-    const waitMs = work.waitMs({ network: from.network, userId: viewer?.userId ?? null })
-    if (waitMs === 0) return false
+    const limit = work.refuse({ network: from.network, userId: viewer?.userId ?? null })
+    if (limit === null) return false
     metrics.refused('work')
-    const limit = work.waitMs({ network: from.network, userId: null }) > 0 ? 'address' : 'viewer'
-    const message = tooMuchWork(limit)
-    note('LIMITED', viewer, from, { reason: 'work', subject: 'http', detail: message })
-    refuse(response, 429, 'RATE_LIMITED', message, waitMs)
+    note('LIMITED', viewer, from, { reason: 'work', subject: 'http', detail: limit.message })
+    refuse(response, 429, 'RATE_LIMITED', limit.message, limit.retryAfterMs)
     return true
   }
 

@@ -9,7 +9,7 @@ import { closeCodes } from '../../protocol.ts'
 import { type Budgets, countFailedToken } from '../connections/budgets.ts'
 import type { Connections } from '../connections/connections.ts'
 import type { ServerMetrics } from '../connections/server-metrics.ts'
-import { type Work, workOf } from '../connections/work.ts'
+import { type Work, type WorkRefusal, workOf } from '../connections/work.ts'
 import type { Api } from '../http/api.ts'
 import { type Authenticator, isExpired, onExpiry } from '../request/authenticate.ts'
 import type { Destination, Enveloped, WriteAudit } from '../request/context.ts'
@@ -26,10 +26,11 @@ export interface SocketProtocol extends Pick<Server<ServedSocket>, 'opened'> {
   refineFailure(socket: WebSocket, error: unknown): GraphQLError | null
   /**
    * Handles a parsed message that does not need graphql-ws: a ping, a pong, the end of an operation
-   * that has ended, and an operation beyond the limit.
+   * that has ended, and an operation beyond a limit.
+   * @param limit - why new operations are refused; null when they are not
    * @returns false for all other messages, malformed ones included
    */
-  answer(socket: ServedSocket, message: object): boolean
+  answer(socket: ServedSocket, message: object, limit: WorkRefusal | null): boolean
 }
 
 /**
@@ -247,7 +248,7 @@ export function createSocketProtocol(options: {
       errors.map((error) => formatError(error instanceof GraphQLError ? error : maskError(error))),
   })
 
-  const answer = (served: ServedSocket, message: object): boolean => {
+  const answer: SocketProtocol['answer'] = (served, message, limit) => {
     const { type, id, payload } = message as {
       readonly type?: unknown
       readonly id?: unknown
@@ -261,15 +262,23 @@ export function createSocketProtocol(options: {
     }
     if (typeof id !== 'string') return false
     if (type === MessageType.Complete) return !(id in served.operations)
-    if (type !== MessageType.Subscribe || id in served.operations || served.subscriptions() < maxSubscriptions)
-      return false
-    metrics.refused('subscriptions')
-    served.noteLimit('subscriptions', tooManyMessage)
-    void served.send(JSON.stringify({ id, type: MessageType.Error, payload: [tooMany] }))
+    // An id in use is a defect of the client, and closes the socket.
+    if (type !== MessageType.Subscribe || id in served.operations) return false
+    const isTooMany = served.subscriptions() >= maxSubscriptions
+    if (!isTooMany && limit === null) return false
+    const reason = isTooMany ? 'subscriptions' : 'work'
+    const error = isTooMany || limit === null ? tooMany : tooMuchWork(limit)
+    metrics.refused(reason)
+    served.noteLimit(reason, error.message)
+    void served.send(JSON.stringify({ id, type: MessageType.Error, payload: [error] }))
     return true
   }
 
   return { opened: protocol.opened, refineFailure, answer }
+}
+
+function tooMuchWork({ message, retryAfterMs }: WorkRefusal) {
+  return { message, extensions: { code: 'RATE_LIMITED', retryable: true, retryAfterMs } }
 }
 
 /** Encodes an operation id as it appears in the frames of its events. */

@@ -7,7 +7,7 @@ import type { Logger } from '../../logger.ts'
 import { closeCodes } from '../../protocol.ts'
 import type { Viewer } from '../../tasks/model/viewer.ts'
 import type { Connection, ConnectionControl, Connections, MoveReason } from '../connections/connections.ts'
-import { type Work, type WorkSource, workOf } from '../connections/work.ts'
+import { type Work, type WorkRefusal, type WorkSource, workOf } from '../connections/work.ts'
 import type { ClientInfo } from '../request/client-address.ts'
 import type { WriteAudit } from '../request/context.ts'
 import { isJsonTooDeep } from '../request/json-depth.ts'
@@ -42,9 +42,10 @@ interface SocketSurroundings {
   readonly refine: (socket: WebSocket, error: unknown) => unknown
   /**
    * Handles the messages that do not need graphql-ws, at a fraction of the cost.
+   * @param limit - why new operations are refused; null when they are not
    * @returns false for all others
    */
-  readonly answer: (socket: ServedSocket, message: object) => boolean
+  readonly answer: (socket: ServedSocket, message: object, limit: WorkRefusal | null) => boolean
 }
 
 /**
@@ -70,7 +71,7 @@ export interface ServedSocket extends Port, ConnectionControl, SocketOwner, Work
   readonly pingTurn: number
   /** Whether the last ping is still unanswered. */
   isUnanswered: boolean
-  /** Whether its messages wait until the caller may make more work. Nothing is read meanwhile, pongs included. */
+  /** Whether its messages wait until it may make more work. Nothing is read meanwhile, pongs included. */
   readonly isThrottled: boolean
   /** The callback of graphql-ws to call when the socket has closed. */
   onClosed: (code: number, reason: string) => Promise<void>
@@ -115,9 +116,9 @@ class OpenWebSocket implements ServedSocket {
   /** The number of responses not yet taken by the operating system. */
   #sending = 0
   #end: Promise<void> | undefined
-  /** Messages that wait until the caller may make more work; undefined while none does. */
+  /** Messages that wait until the socket may make more work; undefined while none does. */
   #throttled: Throttled | undefined
-  /** Since when its caller has had to wait, with pauses of less than {@link floodPauseMs}. */
+  /** Since when it has had to wait, with pauses of less than {@link floodPauseMs}. */
   #floodingSince = 0
   #throttleEndedAt = 0
   /** The larger ones of the operations' retained bytes, by operation id. */
@@ -195,35 +196,38 @@ class OpenWebSocket implements ServedSocket {
       // response has been sent.
       if (this.#sending > 0 && this.#isBehind()) socket.pause()
       if (this.#throttled !== undefined) this.#throttled.messages.push(data)
-      else if (this.#mayHandle()) this.#handle(data, listener)
-      else this.#throttle(data, listener)
+      else if (!this.#handle(data, listener)) this.#throttle(data, listener)
     })
   }
 
-  #mayHandle(): boolean {
-    const { work } = this.#surroundings
-    return !work.isTurnSpent(this) && work.waitMs(this) === 0
-  }
-
-  #handle(data: Buffer, listener: (message: string) => Promise<void>): void {
+  /** @returns false when the message has to wait */
+  #handle(data: Buffer, listener: (message: string) => Promise<void>): boolean {
     // The rest of what a closing socket has sent.
-    if (this.socket.readyState !== this.socket.OPEN) return
+    if (this.socket.readyState !== this.socket.OPEN) return true
     const { work, answer, maxAnonymousBytes, logger } = this.#surroundings
+    if (work.isTurnSpent(this) || work.socketWaitMs(this) > 0) return false
+    const limit = work.refuse(this)
+    if (limit !== null && !work.takeReserve(this, data.length)) return false
     work.record(this, data.length + workOf.message)
-    if (this.viewer === null && data.length > maxAnonymousBytes)
-      return void this.close(messageTooBig, 'This message is too large without a token (MAX_ANONYMOUS_BODY_BYTES)')
-    if (isJsonTooDeep(data))
-      return void this.close(CloseCode.BadRequest, 'The JSON of this message is nested too deeply')
+    if (this.viewer === null && data.length > maxAnonymousBytes) {
+      this.close(messageTooBig, 'This message is too large without a token (MAX_ANONYMOUS_BODY_BYTES)')
+      return true
+    }
+    if (isJsonTooDeep(data)) {
+      this.close(CloseCode.BadRequest, 'The JSON of this message is nested too deeply')
+      return true
+    }
     const message = readMessage(String(data))
-    if (typeof message === 'object' && answer(this, message)) return
+    if (typeof message === 'object' && answer(this, message, limit)) return true
     listener(message as string).catch((error: unknown) => {
       logger.error({ err: error }, 'failed to handle a WebSocket message')
       this.close(CloseCode.InternalServerError, 'Something went wrong on the server')
     })
+    return true
   }
 
   /**
-   * Stops reading until the caller may make more work. ws has already parsed the messages that
+   * Stops reading until the socket may make more work. ws has already parsed the messages that
    * arrived with this one: they wait, in order.
    */
   #throttle(data: Buffer, listener: (message: string) => Promise<void>): void {
@@ -233,20 +237,20 @@ class OpenWebSocket implements ServedSocket {
     this.socket.pause()
     const proceed = (): void => {
       const { socket } = this
-      while (this.#mayHandle()) {
+      for (;;) {
         const message = throttled.messages[throttled.next]
-        if (message === undefined || socket.readyState !== socket.OPEN) {
-          this.#throttled = undefined
-          // The pong has not been read yet.
-          this.isUnanswered = false
-          this.#throttleEndedAt = performance.now()
-          if (this.#sending === 0 || !this.#isBehind()) socket.resume()
+        if (message === undefined) break
+        if (!this.#handle(message, listener)) {
+          wait()
           return
         }
         throttled.next++
-        this.#handle(message, listener)
       }
-      wait()
+      this.#throttled = undefined
+      // The pong has not been read yet.
+      this.isUnanswered = false
+      this.#throttleEndedAt = performance.now()
+      if (this.#sending === 0 || !this.#isBehind()) socket.resume()
     }
     const wait = (): void => {
       const { work, floodMs } = this.#surroundings
@@ -257,7 +261,8 @@ class OpenWebSocket implements ServedSocket {
       else if (performance.now() - this.#floodingSince > floodMs && work.socketWaitMs(this) > 0)
         return void this.#endFlood()
       if (waitMs === 0) setImmediate(proceed)
-      else setTimeout(proceed, Math.max(waitMs, shortestThrottleMs)).unref()
+      // The reserve may suffice before the viewer or address may make more work.
+      else setTimeout(proceed, Math.min(Math.max(waitMs, shortestThrottleMs), longestThrottleMs)).unref()
     }
     wait()
   }
@@ -333,6 +338,7 @@ const none: Readonly<Record<string, unknown>> = {}
 /** Close code of WebSocket for a message that is too large. */
 const messageTooBig = 1009
 const shortestThrottleMs = 20
+const longestThrottleMs = 1_000
 const floodPauseMs = 1_000
 /** Time that a client has to receive the close code of a socket that is not read any more. */
 const closeLingerMs = 1_000

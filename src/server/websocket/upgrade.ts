@@ -6,7 +6,7 @@ import type { Logger } from '../../logger.ts'
 import type { Budgets } from '../connections/budgets.ts'
 import type { Connections } from '../connections/connections.ts'
 import type { ServerMetrics } from '../connections/server-metrics.ts'
-import { tooMuchWork, type Work } from '../connections/work.ts'
+import type { Work } from '../connections/work.ts'
 import { endpoint } from '../http/api.ts'
 import { type ClientInfo, readClientInfo } from '../request/client-address.ts'
 import type { WriteAudit } from '../request/context.ts'
@@ -43,7 +43,10 @@ export function createUpgrade(options: {
   const { isDraining, isOverloaded } = options
   const crowd = createThrottle({ maxMs: upgradeMs })
 
-  const refusalOf = (request: IncomingMessage, from: ClientInfo): readonly [status: number, message: string] | null => {
+  const refusalOf = (
+    request: IncomingMessage,
+    from: ClientInfo,
+  ): readonly [status: number, message: string, retryAfterMs?: number] | null => {
     const repeated = refuseRepeatedHeader(request)
     if (repeated !== null) return [400, repeated]
     const [path] = (request.url ?? '').split('?')
@@ -61,9 +64,10 @@ export function createUpgrade(options: {
       metrics.refused('overload')
       return [503, overloadMessage]
     }
-    if (work.waitMs({ network: from.network, userId: null }) > 0) {
+    const limit = work.refuse({ network: from.network, userId: null })
+    if (limit !== null) {
       metrics.refused('work')
-      return [429, tooMuchWork('address')]
+      return [429, limit.message, limit.retryAfterMs]
     }
     if (connections.mayOpen(from.network)) return null
     metrics.refused('address')

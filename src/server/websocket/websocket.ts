@@ -80,8 +80,10 @@ export function createWebSockets(options: {
     pinged = (pinged + 1) % pingTurns
     for (const one of served.values()) {
       one.sink.flushLeftCorked()
-      if (one.pingTurn !== pinged || one.isThrottled) continue
-      if (one.isUnanswered) one.terminate()
+      if (one.pingTurn !== pinged) continue
+      // A throttled socket is not read, so that its pong does not arrive; its pings keep proxies
+      // from closing an idle connection.
+      if (one.isUnanswered && !one.isThrottled) one.terminate()
       else if (one.socket.readyState === one.socket.OPEN) {
         one.isUnanswered = true
         one.socket.ping()
