@@ -6,7 +6,7 @@ import { silentLogger } from '../../src/logger.ts'
 import { defineTask, type TaskDefinition } from '../../src/tasks/model/define-task.ts'
 import { advance } from '../../src/tasks/model/report.ts'
 import { createWakeUps } from '../../src/tasks/queue/wake-ups.ts'
-import { shareDatabase, startTestEngine, testEngineConfig, typesOf } from '../support/engine.ts'
+import { type EngineFixture, shareDatabase, startTestEngine, testEngineConfig, typesOf } from '../support/engine.ts'
 import { createHolding, loseWorker } from '../support/holding.ts'
 import { createTcpProxy } from '../support/proxy.ts'
 import { startRedis } from '../support/redis.ts'
@@ -25,6 +25,18 @@ const definitions = [work]
 const serving = { ROLE: 'server' } as const
 const once = ['TaskQueued', 'TaskStarted', 'TaskCompleted']
 const withoutAdvances = (types: readonly string[]): readonly string[] => types.filter((type) => type !== 'TaskAdvanced')
+
+/** Waits until workers have taken, and the queue still holds, these numbers of wake-ups. */
+const expectWakeUps = ({ database }: EngineFixture, counts: { readonly taken: number; readonly waiting: number }) =>
+  expect
+    .poll(async () => {
+      const { rows } = await database.pool.query(
+        `select (count(*) filter (where state = 'active'))::int as taken,
+           (count(*) filter (where state <> 'active'))::int as waiting from bullmq.job`,
+      )
+      return rows[0]
+    })
+    .toEqual(counts)
 
 describe('the wake-up queue', () => {
   test('gets new wake-ups from the sweeper for tasks with jobs that were lost with the queue’s tables', async () => {
@@ -143,18 +155,40 @@ describe('the wake-up queue', () => {
     // The sweeper starts this one without a wake-up, so that the queue has a handler more than there are slots.
     await loseWorker(server, await start('lost'))
     await using worker = await startTestEngine({ definitions: [kind.definition], config, on: server.test })
-    const job = 'select count(*)::int as count from bullmq.job'
-    const expectWakeUps = (count: number) =>
-      expect.poll(async () => (await server.database.pool.query(job)).rows).toEqual([{ count }])
     await expect.poll(() => kind.started).toEqual(['lost'])
-    await expectWakeUps(0)
+    await expectWakeUps(server, { taken: 0, waiting: 0 })
     await start('second')
     await expect.poll(() => kind.started).toEqual(['lost', 'second'])
     await start('third')
-    await expectWakeUps(1)
+    await expectWakeUps(server, { taken: 2, waiting: 0 })
     kind.release('second')
     await expect.poll(() => kind.started).toEqual(['lost', 'second', 'third'])
     expect(worker.engine.worker?.counters.rungAgain).toBe(0)
+  })
+
+  test('stays in the queue while a worker is full, for an idle one, and also when the full one stops', async () => {
+    const kind = createHolding({ concurrency: 1 })
+    const config = { SWEEP_MS: 60_000 }
+    const definitions = [kind.definition]
+    await using server = await startTestEngine({ definitions, config: { ...config, ...serving } })
+    const start = (name: string) => server.start('HOLD', { input: { name } })
+    await loseWorker(server, await start('lost'))
+    await using full = await startTestEngine({ definitions, config, on: server.test })
+    await expect.poll(() => kind.started).toEqual(['lost'])
+    await start('second')
+    await start('third')
+    // It holds the wake-up of the attempt that it has started without one, and takes no other.
+    await expectWakeUps(server, { taken: 1, waiting: 2 })
+    await using idle = await startTestEngine({ definitions, config, on: server.test })
+    await expect.poll(() => kind.started).toEqual(['lost', 'second'])
+    await full[Symbol.asyncDispose]()
+    // It has returned the one that it held, and sent one for the task that it handed over.
+    await expectWakeUps(server, { taken: 1, waiting: 3 })
+    kind.release('second')
+    await expect.poll(() => kind.started).toEqual(['lost', 'second', 'lost'])
+    kind.release('lost')
+    await expect.poll(() => kind.started).toEqual(['lost', 'second', 'lost', 'third'])
+    for (const { engine } of [full, idle]) expect(engine.worker?.counters.rungAgain).toBe(0)
   })
 
   test('also works over Redis, including after FLUSHALL removed all jobs', async () => {

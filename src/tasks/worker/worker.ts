@@ -70,8 +70,8 @@ export async function startWorker(
   const underWay = new Set<Promise<boolean>>()
   /** Attempts in progress by kind, counted from before their claim. */
   const busy = new Map<string, number>()
-  /** Number of looks for waiting tasks that a free slot of a kind is to make; at most its slots. */
-  const postponed = new Map<string, number>()
+  /** Resolvers of the wake-ups that wait for a free slot, by kind; at most its slots. */
+  const heldWakeUps = new Map<string, (() => void)[]>()
   const inTurn = createKeyedQueue()
   const measures = createTaskMetrics()
   let isDraining = false
@@ -147,10 +147,13 @@ export async function startWorker(
 
   const isFull = ({ kind, concurrency }: TaskDefinition): boolean => (busy.get(kind) ?? 0) >= concurrency
 
-  /** Looks for waiting tasks of a kind when the next of its attempts ends. */
-  const postpone = ({ kind, concurrency }: TaskDefinition): void => {
-    postponed.set(kind, Math.min((postponed.get(kind) ?? 0) + 1, concurrency))
-  }
+  /** Returns a promise that resolves when an attempt of the kind ends, or with the drain. */
+  const waitForSlot = (kind: string): Promise<void> =>
+    new Promise((resolve) => {
+      const held = heldWakeUps.get(kind)
+      if (held === undefined) heldWakeUps.set(kind, [resolve])
+      else held.push(resolve)
+    })
 
   /** Runs {@link runNext} within this process's limit for the kind. Never rejects. */
   const runCounted = async (definition: TaskDefinition): Promise<boolean> => {
@@ -164,35 +167,30 @@ export async function startWorker(
     const isClaimed = await run
     underWay.delete(run)
     busy.set(kind, (busy.get(kind) ?? 1) - 1)
-    const looks = postponed.get(kind) ?? 0
-    if (looks > 0) {
-      postponed.set(kind, looks - 1)
-      pickUp(kind)
-    }
+    heldWakeUps.get(kind)?.shift()?.()
     return isClaimed
   }
 
   const answer = async (definition: TaskDefinition): Promise<boolean> => {
-    // A wake-up may still arrive while the queue pauses: another worker handles it.
+    // Attempts started without a wake-up may have filled this worker. The wake-up is held, so that
+    // it stays in the queue until it is used, and this worker takes no more of them than it has slots.
+    while (isFull(definition) && !isDraining) await waitForSlot(definition.kind)
+    // Another worker handles it; one may also arrive while the queue pauses.
     if (isDraining) return false
-    // Attempts started without a wake-up may have filled this worker.
-    if (isFull(definition)) postpone(definition)
-    else await runCounted(definition)
+    await runCounted(definition)
     return true
   }
 
   /**
-   * Runs waiting tasks of a kind without a wake-up, as soon as a slot is free: wake-ups may not
-   * arrive, or only after the queue has recovered.
+   * Runs waiting tasks of a kind without a wake-up while a slot is free: wake-ups may not arrive, or
+   * only after the queue has recovered.
    */
   const pickUp = (kind: string): void => {
     const definition = definitions.get(kind)
-    if (definition === undefined || isDraining) return
-    if (isFull(definition)) postpone(definition)
-    else
-      void runCounted(definition).then((isClaimed) => {
-        if (isClaimed) pickUp(kind)
-      })
+    if (definition === undefined || isDraining || isFull(definition)) return
+    void runCounted(definition).then((isClaimed) => {
+      if (isClaimed) pickUp(kind)
+    })
   }
   await Promise.all(
     answered.map((definition) => wakeUps.answer(definition.kind, definition.concurrency, () => answer(definition))),
@@ -205,6 +203,7 @@ export async function startWorker(
       isDraining = true
       const paused = wakeUps.pause()
       leases.stopAll('shutdown')
+      for (const resolve of [...heldWakeUps.values()].flat()) resolve()
       await paused
       if (!(await withTimeout(letGoMs, Promise.allSettled(underWay))))
         logger.warn({ running: underWay.size }, 'failed to stop some attempts; their leases will expire')
