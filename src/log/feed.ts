@@ -313,7 +313,9 @@ export function createFeeds(options: {
       for (const { feed, had } of asked) {
         const head = heads.get(feed.topic)
         if (head === undefined || feed.isClosed) continue
-        if (head.seq > feed.sequence.head) behind.push({ feed, head })
+        // Its listeners find out themselves.
+        if (head === null) reset(feed, 'RESET', 0)
+        else if (head.seq > feed.sequence.head) behind.push({ feed, head })
         else if (head.seq < had) {
           // The events the feed had before the query were in the log at that time.
           logger.warn(

@@ -38,9 +38,12 @@ export interface LogReader {
   /** Reads the current state of a topic; null if it does not exist. */
   head(topic: string): Promise<TopicHead | null>
   /**
-   * Reads the state of several topics in one query; only topics whose seq differs are returned.
+   * Reads the state of several topics in one query; only topics whose seq differs are returned, with
+   * null those that do not exist.
    */
-  moved(known: readonly { readonly topic: string; readonly seq: number }[]): Promise<ReadonlyMap<string, TopicHead>>
+  moved(
+    known: readonly { readonly topic: string; readonly seq: number }[],
+  ): Promise<ReadonlyMap<string, TopicHead | null>>
   /** Reads the events after a seq, oldest first, at most `limit`. */
   read(topic: string, after: number, limit: number): Promise<readonly LogEvent[]>
 }
@@ -49,6 +52,8 @@ export interface LogReader {
 type HeadRow =
   | { epoch: string; name: string; seq: number; pruned_seq: number; closed: boolean }
   | { epoch: string; name: null }
+/** `topic` is the known one. */
+type MovedRow = HeadRow & { topic: string | null }
 interface EventRow {
   topic: string
   seq: number
@@ -134,14 +139,17 @@ export async function createLogReader(
     },
     head: headInBatch,
     async moved(known) {
-      const { rows } = await query<HeadRow>({
+      const { rows } = await query<MovedRow>({
         name: 'tidings-moved',
-        text: `select e.value as epoch, t.name, t.seq, t.pruned_seq, t.closed
-          from meta e left join (unnest($1::text[], $2::bigint[]) as known(topic, had) join topic t on t.name = known.topic)
-            on t.seq <> known.had where e.key = 'epoch'`,
+        text: `select e.value as epoch, known.topic, t.name, t.seq, t.pruned_seq, t.closed
+          from meta e left join (unnest($1::text[], $2::bigint[]) as known(topic, had) left join topic t on t.name = known.topic)
+            on t.seq is distinct from known.had where e.key = 'epoch'`,
         values: [known.map(({ topic }) => topic), known.map(({ seq }) => seq)],
       })
-      return takeHeads(rows)
+      const missing = rows.flatMap(({ topic, name }) =>
+        topic !== null && name === null ? [[topic, null] as const] : [],
+      )
+      return new Map<string, TopicHead | null>([...missing, ...takeHeads(rows)])
     },
     read: (topic, after, limit) => readInBatch({ topic, after, limit }),
   }

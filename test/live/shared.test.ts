@@ -1,5 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { withTransaction } from '../../src/db/connect.ts'
+import { deleteTopic } from '../../src/log/topic.ts'
 import { viewerOf } from '../support/api.ts'
 import { type LiveFixture, ownQuery, range, seqsOf, startLive, watchQuery } from './support.ts'
 
@@ -157,6 +159,16 @@ describe.for(kinds)('a subscription %s', ([, query]) => {
     await vi.waitFor(() => expect(lost.seen[0]?.reason).toBe('RESET'))
     leave()
     lost.leave()
+  })
+
+  test('fails for all subscribers when the topic is deleted, at the next check', async () => {
+    const task = await fixture.createTask()
+    const subscribers = [await subscribe(task), await subscribe(task, { fromStart: true })]
+    for (const { seen } of subscribers) await vi.waitFor(() => expect(seen).toHaveLength(1))
+    await withTransaction(fixture.database, (client) => deleteTopic(client, `task:${task.id}`))
+    await fixture.engine.feeds.check()
+    for (const { ended } of subscribers) await expect(ended).rejects.toThrow('There is no')
+    expect(fixture.live.size).toBe(0)
   })
 
   test('reports the queue position as it changes, also to late subscribers', async () => {

@@ -1,7 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Bus } from '../../src/bus/bus.ts'
+import { withTransaction } from '../../src/db/connect.ts'
 import type { Position } from '../../src/log/cursor.ts'
 import type { LogReader } from '../../src/log/read.ts'
+import { deleteTopic } from '../../src/log/topic.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
 import { startRedis, type TestRedis } from '../support/redis.ts'
 import {
@@ -300,6 +302,17 @@ describe.each(worlds)('following a topic over %s', (_name, createWorld) => {
       code: 'NOT_FOUND',
       message: expect.stringContaining('nowhere'),
     })
+    expect(node.feeds.size).toBe(0)
+  })
+
+  it('of a topic that is deleted fails at the next check, for each of its subscribers', async () => {
+    await using node = await start()
+    const topic = await newTopic(node, 2)
+    const recordings = [record(followTopic(node, topic)), record(followTopic(node, topic, { fromStart: true }), 0)]
+    for (const recording of recordings) await recording.reach(2)
+    await withTransaction(test.database, (client) => deleteTopic(client, topic))
+    await node.feeds.check()
+    for (const { ended } of recordings) await expect(ended).rejects.toMatchObject({ code: 'NOT_FOUND' })
     expect(node.feeds.size).toBe(0)
   })
 
