@@ -146,7 +146,7 @@ export async function startEngine(options: {
   )
   const isWorking = config.ROLE !== 'server'
   const wakeUps = stack.use(await createWakeUps({ config, database, logger, kinds: isWorking ? definitions.size : 0 }))
-  const parts: TaskParts = { database, store, appender, wakeUps, definitions, completionHooks }
+  const parts: TaskParts = { database, store, appender, wakeUps, definitions, completionHooks, logger }
   const tasks = createTaskService({
     ...parts,
     queuePositions,
@@ -163,7 +163,6 @@ export async function startEngine(options: {
           bus,
           queuePositions,
           estimates,
-          logger,
           leaseMs: config.LEASE_MS,
           coalesceMs: config.COALESCE_MS,
           sweepMs: config.SWEEP_MS,

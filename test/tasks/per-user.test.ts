@@ -1,11 +1,15 @@
 import fc from 'fast-check'
+import { pino } from 'pino'
 import { expect, test, vi } from 'vitest'
 import { parseConfig } from '../../src/config.ts'
+import { connectDatabase } from '../../src/db/connect.ts'
 import { maxLosses, type Task } from '../../src/tasks/model/task.ts'
 import { forecast } from '../../src/tasks/queue/forecast.ts'
+import { ringForOwner } from '../../src/tasks/queue/owner-wake-ups.ts'
 import { priorityBoostMs } from '../../src/tasks/queue/priority-boost.ts'
+import { createWakeUps } from '../../src/tasks/queue/wake-ups.ts'
 import { findCandidate } from '../../src/tasks/worker/claim.ts'
-import { type EngineFixture, shareDatabase, startTestEngine } from '../support/engine.ts'
+import { type EngineFixture, shareDatabase, startTestEngine, testEngineConfig } from '../support/engine.ts'
 import { createHolding, loseWorker } from '../support/holding.ts'
 
 shareDatabase()
@@ -105,6 +109,41 @@ test.each([
   await end(server, lost.id)
   await serve.history(next)
   expect(serve.engine.worker?.counters.rungAgain).toBe(0)
+})
+
+test('only the cancellation of a running task wakes the next one of its owner', async () => {
+  const kind = createHolding({ concurrency: 2 })
+  const config = { MAX_RUNNING_PER_USER: 1, ROLE: 'server' } as const
+  await using server = await startTestEngine({ definitions: [kind.definition], config })
+  const lost = await server.start('HOLD')
+  const queued = [await server.start('HOLD'), await server.start('HOLD')]
+  const next = await server.start('HOLD')
+  await loseWorker(server, lost)
+  const reason = 'not needed'
+  await server.engine.tasks.delete(
+    queued.map(({ id }) => id),
+    reason,
+  )
+  await server.engine.tasks.cancel(lost.id, reason)
+  const job = 'select id from bullmq.job'
+  // Sent last, and alone.
+  await waitFor(async () =>
+    expect((await server.database.pool.query(job)).rows).toEqual([{ id: `${next.id}-1-${lost.id}-1` }]),
+  )
+})
+
+test('a task ends although the next one of its owner cannot be found', async () => {
+  const kind = createHolding({ concurrency: 2, perUser: 1 })
+  await using server = await startTestEngine({ definitions: [kind.definition], config: { ROLE: 'server' } })
+  const ended = await server.start('HOLD')
+  const lines: string[] = []
+  const logger = pino({ level: 'warn' }, { write: (line: string) => void lines.push(line) })
+  const database = await connectDatabase({ url: server.test.url, maxConnections: 1, logger })
+  await database[Symbol.asyncDispose]()
+  await using wakeUps = await createWakeUps({ config: testEngineConfig, database: server.database, logger, kinds: 0 })
+  const definitions = new Map([['HOLD', kind.definition]])
+  await ringForOwner({ database, wakeUps, definitions, logger }, ended)
+  expect(lines).toEqual([expect.stringContaining("failed to find the owner's next task; leaving it to the sweeper")])
 })
 
 test('queue positions and estimates show which tasks are passed over, and until when', async () => {

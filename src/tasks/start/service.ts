@@ -6,6 +6,7 @@ import { TidingsError } from '../../errors.ts'
 import type { Appender } from '../../log/append.ts'
 import { appendInTransaction } from '../../log/append-in-transaction.ts'
 import type { AppendUnit } from '../../log/append-unit.ts'
+import type { Logger } from '../../logger.ts'
 import { noTracing, type Tracing } from '../../tracing/tracing.ts'
 import { appendWith } from '../model/append-with.ts'
 import type { CompletionHooks } from '../model/completion-hooks.ts'
@@ -70,6 +71,7 @@ export interface TaskParts {
   readonly wakeUps: WakeUps
   readonly definitions: ReadonlyMap<string, TaskDefinition>
   readonly completionHooks: CompletionHooks
+  readonly logger: Logger
 }
 
 /** Creates the service. */
@@ -226,8 +228,8 @@ export function createTaskService(
     if (!accepted) return false
     tellWorkers(task.id)
     queuePositions.moved(task.kind)
-    // A worker that has died rings for nobody.
-    await ringForOwner({ database, wakeUps, definitions }, task)
+    // A worker that has died sends no wake-ups. Only a running task counts towards the owner's limit.
+    if (task.status === 'RUNNING') void ringForOwner(options, task)
     return true
   }
 

@@ -1,6 +1,5 @@
 import { createSingleFlight } from '../../async/single-flight.ts'
 import type { Appended, AppendUnit } from '../../log/append-unit.ts'
-import type { Logger } from '../../logger.ts'
 import { appendWith } from '../model/append-with.ts'
 import { isTransient } from '../model/failure.ts'
 import type { Commit } from '../model/report.ts'
@@ -30,7 +29,6 @@ interface Sweeper extends AsyncDisposable {
  */
 export function createSweeper(
   options: TaskParts & {
-    readonly logger: Logger
     readonly sweepMs: number
     readonly leaseMs: number
     readonly onTakenBack: (task: Task) => void
@@ -108,7 +106,7 @@ export function createSweeper(
     if (!appended.accepted) return
     counters.takenBack++
     onTakenBack(task)
-    await ringForOwner({ database, wakeUps, definitions }, task)
+    await ringForOwner(options, task)
   }
 
   const takeBackLost = async (): Promise<void> => {

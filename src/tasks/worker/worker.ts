@@ -2,7 +2,6 @@ import { z } from 'zod'
 import { createKeyedQueue } from '../../async/keyed-queue.ts'
 import { withTimeout } from '../../async/timeout.ts'
 import type { Bus } from '../../bus/bus.ts'
-import type { Logger } from '../../logger.ts'
 import { noTracing, type Tracing } from '../../tracing/tracing.ts'
 import type { TaskDefinition } from '../model/define-task.ts'
 import type { Estimates } from '../queue/estimate.ts'
@@ -46,7 +45,6 @@ export async function startWorker(
     readonly bus: Bus
     readonly queuePositions: QueuePositions
     readonly estimates: Estimates
-    readonly logger: Logger
     readonly leaseMs: number
     readonly coalesceMs: number
     readonly sweepMs: number
