@@ -1,6 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import pg from 'pg'
-import { withTimeout } from '../async/timeout.ts'
 import { isTidingsError, TidingsError } from '../errors.ts'
 import { type Logger, redactSecrets } from '../logger.ts'
 import { classifyDatabaseError } from './failure.ts'
@@ -229,16 +228,18 @@ function mayBeStarting(error: unknown): boolean {
 
 /** Ends pools, and waits until the server has closed every connection. */
 async function closePools(pools: Pools, logger: Logger): Promise<void> {
-  const deadline = AbortSignal.timeout(longestCloseMs)
   const all = pools.opened
-  const end = async () => {
-    // A pool that ends drops the requests waiting for a connection: their statements would hang
-    // until they time out.
-    while (all.some((pool) => pool.waitingCount > 0) && !deadline.aborted) await delay(5)
-    await Promise.all(all.map((pool) => pool.end()))
-    while (pools.size > 0 && !deadline.aborted) await delay(5)
+  const deadline = performance.now() + longestCloseMs
+  const waitWhile = async (isBusy: () => boolean): Promise<void> => {
+    while (isBusy() && performance.now() < deadline) await delay(5)
   }
-  if (!(await withTimeout(longestCloseMs, end())))
+  // A pool that ends drops the requests waiting for a connection: their statements would hang until
+  // they time out.
+  await waitWhile(() => all.some((pool) => pool.waitingCount > 0))
+  for (const pool of pools.opened) void pool.end()
+  const isOpen = (): boolean => pools.size > 0 || all.some((pool) => pool.totalCount > 0)
+  await waitWhile(isOpen)
+  if (isOpen())
     logger.warn(
       { connections: pools.size, afterMs: longestCloseMs },
       'failed to close connections to the database in time',

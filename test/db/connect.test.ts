@@ -115,6 +115,24 @@ describe('connectDatabase', () => {
     await expect.poll(async () => (await test.database.pool.query(left, [name])).rows).toEqual([{ count: 0 }])
   })
 
+  test('reports the connections that are still in use at the end of the wait, and closes them', async () => {
+    await using test = await createTestDatabase()
+    const lines: string[] = []
+    const logger = createLogger({
+      level: 'warn',
+      production: true,
+      destination: { write: (line) => void lines.push(line) },
+    })
+    const database = await connectDatabase({ url: test.url, maxConnections: 1, logger })
+    const client = await database.pool.connect()
+    database.pool.query('select 1').catch(() => undefined)
+    await database[Symbol.asyncDispose]()
+    expect(lines.join('')).toContain('failed to close connections to the database in time')
+    await expect(client.query('select 1')).rejects.toThrow()
+    client.release(true)
+    await expect(database.pool.query('select 1')).rejects.toThrow('Cannot use a pool after calling end')
+  })
+
   test('treats a server that is not PostgreSQL as unreachable', async () => {
     const server = createServer((socket) => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n')).listen(0, '127.0.0.1')
     await once(server, 'listening')
