@@ -14,10 +14,10 @@ import { defineReply } from '../../src/studio/sessions/reply.ts'
 import type { TaskDefinition } from '../../src/tasks/model/define-task.ts'
 import { text } from '../studio/quizzes/quiz-api.ts'
 import { createReplies } from '../studio/sessions/session-api.ts'
-import { type ApiFixture, startApi, viewerOf } from '../support/api.ts'
+import { type ApiFixture, planBoostMs, startApi, viewerOf } from '../support/api.ts'
 import { isInputPath } from './every-field.ts'
 
-const viewer = viewerOf('u_1', { roles: ['admin'] })
+const viewer = viewerOf('u_1', { roles: ['admin'], plan: 'paid' })
 type Input = Readonly<Record<string, unknown>>
 
 /** Everything that the inputs below refer to. */
@@ -336,4 +336,14 @@ test('sendMessage: the key of a message that wants a reply is refused for one wi
     __typename: 'InvalidInputError',
     issues: [{ path: 'input.clientId' }],
   })
+})
+
+test('every mutation that starts a task applies the priority boost of the plan', async () => {
+  await mutate('startSelfTest', { items: 0 }, 'task { id }')
+  const { rows: kinds } = await api.database.pool.query<{ kind: string; boostMs: number }>(
+    `select kind, min(extract(epoch from created_at - queue_key) * 1000)::float8 as "boostMs" from task group by kind`,
+  )
+  expect(kinds.map(({ kind }) => kind)).toContain('SELF_TEST')
+  // All that the tests of this file have started; without a boost both times are nearly the same.
+  for (const { kind, boostMs } of kinds) expect(boostMs, kind).toBeGreaterThan(planBoostMs / 2)
 })

@@ -99,6 +99,9 @@ export interface ApiFixture extends Omit<EngineFixture, 'run'> {
   makeRoadmap(text: string, viewer?: Viewer): Promise<{ readonly roadmapId: string; readonly taskId: string }>
 }
 
+/** The priority boost of a viewer with a plan. */
+export const planBoostMs = 60_000
+
 /** Creates a viewer for tests. */
 export function viewerOf(userId: string, rest: Partial<Viewer> = {}): Viewer {
   return { userId, roles: [], plan: null, taskIds: null, sessionIds: null, expiresAt: null, ...rest }
@@ -135,7 +138,7 @@ export async function startApi(
     engine: fixture.engine,
     ...createApplications(fixture.engine),
     previewUrl: 'http://preview.test',
-    limits: { maxUploadBytes: 1_000_000, headStartMs: () => 0 },
+    limits: { maxUploadBytes: 1_000_000, headStartMs: (plan) => (plan === null ? 0 : planBoostMs) },
   }
   const live = createLiveDelivery(services, parseConfig({ NODE_ENV: 'test' }), silentLogger)
   const prepare = (document: string, variables: Record<string, unknown>, viewer: Viewer | null, catchUp = false) => ({
