@@ -240,22 +240,29 @@ describe('an operation retains', () => {
     expect(resultOf(await accepted.next())).toEqual({ data: { breaks: 1 } })
   })
 
-  test('its document, if that is not cached, and no more on a stream with all its other operations', async () => {
+  const queryOf = (name: string, chars: number) => `subscription ${name} { silence } # ${'x'.repeat(chars)}`
+  test.each([
+    // Longer than a text that is cached: each operation has a document of its own.
+    ['that is not cached', [1, 2, 3].map((id) => ({ id: `${id}`, query: queryOf('a', 35_000) }))],
+    // Operations with the same text have the same document.
+    [
+      'that is cached',
+      ['a', 'a', 'b', 'a', 'c'].map((name, index) => ({ id: `${index}`, query: queryOf(name, 30_000) })),
+    ],
+  ])('its document %s, and no more on a stream or socket with all its other operations', async (_name, operations) => {
     await using fixture = await startTestServer({ environment: { MAX_MESSAGE_BYTES: '80000' } })
-    // Longer than a text that is cached.
-    const query = `subscription { silence } # ${'x'.repeat(35_000)}`
-    const operations = [1, 2, 3].map((id) => ({ id: `${id}`, query }))
+    const id = operations.at(-1)?.id
     await using stream = await openBody(fixture.server.url, { operations })
     const error = {
       message:
         'The documents and variables of the operations on this stream are too large together (MAX_MESSAGE_BYTES)',
       extensions: { code: 'RATE_LIMITED', retryable: true },
     }
-    expect(JSON.parse((await stream.next())?.data ?? '')).toMatchObject({ id: '3', payload: { errors: [error] } })
+    expect(JSON.parse((await stream.next())?.data ?? '')).toMatchObject({ id, payload: { errors: [error] } })
     await using client = await connect(fixture)
-    for (const { id } of operations) client.send({ type: 'subscribe', id, payload: { query } })
+    for (const { id, query } of operations) client.send({ type: 'subscribe', id, payload: { query } })
     const message = error.message.replace('stream', 'socket')
-    await until(() => expect(client.received).toEqual([{ type: 'error', id: '3', payload: [{ ...error, message }] }]))
+    await until(() => expect(client.received).toEqual([{ type: 'error', id, payload: [{ ...error, message }] }]))
   })
 })
 

@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
+import { parse } from 'graphql'
 import { expect, test } from 'vitest'
 import { WebSocket, WebSocketServer } from 'ws'
 import { createBatch, createPayload } from '../../src/live/deliver/frames.ts'
@@ -72,14 +73,20 @@ test('a socket with many unread events still receives messages, before and after
 test('the operations of a socket retain a limited number of bytes together', async () => {
   await using fixture = await open()
   const { one, surroundings } = fixture
-  const half = surroundings.maxRetainedBytes * 0.6
+  const documentChars = surroundings.maxRetainedBytes * 0.6
+  const large = { document: parse('{ a }'), documentChars, variables: undefined }
+  const other = { ...large, document: parse('{ b }') }
+  const small = { ...other, documentChars: 100 }
   one.operations = { a: null }
-  expect(one.retain('a', half)).toBe(true)
-  one.operations = { a: null, b: null }
-  expect([one.retain('b', half), one.retain('c', 100)]).toEqual([false, true])
-  // The first one has ended.
-  one.operations = { b: null }
-  expect(one.retain('b', half)).toBe(true)
+  expect(one.retained.add('a', large)).toBe(true)
+  one.operations = { a: null, b: null, c: null }
+  expect([one.retained.add('b', other), one.retained.add('c', small)]).toEqual([false, true])
+  // The same document is retained once.
+  expect(one.retained.add('b', large)).toBe(true)
+  expect(one.retained.add('d', { ...large, variables: { text: 'x'.repeat(documentChars) } })).toBe(false)
+  // The others have ended.
+  one.operations = { d: null }
+  expect(one.retained.add('d', other)).toBe(true)
 })
 
 test('messages that can no longer be sent wait for the end of the socket, with one listener', async () => {

@@ -32,7 +32,7 @@ test('a socket that closes while its token is read is not accepted', async () =>
   const protocol = createSocketProtocol({
     ...door,
     maxSubscriptions: 10,
-    api: { envelop: unused, subscribe: unused, uncachedChars: () => 0 },
+    api: { envelop: unused, subscribe: unused, charsOf: () => 0 },
     tokens: {
       areRequired: true,
       read() {

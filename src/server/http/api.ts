@@ -44,8 +44,8 @@ export interface Api {
   envelop(context: Omit<OperationContext, 'req'>): Enveloped
   /** Executes a subscription with a destination, on any transport: see `Policy.subscribe`. */
   subscribe(place: Destination, args: ExecutionArgs): ReturnType<Live['subscribe']>
-  /** Returns the length of a document's text; 0 when it is cached. */
-  uncachedChars(document: DocumentNode): number
+  /** Returns the length of the text of a document that was parsed by {@link Api.envelop}. */
+  charsOf(document: DocumentNode): number
   dispose(): void | Promise<void>
 }
 
@@ -237,7 +237,7 @@ export function createApi(options: {
       const contextValue = { ...(await createContext(viewer, { catchUp: false, from })), from, socketId, sinkOperation }
       return policy.subscribe({ ...args, contextValue })
     },
-    uncachedChars: policy.uncachedChars,
+    charsOf: policy.charsOf,
     dispose: () => yoga.dispose(),
   }
 }

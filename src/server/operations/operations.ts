@@ -41,8 +41,8 @@ export interface Operations {
   parse(text: string): DocumentNode
   /** Whether a text is cached, so that it costs nothing to parse and validate it. */
   isCached(text: string): boolean
-  /** Returns the length of a document's text; 0 when it is cached. */
-  uncachedChars(document: DocumentNode): number
+  /** Returns the length of the text of a document from {@link Operations.parse}. */
+  charsOf(document: DocumentNode): number
   /**
    * Validates a document against the rules of GraphQL and the limits on its size; returns at most 20
    * errors. A valid document loses its source locations: they take more memory than the document.
@@ -129,10 +129,7 @@ export function createOperations(
       return document
     },
     isCached: (text) => remembered.has(text),
-    uncachedChars(document) {
-      const text = texts.get(document) ?? ''
-      return remembered.has(text) ? 0 : text.length
-    },
+    charsOf: (document) => texts.get(document)?.length ?? 0,
     validate(document, { isAuthenticated }) {
       if (!isAuthenticated && !isWithoutToken(schema, document)) return [tokenRequired()]
       if (valid.has(document)) return []

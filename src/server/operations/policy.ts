@@ -17,7 +17,7 @@ import type { Budgets } from '../connections/budgets.ts'
 import type { OperationType, ServerMetrics } from '../connections/server-metrics.ts'
 import { type Work, type WorkSource, workOf } from '../connections/work.ts'
 import { type OperationContext, type WriteAudit, wantsCatchUp } from '../request/context.ts'
-import { declaredParams, retainedBytes, tooMuchRetained } from '../request/declared-params.ts'
+import { createRetained, declaredParams, type RetainedParts, tooMuchRetained } from '../request/declared-params.ts'
 import { createIntrospectionCheck, type Exposure } from '../request/exposure.ts'
 import { codeOf } from '../request/mask.ts'
 import { createOperations, nameRootField, type OperationLimits, type Operations } from './operations.ts'
@@ -39,8 +39,8 @@ export interface Policy {
    * the lifetime of the subscription, kilobytes for each of many mostly idle subscribers.
    */
   readonly subscribe: (args: ExecutionArgs) => ReturnType<Live['subscribe']>
-  /** See {@link Operations.uncachedChars}. */
-  readonly uncachedChars: (document: DocumentNode) => number
+  /** See {@link Operations.charsOf}. */
+  readonly charsOf: (document: DocumentNode) => number
 }
 
 /**
@@ -97,19 +97,23 @@ export function createPolicy(options: {
     const extensions = { code: 'RATE_LIMITED', retryable: true, retryAfterMs }
     return { errors: [new GraphQLError(message, { extensions })] }
   }
+  /** For a stream with one operation. */
+  const retainAlone = (parts: RetainedParts): boolean =>
+    createRetained({ maxBytes: options.limits.MAX_MESSAGE_BYTES, isOpen: () => false }).add('', parts)
   /**
    * Drops what a subscription over HTTP does not declare: yoga retains the parameters as long as the
    * stream. The protocol of WebSockets does the same for its operations.
    */
   const retainDeclared = (args: { -readonly [K in keyof Arguments]: Arguments[K] }): ExecutionResult | null => {
-    const { req, params, retain } = args.contextValue as Partial<OperationContext>
+    const { req, params, retain = retainAlone } = args.contextValue as Partial<OperationContext>
     const operation = getOperationAST(args.document, args.operationName)
     if (req === undefined || params === undefined || !operation) return null
     const declared = declaredParams(operation, params)
     Object.assign(params, { query: '', variables: undefined, extensions: undefined, ...declared })
     args.variableValues = declared.variables
-    const bytes = retainedBytes(declared, operations.uncachedChars(args.document))
-    if (bytes <= options.limits.MAX_MESSAGE_BYTES && retain?.(bytes) !== false) return null
+    const { document } = args
+    const documentChars = operations.charsOf(document)
+    if (retain({ document, documentChars, variables: declared.variables })) return null
     metrics.refused('retained')
     return { errors: [tooMuchRetained('stream')] }
   }
@@ -170,7 +174,7 @@ export function createPolicy(options: {
   }
   return {
     plugin,
-    uncachedChars: operations.uncachedChars,
+    charsOf: operations.charsOf,
     async subscribe(args) {
       const result =
         refuse(args) ??

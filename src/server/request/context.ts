@@ -5,6 +5,7 @@ import type { AuditDetails, AuditEvent } from '../../audit/audit-event.ts'
 import type { SinkOperation } from '../../live/deliver/sink.ts'
 import type { Viewer } from '../../tasks/model/viewer.ts'
 import type { ClientInfo } from './client-address.ts'
+import type { RetainedParts } from './declared-params.ts'
 
 /** The server context of an operation that arrived over HTTP. */
 export interface ServerContext {
@@ -40,7 +41,7 @@ export interface OperationContext {
    * Records what the operation retains until it ends; false when the operations of its stream would
    * retain too much. Present only on a stream of several operations.
    */
-  readonly retain?: (bytes: number) => boolean
+  readonly retain?: (parts: RetainedParts) => boolean
   /** The id of the WebSocket; absent on other transports. */
   readonly socketId?: string | undefined
 }

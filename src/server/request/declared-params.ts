@@ -1,4 +1,4 @@
-import { GraphQLError, type OperationDefinitionNode } from 'graphql'
+import { type DocumentNode, GraphQLError, type OperationDefinitionNode } from 'graphql'
 import type { GraphQLParams } from 'graphql-yoga'
 
 /** Longer than the `traceparent` of version 00, which has 55 characters. */
@@ -32,12 +32,59 @@ export function declaredParams(
   return { ...(kept === undefined ? {} : { variables: kept }), ...(read === undefined ? {} : { extensions: read }) }
 }
 
+/** What an operation retains until it ends. */
+export interface RetainedParts {
+  /** Operations with the same document retain it once. The cache of documents may evict it earlier. */
+  readonly document: DocumentNode
+  /** The length of the document's text. */
+  readonly documentChars: number
+  readonly variables: GraphQLParams['variables'] | undefined
+}
+
+/** What the operations of one socket or stream retain together. */
+export interface Retained {
+  /**
+   * Records what an operation retains.
+   * @returns false when the operations would retain too much together; the operation is not recorded then
+   */
+  add(id: string, parts: RetainedParts): boolean
+}
+
 /**
- * Returns the approximate size of what an operation retains.
- * @param documentChars - the length of its text, if it is the only one that retains the document
+ * Creates the record of what the operations of one socket or stream retain.
+ *
+ * @param options.maxBytes - how much that may be together, approximately
+ * @param options.isOpen - whether an operation has not ended; what ended operations retained is dropped
+ * when the next one is added
  */
-export function retainedBytes({ variables }: Pick<GraphQLParams, 'variables'>, documentChars: number): number {
-  return documentChars + (variables === undefined ? 0 : JSON.stringify(variables).length)
+export function createRetained({
+  maxBytes,
+  isOpen,
+}: {
+  readonly maxBytes: number
+  readonly isOpen: (id: string) => boolean
+}): Retained {
+  const operations = new Map<
+    string,
+    { readonly document: DocumentNode; readonly chars: number; readonly own: number }
+  >()
+  return {
+    add(id, { document, documentChars: chars, variables }) {
+      const added = { document, chars, own: id.length + (variables ? JSON.stringify(variables).length : 0) }
+      operations.delete(id)
+      const documents = new Set([document])
+      let sum = added.chars + added.own
+      for (const [other, retained] of operations) {
+        if (isOpen(other)) {
+          sum += retained.own + (documents.has(retained.document) ? 0 : retained.chars)
+          documents.add(retained.document)
+        } else operations.delete(other)
+      }
+      if (sum > maxBytes) return false
+      operations.set(id, added)
+      return true
+    },
+  }
 }
 
 /** Creates the refusal of an operation that would retain too much. */

@@ -3,6 +3,7 @@ import { type GraphQLParams, isAsyncIterable } from 'graphql-yoga'
 import { z } from 'zod'
 import type { ServerMetrics } from '../connections/server-metrics.ts'
 import type { Enveloped, OperationContext, ServerContext, WriteAudit } from '../request/context.ts'
+import { createRetained, type RetainedParts } from '../request/declared-params.ts'
 import { isUnavailable, type MaskError } from '../request/mask.ts'
 import { type Frame, type Frames, toText, unavailable } from './stream-frames.ts'
 
@@ -93,8 +94,7 @@ export function createOperationStream(
   let unstarted: readonly StreamOperation[] = request.operations
   const waiting = new Set(unstarted.map(({ id }) => id))
   const budgetShare = 1 / unstarted.length
-  /** What each operation retains, in bytes. */
-  const retained = new Map<string, number>()
+  const retained = createRetained({ maxBytes: maxRetainedBytes, isOpen: (id) => waiting.has(id) })
   let wake: () => void = () => undefined
   let isLeft = false
   let isComplete = false
@@ -110,7 +110,6 @@ export function createOperationStream(
   const complete = (id: string): void => {
     iterators.delete(id)
     unread.delete(id)
-    retained.delete(id)
     waiting.delete(id)
     push({ text: `event: complete\ndata: {"id":${JSON.stringify(id)}}\n\n` })
   }
@@ -130,12 +129,7 @@ export function createOperationStream(
       ...({ req, viewer, from, params } satisfies OperationContext),
       cut,
       onStream: (read: () => number) => unread.set(id, read),
-      retain: (bytes: number) => {
-        const sum = retained.values().reduce((total, other) => total + other, bytes)
-        if (sum > maxRetainedBytes) return false
-        retained.set(id, bytes)
-        return true
-      },
+      retain: (parts: RetainedParts) => retained.add(id, parts),
       budgetShare,
     })
     const document = enveloped.parse(query)

@@ -13,7 +13,7 @@ import { type Work, type WorkRefusal, workOf } from '../connections/work.ts'
 import type { Api } from '../http/api.ts'
 import { type Authenticator, isExpired, onExpiry } from '../request/authenticate.ts'
 import type { Destination, Enveloped, WriteAudit } from '../request/context.ts'
-import { declaredParams, isRecord, retainedBytes, tooMuchRetained } from '../request/declared-params.ts'
+import { declaredParams, isRecord, tooMuchRetained } from '../request/declared-params.ts'
 import { formatError, formatResult, isUnavailable, type MaskError } from '../request/mask.ts'
 import { closeSocket, type ServedSocket, unavailableMessage } from './socket.ts'
 
@@ -43,7 +43,7 @@ export interface SocketProtocol extends Pick<Server<ServedSocket>, 'opened'> {
  */
 export function createSocketProtocol(options: {
   readonly maxSubscriptions: number
-  readonly api: Pick<Api, 'envelop' | 'subscribe' | 'uncachedChars'>
+  readonly api: Pick<Api, 'envelop' | 'subscribe' | 'charsOf'>
   readonly tokens: Authenticator
   readonly connections: Connections
   readonly budgets: Budgets
@@ -90,7 +90,7 @@ export function createSocketProtocol(options: {
     Object.assign(payload, { extensions: undefined, variables: undefined, ...retained })
     Object.assign(params, retained)
     const { variables } = retained
-    if (!socket.retain(id, id.length + retainedBytes(retained, api.uncachedChars(document)))) {
+    if (!socket.retained.add(id, { document, documentChars: api.charsOf(document), variables })) {
       metrics.refused('retained')
       const error = tooMuchRetained('socket')
       socket.noteLimit('retained', error.message)

@@ -10,6 +10,7 @@ import type { Connection, ConnectionControl, Connections, MoveReason } from '../
 import { type Work, type WorkRefusal, type WorkSource, workOf } from '../connections/work.ts'
 import type { ClientInfo } from '../request/client-address.ts'
 import type { WriteAudit } from '../request/context.ts'
+import { createRetained, type Retained } from '../request/declared-params.ts'
 import { isJsonTooDeep } from '../request/json-depth.ts'
 
 /** Closes a socket, with a reason that is cut to the 123 bytes allowed by the protocol. */
@@ -76,11 +77,8 @@ export interface ServedSocket extends Port, ConnectionControl, SocketOwner, Work
   /** The callback of graphql-ws to call when the socket has closed. */
   onClosed: (code: number, reason: string) => Promise<void>
   close(code?: number, reason?: string): void
-  /**
-   * Records what an operation retains until it ends.
-   * @returns false when the operations of the socket would retain too much
-   */
-  retain(id: string, bytes: number): boolean
+  /** What its operations retain. */
+  readonly retained: Retained
   /** Records in the audit log that a limit was reached: once per socket and reason. */
   noteLimit(reason: string, detail: string): void
   /** Notifies all users of the socket that it has closed. */
@@ -121,8 +119,7 @@ class OpenWebSocket implements ServedSocket {
   /** Since when it has had to wait, with pauses of less than {@link floodPauseMs}. */
   #floodingSince = 0
   #throttleEndedAt = 0
-  /** The larger ones of the operations' retained bytes, by operation id. */
-  #retained: Map<string, number> | undefined
+  #retained: Retained | undefined
   #notedReasons: Set<string> | undefined
 
   constructor({ socket, tcp, authorization, from, pingTurn, surroundings }: Parameters<typeof createServedSocket>[0]) {
@@ -274,19 +271,10 @@ class OpenWebSocket implements ServedSocket {
     setTimeout(() => this.terminate(), closeLingerMs).unref()
   }
 
-  retain(id: string, bytes: number): boolean {
-    this.#retained?.delete(id)
-    // The number of operations is limited, so small ones need no bookkeeping.
-    if (bytes <= freeRetainedBytes) return true
-    this.#retained ??= new Map()
-    let sum = bytes
-    for (const [other, retained] of this.#retained) {
-      if (other in this.operations) sum += retained
-      else this.#retained.delete(other)
-    }
-    if (sum > this.#surroundings.maxRetainedBytes) return false
-    this.#retained.set(id, bytes)
-    return true
+  get retained(): Retained {
+    const { maxRetainedBytes: maxBytes } = this.#surroundings
+    this.#retained ??= createRetained({ maxBytes, isOpen: (id) => id in this.operations })
+    return this.#retained
   }
 
   #isBehind(): boolean {
@@ -342,8 +330,6 @@ const longestThrottleMs = 1_000
 const floodPauseMs = 1_000
 /** Time that a client has to receive the close code of a socket that is not read any more. */
 const closeLingerMs = 1_000
-/** Retained bytes of an operation that are not counted. */
-const freeRetainedBytes = 512
 
 /** The messages that arrived while their socket was throttled. */
 interface Throttled {
