@@ -56,11 +56,13 @@ export function createContext(
   viewer: Viewer | null,
   options: {
     readonly catchUp: boolean
-    /** The address and the user agent of the client; unknown by default. */
-    readonly from?: { readonly address: string; readonly userAgent: string | null } | undefined
+    /** The address, its network and the user agent of the client; unknown by default. */
+    readonly from?:
+      | { readonly address: string; readonly network: string; readonly userAgent: string | null }
+      | undefined
   },
 ): Context {
-  const { address = null, userAgent = null } = options.from ?? {}
+  const { address = null, network = null, userAgent = null } = options.from ?? {}
   return {
     ...services,
     viewer,
@@ -68,7 +70,7 @@ export function createContext(
     catchUp: options.catchUp,
     loaders: createLoaders(services),
     takeBudget: async (name) =>
-      services.rateLimits?.take(name, { key: keyOfUser(viewer?.userId ?? null, address), address }),
+      services.rateLimits?.take(name, { key: keyOfUser(viewer?.userId ?? null, network), network }),
     note: (event, about) =>
       services.engine.admin.audit.note(event, { userId: viewer?.userId ?? null, address, userAgent }, about),
   }

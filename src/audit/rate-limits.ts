@@ -3,15 +3,14 @@ import { Redis } from 'ioredis'
 import type { RateLimiterMemory, RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible'
 import { TidingsError } from '../errors.ts'
 import type { Logger } from '../logger.ts'
-import { networkOf } from '../network.ts'
 import { type RateLimitBudgets, type RateLimitClass, rateLimitClasses } from '../rate-limit-classes.ts'
 
 /** The caller whose budget is used. */
 export interface LimitedCaller {
   /** Of {@link keyOfUser} or {@link keyOfToken}; with null only the budget of the address is used. */
   readonly key: string | null
-  /** null when it is unknown: then only the budget of the key is used. */
-  readonly address: string | null
+  /** The network of the address, see `networkOf`; with null only the budget of the key is used. */
+  readonly network: string | null
 }
 
 /** Budgets of operations per minute, by caller and by address, shared by all servers. */
@@ -33,8 +32,8 @@ const answerMs = 200
  * Returns the key of a user. All callers of an address without a token share the budget of one
  * caller.
  */
-export function keyOfUser(userId: string | null, address: string | null): string {
-  return userId === null ? `anonymous:${networkOf(address ?? 'unknown')}` : `user:${userId}`
+export function keyOfUser(userId: string | null, network: string | null): string {
+  return userId === null ? `anonymous:${network ?? 'unknown'}` : `user:${userId}`
 }
 
 /** Returns the key of a token: a digest, as tokens must not be stored. */
@@ -85,10 +84,9 @@ export async function createRateLimits(options: {
   )
 
   return {
-    async take(name, { key, address }) {
+    async take(name, { key, network }) {
       const found = limiters.get(name)
       if (found === undefined) return
-      const network = address === null ? null : networkOf(address)
       if (key !== null) await consume(found.ofCaller, name, key, 'one caller')
       if (network !== null) await consume(found.ofAddress, name, network, 'one address')
     },

@@ -20,9 +20,9 @@ const open = (urls: readonly string[], prefix = 'p', limits = 'messages=3,typing
     prefix,
     logger: silentLogger,
   })
-const ada = { key: keyOfUser('ada', '10.0.0.1'), address: '10.0.0.1' }
-const bob = { key: keyOfUser('bob', '10.0.0.1'), address: '10.0.0.1' }
-const cleo = { key: keyOfUser('cleo', '10.0.0.1'), address: '10.0.0.1' }
+const ada = { key: keyOfUser('ada', '10.0.0.1'), network: '10.0.0.1' }
+const bob = { key: keyOfUser('bob', '10.0.0.1'), network: '10.0.0.1' }
+const cleo = { key: keyOfUser('cleo', '10.0.0.1'), network: '10.0.0.1' }
 /** Uses the budget until it is refused. @returns how often it was not */
 async function drain(limits: RateLimits, caller: Parameters<RateLimits['take']>[1], most = 20): Promise<number> {
   for (let uses = 0; uses < most; uses++)
@@ -49,7 +49,7 @@ describe.each([
     expect(await drain(limits, bob)).toBe(3)
     // 2 times the budget of one caller.
     expect(await drain(limits, cleo)).toBe(0)
-    expect(await drain(limits, { ...cleo, address: '10.0.0.2' })).toBeGreaterThan(0)
+    expect(await drain(limits, { ...cleo, network: '10.0.0.2' })).toBeGreaterThan(0)
   })
 
   test('are separate for each class, and unlimited at 0', async () => {
@@ -67,7 +67,7 @@ describe('budgets over Redis', () => {
     await expect.poll(async () => (await redis.cli('KEYS', 'tidings:ready:*')) as unknown[]).toEqual([])
     await expect
       .poll(async () => {
-        await limits.take('queries', { key: 'probe', address: null })
+        await limits.take('queries', { key: 'probe', network: null })
         return ((await redis.cli('KEYS', 'tidings:*:limit:queries*probe')) as unknown[]).length
       })
       .toBeGreaterThan(0)
@@ -116,7 +116,17 @@ test.each([
   ['0:0:0:0::/64', '0:0:0:0::/64'],
   ['2001:db8:1:2::/64', '2001:db8:1:2::/64'],
   ['::ffff:10.0.0.1', '10.0.0.1'],
+  ['::FFFF:10.0.0.1', '10.0.0.1'],
+  ['::ffff:a00:1', '10.0.0.1'],
+  ['64:ff9b::10.0.0.1', '10.0.0.1'],
+  ['64:ff9b::a00:1', '10.0.0.1'],
+  ['::10.0.0.1', '0:0:0:0::/64'],
+  ['10.0.0.1:5678', '10.0.0.1'],
+  ['[2001:db8:1:2::3]:443', '2001:db8:1:2::/64'],
+  ['[2001:db8:1:2::3]', '2001:db8:1:2::/64'],
+  ['2001:db8:1:2:3:4:5::', '2001:db8:1:2::/64'],
   ['fe80::1%eth0', 'fe80:0:0:0::/64'],
+  ['unknown', 'unknown'],
 ])('the network of %s is %s', (address, network) => {
   expect(networkOf(address)).toBe(network)
 })

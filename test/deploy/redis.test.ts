@@ -64,14 +64,14 @@ test('the rights of the compose file are sufficient for the bus and the limits, 
     const { RATE_LIMITS: budgets } = parseConfig({ RATE_LIMITS: 'messages=2' })
     const limits = await createRateLimits({ budgets, addressFactor: 2, urls: [url], prefix: 'p', logger: silentLogger })
     await eventually(async () => {
-      await limits.take('queries', { key: probe, address: null })
+      await limits.take('queries', { key: probe, network: null })
       expect(await client.get(`tidings:p:limit:queries:${probe}`)).not.toBeNull()
     })
     return limits
   }
   await using one = await openLimits('one')
   await using other = await openLimits('other')
-  const ada = { key: 'user:ada', address: null }
+  const ada = { key: 'user:ada', network: null }
   for (let uses = 0; uses < 2; uses++) await one.take('messages', ada)
   await expect(other.take('messages', ada)).rejects.toThrow('Too many messages')
 

@@ -239,8 +239,8 @@ describe('sockets', () => {
     expect(again.status).toBe('open')
     again.socket.terminate()
 
-    // One machine has all the addresses of such a network.
-    const many = [await open('2001:db8:1:2::3'), await open('2001:db8:1:2:ffff::4')]
+    // One machine has all the addresses of such a network; some proxies add the port.
+    const many = [await open('2001:db8:1:2::3'), await open('[2001:db8:1:2:ffff::4]:4711')]
     expect(many.map(({ status }) => status)).toEqual(['open', 'open'])
     expect((await open('2001:db8:1:2::5')).status).toBe(429)
     const neighbor = await open('2001:db8:1:3::3')

@@ -45,7 +45,7 @@ export function createBudgets(options: {
     areLimited: rateLimits !== undefined,
     async use(name, { key, from, isAddressUsed = true, viewer = null, subject }) {
       try {
-        await rateLimits?.take(name, { key, address: isAddressUsed ? from.address : null })
+        await rateLimits?.take(name, { key, network: isAddressUsed ? from.network : null })
         return null
       } catch (error) {
         if (!isTidingsError(error, 'RATE_LIMITED')) throw error

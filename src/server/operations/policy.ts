@@ -90,7 +90,7 @@ export function createPolicy(options: {
   const limit = async (name: 'queries' | 'subscriptions', { contextValue, ...args }: Arguments) => {
     const { viewer, from } = contextValue as OperationContext
     const subject = getOperationAST(args.document, args.operationName)?.name?.value
-    const key = keyOfUser(viewer?.userId ?? null, from.address)
+    const key = keyOfUser(viewer?.userId ?? null, from.network)
     const refusal = await budgets.use(name, { key, from, viewer, subject })
     if (refusal === null) return null
     const { message, retryAfterMs } = refusal

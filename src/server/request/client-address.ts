@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import type { Config } from '../../config.ts'
-import { networkOf, unmapped } from '../../network.ts'
+import { canonicalAddress, networkOf } from '../../network.ts'
 
 /**
  * Returns the address of the client: the remote address of the connection, or behind a trusted
@@ -11,7 +11,7 @@ import { networkOf, unmapped } from '../../network.ts'
 function readAddress(request: IncomingMessage, { TRUST_PROXY }: Pick<Config, 'TRUST_PROXY'>): string {
   const header = TRUST_PROXY ? request.headers['x-forwarded-for'] : undefined
   const forwarded = (Array.isArray(header) ? header.join(',') : header)?.split(',').at(-1)?.trim()
-  return unmapped(forwarded || request.socket.remoteAddress || 'unknown')
+  return canonicalAddress(forwarded || request.socket.remoteAddress || 'unknown')
 }
 
 /**
