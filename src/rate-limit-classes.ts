@@ -10,6 +10,8 @@ export const rateLimitClasses = {
   failedTokens: 20,
   queries: 1_200,
   subscriptions: 600,
+  /** Requests for subscriptions that are polled; a client sends 240 for one on which events arrive. */
+  polls: 6_000,
   /** Mutations that are in no other class. */
   changes: 300,
   uploads: 60,

@@ -3,13 +3,13 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { WebSocket } from 'ws'
 import { schema } from '../../schema/index.ts'
 import { type Door, openDoor } from '../audit/support.ts'
-import { openStream } from '../server/sse.ts'
+import { openStream, resultOf } from '../server/sse.ts'
 import { signToken, subscribe } from '../server/support.ts'
 
 let door: Door
 beforeAll(async () => {
   door = await openDoor({
-    RATE_LIMITS: 'queries=8,subscriptions=3,connections=4,failedTokens=3,sessions=2,typing=2,changes=2',
+    RATE_LIMITS: 'queries=8,subscriptions=3,polls=6,connections=4,failedTokens=3,sessions=2,typing=2,changes=2',
     RATE_LIMIT_ADDRESS_FACTOR: '10',
   })
 })
@@ -81,14 +81,19 @@ describe('operations beyond their budget', () => {
     await client.dispose()
   })
 
-  test('a client that polls uses no budget of subscriptions', async () => {
+  test('a client that polls uses a budget of its own', async () => {
     const headers = await door.headers('poller')
-    const query = 'subscription { notifications { __typename } }'
+    const query = 'subscription Poll { notifications { __typename } }'
     for (let n = 0; n < 6; n++) {
       await using stream = await openStream(door.server.url, query, { headers, extensions: { catchUp: true } })
       expect(stream.response.status).toBe(200)
       expect((await stream.rest()).at(-1)).toMatchObject({ event: 'complete' })
     }
+    await using refused = await openStream(door.server.url, query, { headers, extensions: { catchUp: true } })
+    expect(resultOf(await refused.next()).errors).toMatchObject([
+      { extensions: { code: 'RATE_LIMITED', retryAfterMs: expect.any(Number) } },
+    ])
+    await isLimited({ userId: 'poller', reason: 'polls', subject: 'Poll' })
   })
 
   test('a mutation without failures of its own: 429', async () => {

@@ -84,10 +84,10 @@ export function createPolicy(options: {
     return { errors: [error] }
   }
   /**
-   * Uses the budget of a query or subscription; mutations use theirs one by one, see
+   * Uses the budget of a query, subscription or poll; mutations use theirs one by one, see
    * `schema/kit/result.ts`.
    */
-  const limit = async (name: 'queries' | 'subscriptions', { contextValue, ...args }: Arguments) => {
+  const limit = async (name: 'queries' | 'subscriptions' | 'polls', { contextValue, ...args }: Arguments) => {
     const { viewer, from } = contextValue as OperationContext
     const subject = getOperationAST(args.document, args.operationName)?.name?.value
     const key = keyOfUser(viewer?.userId ?? null, from.network)
@@ -157,10 +157,8 @@ export function createPolicy(options: {
     },
     async onSubscribe({ args, setSubscribeFn, setResultAndStopExecution }) {
       setSubscribeFn(live.subscribe)
-      // A client that polls sends hundreds of requests per minute for one subscription; the limits of
-      // work apply to them.
-      const isCounted = budgets.areLimited && !wantsCatchUp(args.contextValue as unknown as OperationContext)
-      const refusal = retainDeclared(args) ?? refuse(args) ?? (isCounted ? await limit('subscriptions', args) : null)
+      const name = wantsCatchUp(args.contextValue as unknown as OperationContext) ? 'polls' : 'subscriptions'
+      const refusal = retainDeclared(args) ?? refuse(args) ?? (budgets.areLimited ? await limit(name, args) : null)
       if (refusal !== null) setResultAndStopExecution(refusal)
       return {
         onSubscribeResult({ result, setResult }) {
