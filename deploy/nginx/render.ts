@@ -11,6 +11,12 @@ export interface NginxSettings {
   readonly servers: readonly string[]
   /** The addresses of the preview servers; default: the port after each server's. */
   readonly previewServers?: readonly string[]
+  /**
+   * `MAX_SOCKETS_PER_ADDRESS` of the servers: nginx allows a client twice as many connections for each
+   * server.
+   * @default 200
+   */
+  readonly maxSocketsPerAddress?: number
   /** The address to listen on, as in nginx's `listen`: a port, `address:port`, `443 ssl`. */
   readonly listen: string
   /** The same for previews. */
@@ -31,14 +37,16 @@ const template = new URL('./nginx.conf.template', import.meta.url)
 
 /**
  * Renders the template.
- * @throws Error when an address or the access log is invalid, or the template has an unknown
- * variable
+ * @throws Error when an address, the access log or the number of sockets is invalid, or the template
+ * has an unknown variable
  */
 export async function renderNginx(settings: NginxSettings): Promise<string> {
-  const { servers, listen, previewListen, runDir } = settings
+  const { servers, listen, previewListen, runDir, maxSocketsPerAddress = 200 } = settings
   const accessLog = settings.accessLog ?? `${runDir}/access.log`
   if (!/^[^\s;{}"'\\$]+$/.test(accessLog))
     throw new Error(`"${accessLog}" is not a file or syslog:server=… for the access log`)
+  if (!Number.isInteger(maxSocketsPerAddress) || maxSocketsPerAddress < 1)
+    throw new Error('The sockets per address are not a number of 1 or more, as MAX_SOCKETS_PER_ADDRESS')
   const previewServers = settings.previewServers ?? servers.map(nextPort)
   const values: Readonly<Record<string, string>> = {
     SERVERS: describe(servers),
@@ -47,6 +55,7 @@ export async function renderNginx(settings: NginxSettings): Promise<string> {
     PREVIEW_LISTEN: previewListen,
     RUN_DIR: runDir,
     ACCESS_LOG: accessLog,
+    MAX_CLIENT_CONNECTIONS: String(maxSocketsPerAddress * servers.length * 2),
   }
   const text = await readFile(template, 'utf8')
   return text.replaceAll(/\$\{([A-Z_]+)\}/g, (_, name: string) => {
@@ -94,6 +103,7 @@ if (import.meta.main || process.argv[1] === import.meta.filename) {
       'preview-listen': { type: 'string', default: '81' },
       'run-dir': { type: 'string', default: '/run' },
       'access-log': { type: 'string' },
+      'max-sockets-per-address': { type: 'string' },
     },
   })
   try {
@@ -104,6 +114,9 @@ if (import.meta.main || process.argv[1] === import.meta.filename) {
         previewListen: values['preview-listen'],
         runDir: values['run-dir'],
         ...(values['access-log'] === undefined ? {} : { accessLog: values['access-log'] }),
+        ...(values['max-sockets-per-address'] === undefined
+          ? {}
+          : { maxSocketsPerAddress: Number(values['max-sockets-per-address']) }),
       }),
     )
   } catch (error) {

@@ -105,10 +105,37 @@ test('limits the connections of one client', async () => {
   const held = Array.from({ length: 400 }, () => request(nginx.url, { agent: false }).on('error', () => undefined))
   for (const one of held) one.end()
   await vi.waitFor(() => expect(upstream.arrived).toHaveLength(400))
-  expect((await fetch(nginx.url)).status).toBe(429)
+  const refused = await fetch(nginx.url)
+  expect([refused.status, refused.headers.get('retry-after')]).toEqual([429, '5'])
+  expect(await refused.json()).toMatchObject({
+    errors: [{ extensions: { code: 'RATE_LIMITED', retryAfterMs: 5_000 } }],
+  })
   isHeld = false
   for (const one of held) one.destroy()
   await vi.waitFor(async () => expect((await fetch(nginx.url)).status).toBe(200))
+})
+
+test('an IPv6 network counts as one client, and an IPv4 address in any notation', async () => {
+  await using upstream = await startUpstream(() => undefined)
+  await using nginx = await startNginx([upstream.port], { maxSocketsPerAddress: 1, areClaimsTrusted: true })
+  const abort = new AbortController()
+  let held = 0
+  const hold = async (client: string): Promise<void> => {
+    fetch(nginx.url, { headers: { 'x-client': client }, signal: abort.signal }).catch(() => undefined)
+    held++
+    await vi.waitFor(() => expect(upstream.arrived).toHaveLength(held))
+  }
+  const statusOf = async (client: string) => (await fetch(nginx.url, { headers: { 'x-client': client } })).status
+  for (const client of ['2001:db8:1:2::3', '2001:db8:1:2:ffff::4', '2001:db8:1:3::3', '2001:db8::3']) await hold(client)
+  expect(await statusOf('2001:db8:1:2::5')).toBe(429)
+  for (const client of ['10.0.0.1', '::ffff:10.0.0.1', '10.0.0.2', '::ffff:10.0.0.2', '10.0.0.10', '::1'])
+    await hold(client)
+  expect(await statusOf('64:ff9b::10.0.0.1')).toBe(429)
+  expect(await statusOf('::ffff:10.0.0.2')).toBe(429)
+  // Bytes that would end a line or a text of C.
+  for (const client of ['a0a:a0a::1', 'a0a:a0a:0:0:a0a::1']) await hold(client)
+  expect(await statusOf('a0a:a0a:0:0:1::')).toBe(429)
+  abort.abort()
 })
 
 test('serves previews at a separate origin, and strips credentials from requests', async () => {
@@ -167,5 +194,11 @@ test('the configuration is printed for given servers, and refused for invalid ad
   await expect(renderNginx({ ...settings, servers: ['a; b'] })).rejects.toThrow('"a; b" is not the address of a server')
   const servers = ['a.internal:4000']
   await expect(renderNginx({ ...settings, servers, accessLog: 'off; x' })).rejects.toThrow('for the access log')
+  await expect(renderNginx({ ...settings, servers, maxSocketsPerAddress: Number('many') })).rejects.toThrow(
+    'not a number of 1 or more',
+  )
+  const five = ['--max-sockets-per-address', '5', 'a.internal:4000', 'b.internal:4000']
+  const limited = await promisify(execFile)(process.execPath, [program, ...five])
+  expect(limited.stdout).toContain('limit_conn tidings_clients 20;')
   await expect(renderNginx({ ...settings, servers: [] })).rejects.toThrow('at least one server')
 })

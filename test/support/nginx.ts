@@ -33,6 +33,10 @@ export interface NginxPorts {
 export interface NginxOptions extends NginxPorts {
   /** Further parameters of nginx's `listen`, such as `http2`. */
   readonly listenOptions?: string
+  /** `MAX_SOCKETS_PER_ADDRESS` of the servers; default: that of the configuration. */
+  readonly maxSocketsPerAddress?: number
+  /** Whether clients may claim an address by the header `X-Client`. @default false */
+  readonly areClaimsTrusted?: boolean
 }
 
 /**
@@ -52,8 +56,10 @@ export async function startNginx(ports: readonly number[], options: NginxOptions
       listen: `127.0.0.1:${port} ${options.listenOptions ?? ''}`.trim(),
       previewListen: `127.0.0.1:${previewPort}`,
       runDir: directory.path,
+      ...(options.maxSocketsPerAddress === undefined ? {} : { maxSocketsPerAddress: options.maxSocketsPerAddress }),
     })
-    await writeFile(file, text)
+    const trust = 'http {\n  set_real_ip_from 127.0.0.1;\n  real_ip_header X-Client;\n'
+    await writeFile(file, options.areClaimsTrusted === true ? text.replace('http {\n', trust) : text)
   }
   await write(ports, options)
 
