@@ -3,13 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { WebSocket } from 'ws'
 import { createReadiness } from '../../src/server/monitoring/health.ts'
 import { hangMs } from '../support/patience.ts'
-import { ask, type ServerFixture, startTestServer } from './support.ts'
-
-/** Blocks the event loop, as a computation would. */
-function stall(ms: number): void {
-  const end = performance.now() + ms
-  while (performance.now() < end);
-}
+import { ask, type ServerFixture, stall, startTestServer } from './support.ts'
 
 let fixture: ServerFixture
 beforeAll(async () => {

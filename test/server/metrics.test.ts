@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { request } from 'node:http'
+import { setTimeout } from 'node:timers/promises'
 import { createClient } from 'graphql-ws'
 import { expect, test } from 'vitest'
 import { WebSocket } from 'ws'
@@ -10,7 +11,7 @@ import { createTestDatabase, type TestDatabase } from '../support/database.ts'
 import { createTcpProxy, type TcpProxy } from '../support/proxy.ts'
 import { startRedis } from '../support/redis.ts'
 import { openStream } from './sse.ts'
-import { ask, secret, subscribe, until } from './support.ts'
+import { ask, secret, stall, subscribe, until } from './support.ts'
 
 const start = (url: string, environment: Record<string, string> = {}, healthPort?: number): Promise<App> =>
   startApp({
@@ -86,6 +87,11 @@ test('every metric of a task changes, from its start to the last byte sent of it
   expect(await figureOf(app, 'tidings_events_repaired_total')).toBe(0)
   expect(await figureOf(app, 'tidings_bus_connected{kind="memory"}')).toBe(1)
   await until(async () => expect(await figureOf(app, 'tidings_loop_lag_seconds')).toBeGreaterThan(0))
+  stall(1_000)
+  // Several measurements later.
+  await setTimeout(500)
+  expect(await figureOf(app, 'tidings_loop_lag_seconds')).toBeGreaterThan(0.8)
+  await until(async () => expect(await figureOf(app, 'tidings_loop_lag_seconds')).toBeLessThan(0.8))
   expect(await (await read(app)).text()).toContain('nodejs_eventloop_lag_p99_seconds')
   await client.dispose()
 })

@@ -401,3 +401,9 @@ export function until(
 ): Promise<unknown> {
   return vi.waitFor(expectation, { interval: 20, ...options })
 }
+
+/** Blocks the event loop, as a computation would. */
+export function stall(ms: number): void {
+  const end = performance.now() + ms
+  while (performance.now() < end);
+}

@@ -30,7 +30,7 @@ export interface ServerMetrics {
   operated(type: OperationType, code: string | null, ms?: number): void
   /** Counts a failure that a mutation returned as a member of its result. */
   failed(code: string): void
-  /** Sets the last measured lag of the event loop. */
+  /** Records a measured lag of the event loop. */
   lagged(ms: number): void
   /** The metrics kept here in addition to the numbers above, for the metrics page. */
   readonly metrics: readonly Metric[]
@@ -75,10 +75,15 @@ export function createServerMetrics(): ServerMetrics {
     buckets: durationBuckets,
     registers: [],
   })
+  let maxLagMs = 0
   const loopLag = new Gauge({
     name: 'tidings_loop_lag_seconds',
-    help: 'The last measured lag of the event loop, which MAX_LOOP_LAG_MS limits.',
+    help: 'The longest lag of the event loop since the last time this was read; MAX_LOOP_LAG_MS limits it.',
     registers: [],
+    collect() {
+      this.set(maxLagMs / 1_000)
+      maxLagMs = 0
+    },
   })
   // A rate needs a previous value, so the counters start at zero.
   for (const type of ['query', 'mutation', 'subscription'])
@@ -123,7 +128,9 @@ export function createServerMetrics(): ServerMetrics {
       if (ms !== undefined) durations.observe({ type }, ms / 1_000)
     },
     failed,
-    lagged: (ms) => loopLag.set(ms / 1_000),
+    lagged: (ms) => {
+      maxLagMs = Math.max(maxLagMs, ms)
+    },
     metrics: [operations, errors, durations, loopLag] as readonly Metric[],
   }
 }
