@@ -1,9 +1,8 @@
-import { setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { createWakeUp, interruptible } from '../../src/async/interruptible.ts'
 import { eventually } from '../log/support.ts'
+import { collectGarbage } from '../support/heap.ts'
 
 const done = { done: true, value: undefined }
 
@@ -110,8 +109,6 @@ describe('an interruptible iteration', () => {
   })
 
   it('does not retain yielded values', async () => {
-    setFlagsFromString('--expose-gc')
-    const collect = runInNewContext('gc') as () => void
     const iterator = interruptible<object>(async function* () {
       for (;;) yield { text: 'x'.repeat(1_000) }
     })
@@ -121,7 +118,7 @@ describe('an interruptible iteration', () => {
       if (value !== undefined) refs.push(new WeakRef(value))
     }
     await eventually(() => {
-      collect()
+      collectGarbage()
       expect(refs.filter((ref) => ref.deref() !== undefined).length).toBeLessThan(5)
     })
     await iterator.return?.()

@@ -1,7 +1,6 @@
 import { type ClientRequest, request } from 'node:http'
-import { setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { heapUsed } from '../support/heap.ts'
 import { openBody, type SseStream } from './sse.ts'
 import { type GraphqlBody, open, type ServerFixture, secret, signToken, startTestServer, until } from './support.ts'
 
@@ -226,14 +225,3 @@ test('a stream with several operations is authenticated once, and ends when its 
   expect((await stream.rest()).at(-1)).toEqual({ comment: 'the token has expired; connect again with a new one' })
   expect(stream.isCut).toBe(true)
 })
-
-/** Returns the bytes in use after garbage collections, which Node exposes only behind a flag. */
-async function heapUsed(): Promise<number> {
-  setFlagsFromString('--expose-gc')
-  const collect = runInNewContext('gc') as () => void
-  for (let turn = 0; turn < 3; turn++) {
-    collect()
-    await new Promise(setImmediate)
-  }
-  return process.memoryUsage().heapUsed
-}

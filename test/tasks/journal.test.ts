@@ -1,5 +1,3 @@
-import { setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
 import type { LogEvent } from '../../src/log/event.ts'
@@ -7,6 +5,7 @@ import type { TaskDefinition } from '../../src/tasks/model/define-task.ts'
 import { defineTask } from '../../src/tasks/model/define-task.ts'
 import { advance, declareItems, item, output, type Report, stage } from '../../src/tasks/model/report.ts'
 import { type EngineFixture, progressOf, shareDatabase, startTestEngine, typesOf } from '../support/engine.ts'
+import { heapUsed } from '../support/heap.ts'
 
 shareDatabase()
 
@@ -362,9 +361,9 @@ describe('the journal', () => {
         if (!isOver) setImmediate(turn)
       }
       setImmediate(turn)
-      const before = heapUsed()
+      const before = await heapUsed()
       for (let i = 1; i <= count; i++) yield advance({ percent: (i / count) * 100, message: `step ${i}` })
-      grownBytes = heapUsed() - before
+      grownBytes = (await heapUsed()) - before
       isOver = true
     })
     await using fixture = await startTestEngine({ definitions: [definition], config: { LEASE_MS: 1_000 } })
@@ -390,11 +389,3 @@ describe('the journal', () => {
     expect(events.filter(({ type }) => type === 'TaskOutput').length).toBeLessThanOrEqual(4)
   })
 })
-
-/** Bytes in use after a garbage collection, which Node exposes only behind a flag. */
-function heapUsed(): number {
-  setFlagsFromString('--expose-gc')
-  const collect = runInNewContext('gc') as () => void
-  collect()
-  return process.memoryUsage().heapUsed
-}
