@@ -9,7 +9,7 @@ const starts = new Set(['start', 'import', 'message'])
  */
 export function checkMutations(
   mutations: readonly Mutated[],
-  { log, deleted }: Pick<History, 'log' | 'deleted'>,
+  { log, deleted, restored }: Omit<History, 'entries'>,
 ): readonly Violation[] {
   const violations: Violation[] = []
   const acknowledged = new Set<string>()
@@ -18,11 +18,14 @@ export function checkMutations(
     // The response to a repeated message names no task.
     const ids = new Set(answers.flatMap(({ id }) => (id === undefined ? [] : [id])))
     for (const id of ids) acknowledged.add(id)
+    // A restored backup does not have what was acknowledged before: repeated, it takes effect again.
+    if (entries.some(({ at }) => at < (restored?.at ?? 0))) continue
     if (ids.size > 1) violations.push({ rule: 'notIdempotent', subject: key, detail: [...ids].join(', ') })
     for (const { name, outcome, id, error } of entries) {
       // The key of a deleted task is answered with NOT_FOUND.
       const isDeleted = error?.includes('NOT_FOUND') === true && [...ids].some((known) => deleted?.has(`task:${known}`))
-      if (outcome === 'refused' && !isDeleted)
+      const isMissing = restored !== undefined && error?.includes('NOT_FOUND') === true
+      if (outcome === 'refused' && !isDeleted && !isMissing)
         violations.push({ rule: 'errorVisible', subject: key, detail: error ?? 'no message' })
       if (outcome !== 'acknowledged') continue
       const lost = (detail: string): void => void violations.push({ rule: 'mutationLost', subject: key, detail })

@@ -23,25 +23,30 @@ export interface CheckedSubscription {
  */
 export function checkSubscription(
   { subscribed, entries }: SubscriptionRecord,
-  { log, isRestored = false, deleted }: Omit<History, 'entries'>,
+  { log, restored, deleted }: Omit<History, 'entries'>,
   cursors: Cursors,
 ): CheckedSubscription {
   const { sub, client, from, hasCursor } = subscribed
-  const topic = log.topics.get(subscribed.topic)
+  const current = log.topics.get(subscribed.topic)
+  const former = restored?.topics.get(subscribed.topic)
+  const first = former ?? current
   const violations: Violation[] = []
   const checkError = ({ how, error }: Ended): void => {
-    const isMissing = deleted?.has(subscribed.topic) === true && error?.includes('NOT_FOUND') === true
+    const isGone = deleted?.has(subscribed.topic) === true || (former !== undefined && current === undefined)
+    const isMissing = isGone && error?.includes('NOT_FOUND') === true
     if (how === 'error' && !isMissing) report('errorVisible', error ?? 'without a message')
   }
   const report = (rule: Rule, detail: string): void => {
     violations.push({ rule, subject: `${sub} (${client}, ${subscribed.topic})`, detail })
   }
-  if (topic === undefined) {
+  if (first === undefined) {
     if (entries.some(({ is }) => is === 'delivered')) report('brokenLog', 'its topic is not in the log')
     for (const entry of entries) if (entry.is === 'ended') checkError(entry)
     return { violations, deliveries: 0, reported: 0 }
   }
 
+  /** The topic as in the epoch of the last entry. */
+  let topic = first
   /** The position up to which everything is delivered; undefined before the first event. */
   let last: number | undefined = from === 'start' ? 0 : undefined
   const missing = new Set<number>()
@@ -58,13 +63,10 @@ export function checkSubscription(
       (reason === 'SUBSCRIBED' && isSnapshotDue) ||
       reason === 'LAGGED' ||
       (reason === 'PRUNED' && topic.prunedSeq > (last ?? 0)) ||
-      (reason === 'RESET' && isRestored)
+      (reason === 'RESET' && restored !== undefined)
     if (!isAllowed) report('unexpectedSnapshot', `${reason} at ${seq}, after ${last ?? 'nothing'}`)
     if (reason !== 'SUBSCRIBED') reported++
-    if (reason === 'RESET') {
-      seen.clear()
-      missing.clear()
-    } else if (last !== undefined && seq < last) report('reordered', `a snapshot at ${seq} after ${last}`)
+    if (last !== undefined && seq < last) report('reordered', `a snapshot at ${seq} after ${last}`)
     if (seq > topic.seq) report('wrongSnapshot', `it is at ${seq}, and the log ends at ${topic.seq}`)
     else if (type === 'TaskSnapshot' && deleted?.has(topic.name) !== true) {
       const expected = describeStateAt(topic.events, seq)
@@ -103,7 +105,20 @@ export function checkSubscription(
     last = seq
   }
 
+  /** Continues with the topic as the restored backup has it: everything before is replaced by a snapshot. */
+  const enterRestored = ({ snapshot }: Delivered): void => {
+    if (missing.size > 0) report('lost', [...missing].join(', '))
+    if (seen.size > 0 && snapshot === undefined) report('missingSnapshot', 'after a backup was restored')
+    if (current === undefined) report('brokenLog', 'its topic is not in the restored log')
+    else topic = current
+    seen.clear()
+    missing.clear()
+    hasTerminal = false
+    last = from === 'start' && snapshot === undefined ? 0 : undefined
+  }
+
   for (const entry of entries) {
+    if (entry.is === 'delivered' && topic === former && epochOf(entry) !== restored?.epoch) enterRestored(entry)
     if (entry.is === 'connected') {
       if (!hasCursor) isSnapshotDue = true
     } else if (entry.is === 'ended') {
@@ -120,7 +135,8 @@ export function checkSubscription(
     }
   }
   const isStopped = entries.some((entry) => entry.is === 'ended' && entry.how !== 'complete')
-  if (topic.closed && !hasEnded) report('neverEnded', `after ${last ?? 'nothing'}; the log ends at ${topic.seq}`)
+  if (current?.closed !== false && !hasEnded)
+    report('neverEnded', `after ${last ?? 'nothing'}; the log ends at ${topic.seq}`)
   // Without a snapshot or event, a subscriber has not begun: everything is missing.
   if (!isStopped) for (let tail = (last ?? 0) + 1; tail <= topic.seq; tail++) missing.add(tail)
   if (missing.size > 0) report('lost', [...missing].join(', '))
@@ -160,6 +176,10 @@ function compare(
     report('altered', `the text of ${type} ${seq}`)
 }
 
+function epochOf({ cursor }: Pick<Delivered, 'cursor'>): string {
+  return cursor.split('-')[0] ?? ''
+}
+
 function checkCursor(
   { cursor, seq }: Delivered,
   topic: string,
@@ -172,7 +192,7 @@ function checkCursor(
   if (knownPosition !== undefined && knownPosition !== position)
     report('wrongCursor', `"${cursor}" is at ${position} and at ${knownPosition}`)
   seqOf.set(cursor, position)
-  const epoch = cursor.split('-')[0] ?? ''
+  const epoch = epochOf({ cursor })
   const knownCursor = cursorOf.get(`${epoch} ${position}`)
   if (knownCursor !== undefined && knownCursor !== cursor)
     report('wrongCursor', `${position} has "${cursor}" and "${knownCursor}"`)

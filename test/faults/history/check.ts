@@ -44,6 +44,7 @@ export function checkHistory(history: History): Verdict {
     violations: [
       ...checked.flatMap(({ violations }) => violations),
       ...checkLog(log),
+      ...(history.restored === undefined ? [] : checkLog({ topics: history.restored.topics, tasks: new Map() })),
       ...checkMutations(mutations, history),
     ],
     deliveries: checked.reduce((sum, { deliveries }) => sum + deliveries, 0),

@@ -131,12 +131,25 @@ export interface Log {
   readonly tasks: ReadonlyMap<string, LoggedTask>
 }
 
+/** A backup that was restored during a run. */
+export interface Restoration {
+  /** The time, as in the entries. */
+  readonly at: number
+  /** The epoch of the log until then, with which its cursors begin. */
+  readonly epoch: string
+  /** The topics as they were then. */
+  readonly topics: Log['topics']
+}
+
 /** The history of one run. */
 export interface History {
   readonly entries: readonly Entry[]
   readonly log: Log
-  /** Whether a backup was restored during the run, so that RESET is a legitimate reason. */
-  readonly isRestored?: boolean
+  /**
+   * A restored backup: RESET is then a legitimate reason, and what was acknowledged before may be
+   * gone.
+   */
+  readonly restored?: Restoration
   /** Topics that their owner deleted: a late subscriber is told that they do not exist. */
   readonly deleted?: ReadonlySet<string>
 }

@@ -358,4 +358,36 @@ export const mutants: readonly Mutant[] = [
       return { ...history, log: { ...history.log, topics } }
     },
   },
+  {
+    name: 'a client that continues at its position after a backup was restored',
+    rule: 'missingSnapshot',
+    mutate: onEntries((entries) =>
+      entries.filter((entry) => entry.is !== 'delivered' || entry.snapshot?.reason !== 'RESET'),
+    ),
+  },
+  {
+    name: 'a client that drops the events of the restored log as known',
+    rule: 'lost',
+    mutate: onEntries((entries) =>
+      entries.filter(
+        (entry) =>
+          entry.is !== 'delivered' ||
+          entry.sub !== 'restored task:d' ||
+          !(entry.cursor.startsWith('epoch-') && (entry.seq === 5 || entry.seq === 6)),
+      ),
+    ),
+  },
+  {
+    name: 'a client that is not told of a restored backup',
+    rule: 'neverEnded',
+    mutate: onEntries((entries) =>
+      entries.filter(
+        (entry) =>
+          entry.is === 'mutated' ||
+          entry.sub !== 'restored task:d' ||
+          entry.is === 'subscribed' ||
+          (entry.is === 'delivered' && entry.cursor.startsWith('former-')),
+      ),
+    ),
+  },
 ]

@@ -14,7 +14,8 @@ import { describeStateAt, isTerminal, readLogged } from './payload.ts'
  * A correct history, made up without any server: what the mutants of the checker start from.
  */
 export function createSampleHistory(): History {
-  const topics = [createTask('a', 4), createTask('b', 2, { isRetried: true }), createTask('c', 3)]
+  const restoredTask = createTask('d', 2)
+  const topics = [createTask('a', 4), createTask('b', 2, { isRetried: true }), createTask('c', 3), restoredTask]
   const log = {
     topics: new Map(topics.map(({ topic }) => [topic.name, topic])),
     tasks: new Map(topics.map(({ task }) => [task.id, task])),
@@ -50,12 +51,26 @@ export function createSampleHistory(): History {
     entries.push({ is: 'connected', sub, at: 50 }, ...deliverTopic(sub, topic, 6))
     entries.push({ is: 'ended', sub, at: 100, how: 'complete' })
   }
-  return { entries, log }
+  // A backup was restored that has four of the six events that this subscriber had received.
+  const { topic } = restoredTask
+  const former: LoggedTopic = { ...topic, seq: 6, closed: false, events: topic.events.slice(0, 6) }
+  const sub = `restored ${topic.name}`
+  entries.push({ is: 'subscribed', sub, at: 0, client: 'websocket', topic: topic.name, from: 'start', hasCursor: true })
+  entries.push(...deliverTopic(sub, former, undefined, 'former'), { is: 'connected', sub, at: 50 })
+  for (const entry of deliverTopic(sub, topic, 4))
+    entries.push(entry.snapshot === undefined ? entry : { ...entry, snapshot: { ...entry.snapshot, reason: 'RESET' } })
+  entries.push({ is: 'ended', sub, at: 100, how: 'complete' })
+  return { entries, log, restored: { at: 0, epoch: 'former', topics: new Map([[topic.name, former]]) } }
 }
 
 /** Returns the entries of a subscriber: a snapshot at a position, or none, and every event after it. */
-function deliverTopic(sub: string, topic: LoggedTopic, snapshotAt: number | undefined): readonly Delivered[] {
-  const cursorOf = (seq: number): string => `epoch-${topic.name}-${seq}`
+function deliverTopic(
+  sub: string,
+  topic: LoggedTopic,
+  snapshotAt: number | undefined,
+  epoch = 'epoch',
+): readonly Delivered[] {
+  const cursorOf = (seq: number): string => `${epoch}-${topic.name}-${seq}`
   const events = topic.events.slice(snapshotAt ?? 0).map((event): Delivered => {
     const { seq, type } = event
     return { is: 'delivered', sub, at: seq, seq, type, cursor: cursorOf(seq), ...readLogged(event) }

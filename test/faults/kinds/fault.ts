@@ -72,10 +72,28 @@ export async function restart(process: RigProcess, sources?: URL): Promise<void>
 export async function withoutFiles(pid: number, ms: number): Promise<void> {
   const limits = await readFile(`/proc/${pid}/limits`, 'utf8')
   const soft = /^Max open files\s+(\d+)/m.exec(limits)?.[1] ?? '1024'
-  const limit = (files: string) => promisify(execFile)('prlimit', ['--pid', String(pid), `--nofile=${files}:`])
-  await limit('8')
+  await setLimit(pid, 'nofile', '8')
   await pause(ms)
-  await limit(soft)
+  await setLimit(pid, 'nofile', soft)
+}
+
+/**
+ * Lets a running process have at most this much more memory than it has now, for a time (Linux). It
+ * may exit, and is started again then.
+ */
+export async function withoutMemory(process: RigProcess, moreBytes: number, ms: number): Promise<void> {
+  const { pid } = process
+  const status = await readFile(`/proc/${pid}/status`, 'utf8')
+  const usedBytes = Number(/^VmData:\s+(\d+) kB/m.exec(status)?.[1]) * 1_024
+  process.allowExit()
+  await setLimit(pid, 'data', String(usedBytes + moreBytes))
+  await pause(ms)
+  if (process.isRunning) await setLimit(pid, 'data', 'unlimited')
+  else await process.start()
+}
+
+async function setLimit(pid: number, name: string, soft: string): Promise<void> {
+  await promisify(execFile)('prlimit', ['--pid', String(pid), `--${name}=${soft}:`])
 }
 
 /** Returns an element of a list that the environment always has. */

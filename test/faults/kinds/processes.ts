@@ -1,5 +1,6 @@
+import { backUp, restore, startNewEpoch } from '../rig/backup.ts'
 import { pause } from '../subscribers/subscriber.ts'
-import { at, type Fault, freeze, killAndStart, repeat, restart, withoutFiles } from './fault.ts'
+import { at, type Fault, freeze, killAndStart, repeat, restart, withoutFiles, withoutMemory } from './fault.ts'
 
 /** Faults of the processes of the product. */
 export const processFaults: readonly Fault[] = [
@@ -72,6 +73,12 @@ export const processFaults: readonly Fault[] = [
     group: 'server',
     leavesServer: true,
     run: ({ environment, random }) => withoutFiles(random.pick(environment.servers).pid, 8_000),
+  },
+  {
+    name: 'server with 8 MB of memory left, for 10 s',
+    group: 'server',
+    leavesServer: true,
+    run: ({ environment, random }) => withoutMemory(random.pick(environment.servers), 8 * 1_024 ** 2, 10_000),
   },
   ...(['server', 'worker'] as const).map(
     (role): Fault => ({
@@ -153,6 +160,19 @@ export const processFaults: readonly Fault[] = [
     group: 'several',
     run: async ({ environment }) => {
       await Promise.all([...environment.servers, ...environment.workers].map((process) => killAndStart(process, 0)))
+    },
+  },
+  {
+    name: 'backup of 5 s ago restored, with a new epoch',
+    group: 'several',
+    run: async ({ environment }) => {
+      const processes = [...environment.servers, ...environment.workers]
+      await backUp(environment.postgres)
+      await pause(5_000)
+      await Promise.all(processes.map((process) => process.signal('SIGKILL')))
+      environment.restoration = await restore(environment.postgres)
+      await startNewEpoch(environment.postgres)
+      await Promise.all(processes.map((process) => process.start()))
     },
   },
   {

@@ -5,6 +5,7 @@ import { findFreePort } from '../../support/port.ts'
 import { startProcess, type TestProcess } from '../../support/processes.ts'
 import { createTcpProxy, type TcpProxy } from '../../support/proxy.ts'
 import { startRedis, type TestRedis } from '../../support/redis.ts'
+import type { Restoration } from '../history/history.ts'
 import { type RigPostgres, startRigPostgres } from './postgres.ts'
 import { createRandom } from './random.ts'
 import { createMessageFilter } from './redis-messages.ts'
@@ -27,6 +28,8 @@ export interface RigProcess {
   start(sources?: URL): Promise<void>
   /** Sends a signal to it; SIGKILL and SIGTERM are awaited until it has ended. */
   signal(name: NodeJS.Signals): Promise<void>
+  /** Does not count it as a crash when it exits before it is started again. */
+  allowExit(): void
 }
 
 /** A server with the proxy between it and its clients. */
@@ -49,6 +52,8 @@ export interface Environment extends AsyncDisposable {
   messageLoss: number
   /** Processes that exited although nothing ended them, by their names. */
   readonly crashes: readonly string[]
+  /** The latest backup that was restored. */
+  restoration: Omit<Restoration, 'topics'> | undefined
   /** Ends all faults of the network, and starts every process that does not run. */
   heal(): Promise<void>
 }
@@ -93,6 +98,7 @@ export async function startEnvironment(): Promise<Environment> {
   let messageLoss = 0
   const random = createRandom(1)
   const crashes: string[] = []
+  let restoration: Environment['restoration']
   let isClosing = false
   const proxies = { clients: [] as TcpProxy[], database: [] as TcpProxy[], redis: [] as TcpProxy[] }
 
@@ -137,6 +143,7 @@ export async function startEnvironment(): Promise<Environment> {
         child = started
         isRunning = true
         isEnding = false
+        isEnding = false
         void started.ended.then((code) => {
           if (child !== started) return
           isRunning = false
@@ -151,6 +158,9 @@ export async function startEnvironment(): Promise<Environment> {
         if (isFinal) isEnding = true
         child.kill(signal)
         if (isFinal) await child.ended
+      },
+      allowExit() {
+        isEnding = true
       },
     }
   }
@@ -186,6 +196,12 @@ export async function startEnvironment(): Promise<Environment> {
       messageLoss = share
     },
     crashes,
+    get restoration() {
+      return restoration
+    },
+    set restoration(latest) {
+      restoration = latest
+    },
     async heal() {
       messageLoss = 0
       await Promise.all(Object.values(proxies).flatMap((group) => group.map((proxy) => proxy.heal())))

@@ -1,11 +1,12 @@
 import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { checkHistory, type Verdict } from '../history/check.ts'
-import type { Log, Violation } from '../history/history.ts'
-import { readLog } from '../history/read-log.ts'
+import type { History, Log, Violation } from '../history/history.ts'
+import { readLog, readTopics } from '../history/read-log.ts'
 import type { Fault } from '../kinds/fault.ts'
 import { createSubscriber, subscriberKinds } from '../subscribers/create.ts'
 import { pause, type SubscriberClient } from '../subscribers/subscriber.ts'
+import { formerSchema } from './backup.ts'
 import type { Environment } from './environment.ts'
 import { type Load, startLoad } from './load.ts'
 import { createRandom } from './random.ts'
@@ -57,6 +58,7 @@ export async function runFault(options: RunOptions): Promise<RunResult> {
   const startedAt = performance.now()
   const [clock] = await postgres.query<{ now: Date }>('select clock_timestamp() as now')
   const crashesBefore = environment.crashes.length
+  environment.restoration = undefined
   await using recorder = createRecorder(file)
   await using stack = new AsyncDisposableStack()
   const clients = createClients(environment, recorder, random, stack)
@@ -88,7 +90,8 @@ export async function runFault(options: RunOptions): Promise<RunResult> {
       entry.is === 'mutated' && entry.name === 'delete' ? [`task:${entry.key}`] : [],
     ),
   )
-  const verdict = checkHistory({ entries: recorder.entries, log, deleted })
+  const restored = await readRestored(environment, [...topics])
+  const verdict = checkHistory({ entries: recorder.entries, log, deleted, ...restored })
   const crashes = environment.crashes
     .slice(crashesBefore)
     .map((detail): Violation => ({ rule: 'crashed', subject: fault.name, detail }))
@@ -123,6 +126,15 @@ export async function runFault(options: RunOptions): Promise<RunResult> {
       taskMs: taskMs ?? longestEndMs,
     },
   }
+}
+
+async function readRestored(
+  { postgres, restoration }: Environment,
+  topics: readonly string[],
+): Promise<Pick<History, 'restored'>> {
+  if (restoration === undefined) return {}
+  const query = postgres.query.bind(postgres)
+  return { restored: { ...restoration, topics: await readTopics(query, topics, [formerSchema]) } }
 }
 
 /** Returns the log as JSON, for whoever looks for the cause of a violation. */
