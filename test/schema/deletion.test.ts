@@ -150,6 +150,49 @@ describe('deleting a quiz', () => {
   })
 })
 
+describe('a deletion that is interrupted', () => {
+  it.each([
+    [
+      'document',
+      `insert into document (id, owner, name, title, format, status, size_bytes, original) values ($1, 'ann', 'a', 'a', 'MARKDOWN', 'READY', 1, 'a')`,
+    ],
+    [
+      'quiz',
+      `insert into quiz (id, owner, title, status, requested_count, kinds) values ($1, 'ann', 'a', 'DRAFT', 1, '{CLOZE}')`,
+    ],
+    ['roadmap', `insert into roadmap (id, owner, title) values ($1, 'ann', 'a')`],
+    ['project', `insert into project (id, owner, title, prompt, status) values ($1, 'ann', 'a', 'a', 'READY')`],
+  ] as const)('has erased the tasks about the %s, and can be repeated', async (table, insert) => {
+    const id = `${table}_interrupted`
+    const { pool } = api.database
+    const { documents, quizzes, roadmaps, projects } = api.services
+    const stores = { quiz: quizzes, roadmap: roadmaps, project: projects }
+    const remove = () => (table === 'document' ? documents.delete(id) : stores[table].delete('ann', id))
+    const objects = async () => (await pool.query(`select from ${table} where id = $1`, [id])).rowCount
+    await pool.query(insert, [id])
+    const endTask = async (status: 'COMPLETED' | 'FAILED') => {
+      const taskId = `task_${status}_${table}`
+      await pool.query('insert into topic (name, closed) values ($1, true)', [`task:${taskId}`])
+      await pool.query(
+        `insert into task (id, kind, status, owner, subject, input, max_attempts, progress, queue_key, created_at, finished_at)
+         values ($1, 'UNDEFINED_KIND', $2, 'ann', $3, '{}', 1, '{}', now(), now(), now())`,
+        [taskId, status, id],
+      )
+    }
+    await endTask('FAILED')
+    await pool.query(
+      `create function interrupt() returns trigger language plpgsql as $$ begin raise 'interrupted'; end $$;
+       create trigger interrupt before delete on ${table} for each row execute function interrupt()`,
+    )
+    await expect(remove()).rejects.toThrow('interrupted')
+    await pool.query('drop function interrupt() cascade')
+    expect([await objects(), await tasksAbout(id)]).toEqual([1, []])
+    await endTask('COMPLETED')
+    expect(await remove()).toEqual([])
+    expect([await objects(), await tasksAbout(id)]).toEqual([0, []])
+  })
+})
+
 /** A separate viewer for each test. */
 let users = 0
 const newViewer = () => viewerOf(`user-${++users}-of-deletion`)

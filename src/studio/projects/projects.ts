@@ -3,6 +3,7 @@ import { type Database, withTransaction } from '../../db/connect.ts'
 import { TidingsError } from '../../errors.ts'
 import { appendInTransaction, type TransactionalAppender } from '../../log/append-in-transaction.ts'
 import type { TaskService } from '../../tasks/start/service.ts'
+import { deleteWithTasks } from '../delete-with-tasks.ts'
 import { createOwnedRows, type OwnedRows } from '../owned-rows.ts'
 import { createChecker } from './checker.ts'
 import { normalizePath } from './file-names.ts'
@@ -47,7 +48,7 @@ export function createProjects(options: {
   readonly appender: TransactionalAppender
   readonly tasks: Pick<TaskService, 'erase'>
 }): Projects {
-  const { database, appender, tasks } = options
+  const { database, appender } = options
   const { pool } = database
   const previews = createPreviews({ database, appender })
 
@@ -100,38 +101,41 @@ export function createProjects(options: {
       })
       if (isRunning) await previews.launch(projectId)
     },
-    async delete(owner, projectId) {
-      await withTransaction(database, async (client) => {
-        const { rowCount } = await client.query('select from project where id = $1 and owner = $2 for update', [
-          projectId,
-          owner,
-        ])
-        if (rowCount === 0) throw new TidingsError('NOT_FOUND', `There is no project "${projectId}"`, { id: projectId })
-        const { rows } = await client.query<{ version: number }>(
-          'select version from project_preview where project_id = $1 for update',
-          [projectId],
-        )
-        await client.query('delete from project where id = $1', [projectId])
-        const preview = {
-          projectId,
-          status: 'STOPPED',
-          key: null,
-          version: rows[0]?.version ?? 0,
-          error: null,
-          changedAt: new Date().toISOString(),
-        }
-        // Notifies subscribers and closes the topic.
-        await appendInTransaction(appender, client, {
-          topic: previewTopic(projectId),
-          close: true,
-          events: [{ type: previewChanged, payload: { preview, isLast: true } }],
-        })
-      })
-      // The tasks' inputs and events contain the files.
-      const { rows } = await pool.query<{ id: string }>('select id from task where subject = $1', [projectId])
-      const ids = rows.map(({ id }) => id)
-      return tasks.erase(ids, 'The project was deleted.')
-    },
+    // The tasks' inputs and events contain the files.
+    delete: (owner, projectId) =>
+      deleteWithTasks(options, {
+        reason: 'The project was deleted.',
+        async lock(client) {
+          const { rowCount } = await client.query('select from project where id = $1 and owner = $2 for update', [
+            projectId,
+            owner,
+          ])
+          if (rowCount === 0)
+            throw new TidingsError('NOT_FOUND', `There is no project "${projectId}"`, { id: projectId })
+          return [projectId]
+        },
+        async remove(client) {
+          const { rows } = await client.query<{ version: number }>(
+            'select version from project_preview where project_id = $1 for update',
+            [projectId],
+          )
+          await client.query('delete from project where id = $1', [projectId])
+          const preview = {
+            projectId,
+            status: 'STOPPED',
+            key: null,
+            version: rows[0]?.version ?? 0,
+            error: null,
+            changedAt: new Date().toISOString(),
+          }
+          // Notifies subscribers and closes the topic.
+          await appendInTransaction(appender, client, {
+            topic: previewTopic(projectId),
+            close: true,
+            events: [{ type: previewChanged, payload: { preview, isLast: true } }],
+          })
+        },
+      }),
   }
 }
 

@@ -1,6 +1,6 @@
-import { withTransaction } from '../../db/connect.ts'
 import { TidingsError } from '../../errors.ts'
 import type { TaskService } from '../../tasks/start/service.ts'
+import { deleteWithTasks } from '../delete-with-tasks.ts'
 import { createOwnedRows, type OwnedRows } from '../owned-rows.ts'
 import type { Question, QuestionVersion, Quiz } from './quiz.ts'
 import { createReview, type Review, type ReviewOptions } from './review.ts'
@@ -54,7 +54,7 @@ export interface Quizzes extends OwnedRows<Quiz> {
 
 /** Creates the store of quizzes. */
 export function createQuizzes(options: ReviewOptions & { readonly tasks: Pick<TaskService, 'erase'> }): Quizzes {
-  const { database, tasks, appender } = options
+  const { database, appender } = options
   const teller = createQuizTeller(appender)
   const { pool } = database
 
@@ -116,25 +116,22 @@ export function createQuizzes(options: ReviewOptions & { readonly tasks: Pick<Ta
       )
       return rows.map((row) => row.id)
     },
-    async delete(owner, id) {
-      // A transaction that starts a task about the quiz waits for this row lock, and then does not
-      // find the row.
-      const subjects = await withTransaction(database, async (client) => {
-        const quiz = await client.query('select from quiz where id = $1 and owner = $2 for update', [id, owner])
-        if (quiz.rowCount === 0) throw new TidingsError('NOT_FOUND', `There is no quiz "${id}"`, { id })
-        const { rows } = await client.query<{ id: string }>('select id from question where quiz_id = $1', [id])
-        await client.query('delete from quiz where id = $1', [id])
-        await teller.tell(client, id, { type: 'QuizDeleted', payload: {} })
-        return [id, ...rows.map((row) => row.id)]
-      })
-      const { rows } = await pool.query<{ id: string }>('select id from task where subject = any($1::text[])', [
-        subjects,
-      ])
-      return tasks.erase(
-        rows.map((row) => row.id),
-        'The quiz was deleted.',
-      )
-    },
+    // A transaction that starts a task about the quiz waits for the lock, and then does not find the
+    // quiz.
+    delete: (owner, id) =>
+      deleteWithTasks(options, {
+        reason: 'The quiz was deleted.',
+        async lock(client) {
+          const quiz = await client.query('select from quiz where id = $1 and owner = $2 for update', [id, owner])
+          if (quiz.rowCount === 0) throw new TidingsError('NOT_FOUND', `There is no quiz "${id}"`, { id })
+          const { rows } = await client.query<{ id: string }>('select id from question where quiz_id = $1', [id])
+          return [id, ...rows.map((row) => row.id)]
+        },
+        async remove(client) {
+          await client.query('delete from quiz where id = $1', [id])
+          await teller.tell(client, id, { type: 'QuizDeleted', payload: {} })
+        },
+      }),
     async versionsOf(questionIds) {
       const { rows } = await pool.query<QuestionVersion & { questionId: string }>(
         `select v.question_id as "questionId", ${versionColumns} from question_version v

@@ -1,8 +1,9 @@
-import { type Database, withTransaction } from '../../db/connect.ts'
+import type { Database } from '../../db/connect.ts'
 import type { TransactionalAppender } from '../../log/append-in-transaction.ts'
 import type { FailureState } from '../../tasks/model/task.ts'
 import type { TaskService } from '../../tasks/start/service.ts'
 import type { ContentPiece } from '../content/provider.ts'
+import { deleteWithTasks } from '../delete-with-tasks.ts'
 import { createOwnedRows, type OwnedRows } from '../owned-rows.ts'
 import { type ContentStatus, createRoadmapTeller, noRoadmap } from './updates.ts'
 
@@ -76,7 +77,7 @@ export function createRoadmaps(options: {
   readonly appender: TransactionalAppender
   readonly tasks: Pick<TaskService, 'erase'>
 }): Roadmaps {
-  const { database, appender, tasks } = options
+  const { database, appender } = options
   const { pool } = database
   const teller = createRoadmapTeller(appender)
   return {
@@ -112,23 +113,23 @@ export function createRoadmaps(options: {
         ),
       )
     },
-    async delete(owner, id) {
-      // A transaction that starts a task of the roadmap waits for the locks of this one, and then
-      // finds neither the roadmap nor its pieces.
-      await withTransaction(database, async (client) => {
-        const { rowCount } = await client.query('select from roadmap where id = $1 and owner = $2 for update', [
-          id,
-          owner,
-        ])
-        if (rowCount === 0) throw noRoadmap(id)
-        await client.query('delete from roadmap where id = $1', [id])
-        await teller.tell(client, id, { type: 'RoadmapDeleted', payload: {} })
-      })
-      const { rows } = await pool.query<{ id: string }>('select id from task where subject = $1', [id])
-      return tasks.erase(
-        rows.map((row) => row.id),
-        'The roadmap was deleted.',
-      )
-    },
+    // A transaction that starts a task of the roadmap waits for the lock, and then finds neither the
+    // roadmap nor its pieces.
+    delete: (owner, id) =>
+      deleteWithTasks(options, {
+        reason: 'The roadmap was deleted.',
+        async lock(client) {
+          const { rowCount } = await client.query('select from roadmap where id = $1 and owner = $2 for update', [
+            id,
+            owner,
+          ])
+          if (rowCount === 0) throw noRoadmap(id)
+          return [id]
+        },
+        async remove(client) {
+          await client.query('delete from roadmap where id = $1', [id])
+          await teller.tell(client, id, { type: 'RoadmapDeleted', payload: {} })
+        },
+      }),
   }
 }
