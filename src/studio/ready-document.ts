@@ -1,5 +1,6 @@
 import type { PoolClient } from 'pg'
 import { TidingsError } from '../errors.ts'
+import { findActiveTask } from '../tasks/queue/active-tasks.ts'
 
 /**
  * Locks a converted document of the owner, so that it is not deleted before the transaction ends.
@@ -22,15 +23,12 @@ export async function lockReadyDocument(
   if (document === undefined)
     throw new TidingsError('NOT_FOUND', `There is no document "${documentId}"`, { id: documentId })
   if (document.status === 'READY') return document
-  const running = await client.query<{ id: string }>(
-    `select id from task where subject = $1 and status in ('QUEUED', 'RUNNING', 'RETRYING') limit 1`,
-    [documentId],
-  )
+  const running = await findActiveTask(client, [documentId])
   throw new TidingsError(
     'CONFLICT',
     document.status === 'PROCESSING'
       ? `Document "${documentId}" is still being processed; wait until it is READY`
       : `Document "${documentId}" could not be processed, so there is nothing to ${purpose}; import it again`,
-    { taskId: running.rows[0]?.id },
+    { taskId: running?.id },
   )
 }

@@ -2,6 +2,7 @@ import type { PoolClient } from 'pg'
 import { type Database, withTransaction } from '../../db/connect.ts'
 import { TidingsError } from '../../errors.ts'
 import { appendInTransaction, type TransactionalAppender } from '../../log/append-in-transaction.ts'
+import { findActiveTask } from '../../tasks/queue/active-tasks.ts'
 import type { TaskService } from '../../tasks/start/service.ts'
 import { deleteWithTasks } from '../delete-with-tasks.ts'
 import { createOwnedRows, type OwnedRows } from '../owned-rows.ts'
@@ -156,11 +157,7 @@ export async function lockProject(
   )
   const [row] = rows
   if (row === undefined) throw new TidingsError('NOT_FOUND', `There is no project "${projectId}"`, { id: projectId })
-  const active = await client.query<{ id: string; kind: string }>(
-    `select id, kind from task where subject = $1 and status in ('QUEUED', 'RUNNING', 'RETRYING') limit 1`,
-    [projectId],
-  )
-  const [task] = active.rows
+  const task = await findActiveTask(client, [projectId])
   if (task !== undefined)
     throw new TidingsError(
       'CONFLICT',

@@ -5,6 +5,7 @@ import { TidingsError } from '../../errors.ts'
 import { defineTask, type Ending, type TaskContext } from '../../tasks/model/define-task.ts'
 import { FinalError } from '../../tasks/model/failure.ts'
 import { advance, item, type Report, stage } from '../../tasks/model/report.ts'
+import { findActiveTask } from '../../tasks/queue/active-tasks.ts'
 import { noteQuiz } from '../analytics/notes.ts'
 import { seedOf, toTaskFailure } from '../content/attempt.ts'
 import type { Question, QuestionKind, QuestionProvider } from '../content/question.ts'
@@ -167,16 +168,16 @@ async function insertQuiz(
  * @throws TidingsError `CONFLICT`, `NOT_FOUND`
  */
 async function reopenQuiz(client: PoolClient, quizId: string, owner: string): Promise<number> {
-  const { rows } = await client.query<{ status: string; requested_count: number; task_id: string | null }>(
-    `select status, requested_count,
-       (select id from task where subject = $1 and status in ('QUEUED', 'RUNNING', 'RETRYING') limit 1) as task_id
-     from quiz where id = $1 and owner = $2 for no key update`,
+  const { rows } = await client.query<{ status: string; requested_count: number }>(
+    'select status, requested_count from quiz where id = $1 and owner = $2 for no key update',
     [quizId, owner],
   )
   const [quiz] = rows
   if (quiz === undefined) throw new TidingsError('NOT_FOUND', `There is no quiz "${quizId}"`, { id: quizId })
   if (quiz.status === 'GENERATING')
-    throw new TidingsError('CONFLICT', `Quiz "${quizId}" is being made already`, { taskId: quiz.task_id })
+    throw new TidingsError('CONFLICT', `Quiz "${quizId}" is being made already`, {
+      taskId: (await findActiveTask(client, [quizId]))?.id,
+    })
   if (quiz.status === 'PUBLISHED')
     throw new TidingsError('CONFLICT', `Quiz "${quizId}" is published and takes no more questions`)
   const { rowCount } = await client.query('select 1 from question where quiz_id = $1', [quizId])

@@ -1,5 +1,6 @@
 import type { PoolClient } from 'pg'
 import { TidingsError } from '../../errors.ts'
+import { findActiveTask } from '../../tasks/queue/active-tasks.ts'
 import type { Quiz } from './quiz.ts'
 import { quizColumns } from './rows.ts'
 
@@ -31,7 +32,7 @@ export async function lockQuiz(client: PoolClient, quizId: string, owner: string
     throw new TidingsError('CONFLICT', `Quiz "${quizId}" is published and does not change any more`)
   if (row.status === 'GENERATING')
     throw new TidingsError('CONFLICT', `Quiz "${quizId}" is still being made`, {
-      taskId: await activeTaskOf(client, [quizId]),
+      taskId: (await findActiveTask(client, [quizId]))?.id,
     })
   return row
 }
@@ -61,20 +62,10 @@ export async function lockForReview(client: PoolClient, questionId: string, owne
   )
   const [row] = rows
   if (row === undefined) throw new TidingsError('NOT_FOUND', `There is no question "${questionId}"`, { id: questionId })
-  const taskId = await activeTaskOf(client, [questionId])
-  if (taskId !== undefined)
+  const task = await findActiveTask(client, [questionId])
+  if (task !== undefined)
     throw new TidingsError('CONFLICT', `Question "${questionId}" is being replaced; wait for it, or cancel that`, {
-      taskId,
+      taskId: task.id,
     })
   return { quiz, ...row }
-}
-
-/** Returns the newest active task with one of these subjects. */
-export async function activeTaskOf(client: PoolClient, subjects: readonly string[]): Promise<string | undefined> {
-  const { rows } = await client.query<{ id: string }>(
-    `select id from task where subject = any($1::text[]) and status in ('QUEUED', 'RUNNING', 'RETRYING')
-     order by created_at desc limit 1`,
-    [subjects],
-  )
-  return rows[0]?.id
 }

@@ -2,9 +2,10 @@ import type { PoolClient } from 'pg'
 import { type Database, withTransaction } from '../../db/connect.ts'
 import { TidingsError } from '../../errors.ts'
 import type { TransactionalAppender } from '../../log/append-in-transaction.ts'
+import { findActiveTask } from '../../tasks/queue/active-tasks.ts'
 import { noteReview } from '../analytics/notes.ts'
 import { type Changes, changeBody } from './edit.ts'
-import { activeTaskOf, lockForReview, lockQuiz } from './locks.ts'
+import { lockForReview, lockQuiz } from './locks.ts'
 import type { QuestionBody } from './quiz.ts'
 import { createQuizTeller } from './updates.ts'
 
@@ -135,10 +136,10 @@ export function createReview({ database, appender }: ReviewOptions): Review {
           [quizId],
         )
         const ids = rows.map(({ id }) => id)
-        const taskId = await activeTaskOf(client, ids)
-        if (taskId !== undefined)
+        const task = await findActiveTask(client, ids)
+        if (task !== undefined)
           throw new TidingsError('CONFLICT', `A question of quiz "${quizId}" is being replaced; wait for it`, {
-            taskId,
+            taskId: task.id,
           })
         if (rows.every((row) => row.accepted_at === null))
           throw new TidingsError(
