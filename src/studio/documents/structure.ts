@@ -196,7 +196,8 @@ function* readMarkdown(
     const mainParts: string[] = []
     for (const range of ranges ?? []) mainParts.push(yield* settle(text, range, editedMain))
     const mainBody = ranges === undefined ? own : mainParts.filter((part) => part !== '').join('\n\n')
-    const isMain = mainBody.trim() !== '' || (start < bodyStart && !isIn(start))
+    // Without words, as of a comment, a section is what its heading or its place is.
+    const isMain = mainBody.trim() !== '' || (start < bodyStart ? !isIn(start) : ranges === undefined)
     sections.push({
       key: keyOf(heading),
       level: toLevel(level),

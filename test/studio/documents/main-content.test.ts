@@ -149,9 +149,30 @@ describe('headings', () => {
     expect(apartIn(read(text))).toEqual(['References'])
   })
 
-  test('do not set chapters apart that have the name of back matter', () => {
-    const text = `# C++\n\n${chapter('Pointers')}${chapter('References')}${chapter('Notes')}${chapter('Classes')}`
+  test.each([
+    'References',
+    'Notes',
+    'Navigation',
+    'Copyright',
+    'Licence',
+    'Licensing',
+    'Bibliography',
+    'Lizenz',
+    'Bibliografía',
+  ])('do not set a chapter %s apart, which has the name of back matter', (heading) => {
+    const text = `# C++\n\n${chapter('Pointers')}${chapter(heading)}${chapter('Classes')}`
     expect(apartIn(read(text))).toEqual([])
+  })
+
+  test('are not missing in a text that begins with a comment', () => {
+    const { sections, notes } = read(`<!-- a comment -->\n\n# Tides\n\n${prose}`)
+    expect(sections.every((section) => !('isMain' in section))).toBe(true)
+    expect(notes).toEqual([])
+  })
+
+  test('of sections without words are not named in the note', () => {
+    const { notes } = read(`# Tides\n\n${chapter('Springs')}${chapter('Contents', '')}${chapter('References')}`)
+    expect(notes).toEqual(['Quizzes and roadmaps leave out what is not main content: “References”.'])
   })
 
   test.each([

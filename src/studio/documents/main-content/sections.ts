@@ -9,23 +9,25 @@ const maxNamed = 5
 const list = (...lines: readonly string[]): ReadonlySet<string> => new Set(lines.join(', ').split(', '))
 /** Headings of sections about the document, or that lead to others. */
 const apart = list(
-  'contents, table of contents, navigation, navigation menu, list of figures, list of tables',
-  'bibliography, works cited, literature cited, reference list, notes and references, references and notes',
-  'see also, further reading, external links, license, licence, licensing, copyright, copyright notice',
+  'contents, table of contents, navigation menu, list of figures, list of tables',
+  'works cited, literature cited, reference list, notes and references, references and notes',
+  'see also, further reading, external links, copyright notice',
   'acknowledgments, acknowledgements, subject index, author index',
   'inhalt, inhaltsverzeichnis, navigationsmenü, abbildungsverzeichnis, tabellenverzeichnis, literaturverzeichnis',
-  'quellenverzeichnis, einzelnachweise, siehe auch, weblinks, lizenz, danksagung, stichwortverzeichnis, sachregister',
-  'sommaire, table des matières, bibliographie, notes et références, voir aussi, articles connexes, liens externes, remerciements',
-  'índice, tabla de contenido, tabla de contenidos, bibliografía, véase también, enlaces externos, licencia, agradecimientos',
-  'sommario, bibliografia, voci correlate, collegamenti esterni, licenza, sumário, ver também, ligações externas, licença',
+  'quellenverzeichnis, einzelnachweise, siehe auch, weblinks, danksagung, stichwortverzeichnis, sachregister',
+  'sommaire, table des matières, notes et références, voir aussi, articles connexes, liens externes, remerciements',
+  'índice, tabla de contenido, tabla de contenidos, véase también, enlaces externos, agradecimientos',
+  'sommario, voci correlate, collegamenti esterni, sumário, ver também, ligações externas',
   'inhoud, inhoudsopgave, zie ook, externe links, spis treści, содержание, оглавление, см. также, 目次, 目录, 目錄, 목차',
-  '関連項目, 外部リンク, 外部链接, 참고 문헌, 외부 링크',
+  '関連項目, 外部リンク, 外部链接, 외부 링크',
 )
 /** Headings that begin the back matter, or are about the subject, such as the references of a language. */
 const ambiguous = list(
   'references, sources, citations, notes, footnotes, endnotes, index, related articles',
-  'literatur, quellen, anmerkungen, fußnoten, references, références, referencias, notas, riferimenti, note, referências',
-  'referenties, literatuur, bronnen, литература, примечания, ссылки, 参考文献, 脚注, 参考资料, 각주',
+  'bibliography, navigation, license, licence, licensing, copyright',
+  'literatur, quellen, anmerkungen, fußnoten, références, referencias, notas, riferimenti, note, referências',
+  'bibliographie, bibliografía, bibliografia, lizenz, licencia, licenza, licença',
+  'referenties, literatuur, bronnen, литература, примечания, ссылки, 参考文献, 脚注, 参考资料, 참고 문헌, 각주',
 )
 /** May follow the references of a paper. */
 const appendix = /^(appendi(x|ces)|anhang|annexe?s?|supplement(ary|al)?)(?!\p{L})/iu
@@ -66,8 +68,9 @@ function addNote(structure: DocumentStructure, sections: readonly Section[]): Do
       isMain === false || mainBody === undefined ? sum : sum + countWords(body) - countWords(mainBody),
     0,
   )
-  const named = apartSections.slice(0, maxNamed).map(({ heading }) => `“${heading}”`)
-  const others = apartSections.length - named.length
+  const withWords = apartSections.filter(({ body }) => countWords(body) > 0)
+  const named = withWords.slice(0, maxNamed).map(({ heading }) => `“${heading}”`)
+  const others = withWords.length - named.length
   const parts = [
     ...named,
     ...(others > 0 ? [`${others} more sections`] : []),
