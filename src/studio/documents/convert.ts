@@ -30,8 +30,8 @@ export async function convertFile(
     links,
     ...(pages === undefined ? {} : { pages }),
     sectionCount: sections.length,
-    sections: [...toJson(sections, ({ body }) => body.length)],
-    passages: [...toJson(toPassages(structure).map(toSearchable), ({ text }) => text.length)],
+    sections: [...toJsonParts(sections)],
+    passages: [...toJsonParts(toPassages(structure).map(toSearchable))],
   }
 }
 
@@ -40,21 +40,28 @@ function toSearchable(passage: Passage): Passage & { readonly foldedHeading: str
   return { ...passage, foldedHeading: foldText(passage.heading), foldedText: foldText(passage.text) }
 }
 
-const partCharacters = 1_000_000
+const defaultPartCharacters = 1_000_000
 
-/** Serializes a list in parts of about 1 MB. */
-function* toJson<T>(items: Iterable<T>, lengthOf: (item: T) => number): Generator<string, void> {
-  let part: T[] = []
+/**
+ * Serializes a list in parts, each an array.
+ * @param partCharacters - a part ends with the item that reaches it; 1,000,000 by default
+ */
+export function* toJsonParts(
+  items: Iterable<unknown>,
+  partCharacters = defaultPartCharacters,
+): Generator<string, void> {
+  let part: string[] = []
   let length = 0
   for (const item of items) {
-    part.push(item)
-    length += lengthOf(item)
+    const json = JSON.stringify(item)
+    part.push(json)
+    length += json.length
     if (length < partCharacters) continue
-    yield JSON.stringify(part)
+    yield `[${part.join(',')}]`
     part = []
     length = 0
   }
-  if (part.length > 0) yield JSON.stringify(part)
+  if (part.length > 0) yield `[${part.join(',')}]`
 }
 
 /**
