@@ -15,6 +15,7 @@ import { isEnglish } from '../../src/studio/content/extractive/words.ts'
 import { cutIntoPieces } from '../../src/studio/content/pieces.ts'
 import type { ContentPiece, ContentRequest } from '../../src/studio/content/provider.ts'
 import { questionKinds, wordsOf } from '../../src/studio/content/question.ts'
+import { htmlToMarkdown } from '../../src/studio/documents/html.ts'
 import type { DocumentStructure, Section } from '../../src/studio/documents/structure.ts'
 import { writeTemplate } from '../../src/studio/projects/templates.ts'
 import { outlineRoadmap } from '../../src/studio/roadmaps/outline.ts'
@@ -94,6 +95,28 @@ const repeated = [
   'ab-',
   "a'",
   '//',
+  '<p>',
+  '<div>a</div>',
+  '<span>',
+  '<b><p>',
+  '<span><div>a</div>',
+  '<x-a><p>',
+  '<ul><li>a</ul>',
+  '<li>a',
+  '<table><tr><td>',
+  '<td>a',
+  '<a href="https://a.example/">a',
+  '<i></i>',
+  '<iframe>',
+  '<iframe><noscript>',
+  '<noscript><iframe></noscript>a',
+  '<template>',
+  '<svg></svg>',
+  '<svg><desc>a</desc></svg>',
+  '<math><mi>a',
+  '<select><option>',
+  '<footer>a',
+  '<div hidden>',
   '```\na.b(\n```\n',
   '\ue000',
   '😀',
@@ -139,6 +162,14 @@ const requestOf = (piece: ContentPiece, source: string): ContentRequest => ({
 async function drain(parts: AsyncIterable<unknown>): Promise<void> {
   for await (const _ of parts);
 }
+/** Elements that are nested too deeply are refused. */
+function convertHtml(html: string): void {
+  try {
+    for (const _ of htmlToMarkdown(html));
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error
+  }
+}
 /** Content may be refused for lack of sentences. */
 const write = (piece: ContentPiece, text: string): Promise<void> =>
   drain(createExtractiveProvider().generate(requestOf(piece, text))).catch(() => undefined)
@@ -147,6 +178,7 @@ const around = (text: string): string => text.slice(0, 12_000)
 const steps: Readonly<Record<string, (text: string) => unknown>> = {
   countWords,
   shorten: (text) => shorten(text, 100),
+  convertHtml,
   slug: (text) => createSlugger()(text),
   escapeMarkdown,
   stripTags,

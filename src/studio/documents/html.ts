@@ -7,7 +7,7 @@ import remarkGfm from 'remark-gfm'
 import remarkStringify from 'remark-stringify'
 import { unified } from 'unified'
 import { prepareTable } from './html-table.ts'
-import type { MainElements } from './main-content/page.ts'
+import type { MainContent, MainElements } from './main-content/page.ts'
 import { type MathNode, writeMath } from './math.ts'
 import type { TextRange } from './structure.ts'
 import {
@@ -56,6 +56,8 @@ const schema: Options = {
   protocols: { href: ['http', 'https', 'mailto'] },
   attributes: { a: ['href'], ol: ['start'], td: ['align'], th: ['align'], code: [['className', /^language-./]] },
 }
+/** Other elements are replaced with their content. */
+const written = new Set([...(schema.tagNames ?? []), ...otherBlocks, 'caption'])
 const createWriter = (bullet: '-' | '*', bulletOrdered: '.' | ')') =>
   unified()
     .use(rehypeSanitize, schema)
@@ -71,6 +73,11 @@ const asideWriter = createWriter('*', ')')
 /** Without meaning in Markdown: their children are converted separately, in sequence. */
 const wrappers = new Set([
   ...['html', 'head', 'body', 'main', 'div', 'section', 'article', 'header', 'footer', 'center', 'form', 'aside'],
+])
+/** Without meaning around blocks: those that contain blocks are wrappers, as are custom elements. */
+const inlines = new Set([
+  ...['abbr', 'b', 'bdi', 'bdo', 'big', 'cite', 'em', 'font', 'i', 'ins', 'label', 'mark', 'nobr', 'slot', 'small'],
+  ...['span', 'strong', 'sub', 'sup', 'tt', 'u'],
 ])
 /** Elements at which a new part may begin: splitting elsewhere could join two adjacent lists. */
 const beginnings = /^(h[1-6]|p|pre|table|hr)$/
@@ -103,6 +110,7 @@ const editLink = /(^|\s)mw-editsection(\s|$)/
 
 type Page = DefaultTreeAdapterTypes.Document
 type Parsed = DefaultTreeAdapterTypes.ChildNode
+type ParsedParent = DefaultTreeAdapterTypes.ParentNode
 type Template = DefaultTreeAdapterTypes.Template
 type ParsedElement = DefaultTreeAdapterTypes.Element
 
@@ -135,7 +143,7 @@ interface Part {
  */
 export function* htmlToMarkdown(
   html: string,
-  findMain: (page: Page) => MainElements | undefined = () => undefined,
+  findMain: (page: Page) => MainContent = () => ({}),
 ): Generator<number, HtmlText, void> {
   const found: Found = { images: 0, forms: 0, navigation: 0, withText: 0, title: '', hasHeading: false, nodes: 0 }
   const page = parse(html)
@@ -144,7 +152,8 @@ export function* htmlToMarkdown(
   const asides: TextRange[] = []
   let length = 0
   yield parsedPercent
-  for (const { children, isMain } of partsOf(page, findMain(page), found)) {
+  const { elements: main, note } = findMain(page)
+  for (const { children, isMain } of partsOf(page, main, found)) {
     const own = isMain ? writer : asideWriter
     const markdown = own.runSync({ type: 'root', children: [...children] }) as Markdown
     // Normalized here, so that the ranges remain valid.
@@ -163,6 +172,7 @@ export function* htmlToMarkdown(
     hasHeading: found.hasHeading,
     images: found.images,
     notes: [
+      ...(note === undefined ? [] : [note]),
       ...(found.forms > 0 ? ['Form fields were left out.'] : []),
       ...(found.navigation > 0 ? ['Navigation was left out.'] : []),
       ...(found.withText > 0 ? ['Text in pictures, embedded objects or hidden elements was left out.'] : []),
@@ -189,6 +199,9 @@ function countNodes(page: Page): number {
  * the page.
  */
 function* partsOf(page: Page, main: MainElements | undefined, found: Found): Generator<Part, void, void> {
+  const withBlocks = findBlockParents(page)
+  const isWrapper = (node: ParsedElement): boolean =>
+    (wrappers.has(node.tagName) || (withBlocks.has(node) && isInline(node))) && !isHidden(node)
   let part: Element[] = []
   let isMainPart = true
   let stretch: ElementContent[] = []
@@ -212,7 +225,7 @@ function* partsOf(page: Page, main: MainElements | undefined, found: Found): Gen
     const isFull = first !== undefined && isElement(first) && beginnings.test(first.tagName)
     if (isMain !== isMainPart || (isFull && found.nodes - begunAt >= partSize)) yield endPart()
     isMainPart = isMain
-    for (const node of nodes) stretch.push(...tidy(node, found))
+    for (const node of nodes) append(stretch, tidy(node, found))
   }
   function* endLine(): Generator<Part, void, void> {
     yield* add(line, isMainLine)
@@ -225,7 +238,7 @@ function* partsOf(page: Page, main: MainElements | undefined, found: Found): Gen
     const rest = parent.childNodes.reverse()
     parent.childNodes = []
     for (let node = rest.pop(); node !== undefined; node = rest.pop()) {
-      if (isElement(node) && wrappers.has(node.tagName) && !isHidden(node)) {
+      if (isElement(node) && isWrapper(node)) {
         found.nodes += 1
         yield* endLine()
         endStretch()
@@ -251,12 +264,37 @@ function* partsOf(page: Page, main: MainElements | undefined, found: Found): Gen
   yield endPart()
 }
 
+/** Whether an element has no meaning around blocks. */
+function isInline(node: ParsedElement): boolean {
+  return inlines.has(node.tagName) || node.tagName.includes('-') || (node.tagName === 'a' && !isLink(node))
+}
+
+/** Finds the elements outside blocks that contain blocks. */
+function findBlockParents(page: Page): ReadonlySet<ParsedParent> {
+  const found = new Set<ParsedParent>()
+  const open: Parsed[] = [...page.childNodes]
+  for (let node = open.pop(); node !== undefined; node = open.pop()) {
+    if (!isElement(node) || dropped.has(node.tagName) || pictures.has(node.tagName) || isHidden(node)) continue
+    const isWrapper = wrappers.has(node.tagName)
+    if (isWrapper || blocks.has(node.tagName)) {
+      // The parents of a wrapper were added when it was reached.
+      for (let parent = node.parentNode; parent !== null && isElement(parent); parent = parent.parentNode) {
+        if (wrappers.has(parent.tagName) || found.has(parent)) break
+        found.add(parent)
+      }
+      if (!isWrapper) continue
+    }
+    for (const child of node.childNodes) open.push(child)
+  }
+  return found
+}
+
 function hasMain(element: ParsedElement, main: MainElements): boolean {
   const open: Parsed[] = [element]
   for (let node = open.pop(); node !== undefined; node = open.pop()) {
     if (!isElement(node)) continue
     if (main.has(node)) return true
-    open.push(...node.childNodes)
+    for (const child of node.childNodes) open.push(child)
   }
   return false
 }
@@ -264,7 +302,7 @@ function hasMain(element: ParsedElement, main: MainElements): boolean {
 /** Whether a node has text, and is not dropped. */
 function isShown(node: Parsed): boolean {
   if (!isElement(node)) return 'value' in node && node.value.trim() !== ''
-  return !dropped.has(node.tagName) && node.tagName !== 'title' && !isHidden(node) && hasText(node)
+  return !dropped.has(node.tagName) && node.tagName !== 'title' && !isHidden(node) && hasText([node])
 }
 
 const isEditLink = (node: Parsed): boolean => isElement(node) && editLink.test(attribute(node, 'class') ?? '')
@@ -276,7 +314,7 @@ function takeEditLinks(parent: ParsedElement): Parsed[] {
   return [...links, ...parent.childNodes.filter(isElement).flatMap(takeEditLinks)]
 }
 
-const isElement = (node: Parsed): node is ParsedElement => 'tagName' in node
+const isElement = (node: Parsed | ParsedParent): node is ParsedElement => 'tagName' in node
 
 /** Returns the kept content of a node, with only the attributes listed below. */
 function tidy(node: Parsed, found: Found): ElementContent[] {
@@ -286,7 +324,7 @@ function tidy(node: Parsed, found: Found): ElementContent[] {
   if (tagName === 'title' && found.title === '') found.title = textOf(node).replace(/\s+/g, ' ').trim()
   if (pictures.has(tagName)) {
     found.images += 1
-    if (hasText(node)) found.withText += 1
+    if (hasText([node])) found.withText += 1
     const alt = attribute(node, 'alt') ?? ''
     return [{ type: 'text', value: tagName === 'img' && alt.trim() !== '' ? alt : ' ' }]
   }
@@ -295,22 +333,34 @@ function tidy(node: Parsed, found: Found): ElementContent[] {
   if (tagName === 'nav') found.navigation += 1
   const isClosed = tagName === 'dialog' && attribute(node, 'open') === undefined
   if (dropped.has(tagName) || tagName === 'title' || isClosed || isHidden(node)) {
-    if (tagName !== 'nav' && !forms.has(tagName) && hasText(node)) found.withText += 1
+    if (tagName !== 'nav' && !forms.has(tagName) && hasText([node])) found.withText += 1
     // What surrounds a field is not one word.
     return forms.has(tagName) ? [{ type: 'text', value: ' ' }] : []
   }
   if (tagName === 'h1') found.hasHeading = true
-  const children = node.childNodes.flatMap((child) => tidy(child, found))
-  const href = attribute(node, 'href') ?? ''
-  // Relative addresses are meaningless outside the site.
-  if (tagName === 'a' && !/^\s*(https?|mailto):/i.test(href)) return children
+  const children: ElementContent[] = []
+  for (const child of node.childNodes) append(children, tidy(child, found))
+  const isEmpty = children.length === 0 && inlines.has(tagName)
+  if (isEmpty || !written.has(tagName) || (tagName === 'a' && !isLink(node))) return children
   const element: Element = {
     type: 'element',
     tagName: otherBlocks.has(tagName) ? 'div' : tagName,
-    properties: propertiesOf(node, href),
+    properties: propertiesOf(node),
     children,
   }
   return tagName === 'table' ? prepareTable(element) : [element]
+}
+
+/**
+ * Appends nodes, and joins adjacent texts: the writer's time is quadratic in the length of a sequence
+ * of nodes without words.
+ */
+function append(list: ElementContent[], nodes: readonly ElementContent[]): void {
+  for (const node of nodes) {
+    const last = list.at(-1)
+    if (node.type === 'text' && last?.type === 'text') last.value += node.value
+    else list.push(node)
+  }
 }
 
 /** The number of an item of a Word document; see `docx-parts.ts`. */
@@ -335,8 +385,8 @@ function toMath(node: ParsedElement): MathNode {
   }
 }
 
-function propertiesOf(node: ParsedElement, href: string): Element['properties'] {
-  if (node.tagName === 'a') return { href }
+function propertiesOf(node: ParsedElement): Element['properties'] {
+  if (node.tagName === 'a') return { href: attribute(node, 'href') ?? '' }
   if (node.tagName === 'ol') {
     const start = Number.parseInt(attribute(node, 'start') ?? itemNumber.exec(wholeText(node, 20))?.[1] ?? '', 10)
     return Number.isNaN(start) ? {} : { start }
@@ -350,21 +400,32 @@ function attribute({ attrs }: ParsedElement, name: string): string | undefined {
   return attrs.find((one) => one.name === name)?.value
 }
 
+/** Whether an anchor has an address; relative ones are meaningless outside the site. */
+function isLink(anchor: ParsedElement): boolean {
+  return /^\s*(https?|mailto):/i.test(attribute(anchor, 'href') ?? '')
+}
+
 function isHidden(node: ParsedElement): boolean {
   return attribute(node, 'hidden') !== undefined || /display\s*:\s*none/i.test(attribute(node, 'style') ?? '')
 }
 
-/** Whether an element contains text for a reader. */
-function hasText(element: ParsedElement): boolean {
-  const open: Parsed[] = [element]
+/**
+ * Whether nodes contain text for a reader.
+ * @param isRaw - whether the parser left them as text: what it leaves as text within them is no
+ *   text, or the same text would be parsed at every depth
+ */
+function hasText(nodes: readonly Parsed[], isRaw = false): boolean {
+  const open = [...nodes]
   for (let node = open.pop(); node !== undefined; node = open.pop()) {
     if (!isElement(node)) {
       if (node.nodeName === '#text' && 'value' in node && node.value.trim() !== '') return true
+    } else if (node.tagName === 'noscript' || node.tagName === 'iframe') {
+      // The parser leaves the markup in these two as text.
+      if (!isRaw && hasText(parseFragment(textOf(node)).childNodes, true)) return true
     } else if (!withoutText.has(node.tagName)) {
-      // The parser leaves the markup in these two as text, and keeps the content of a template apart.
-      const isUnread = node.tagName === 'noscript' || node.tagName === 'iframe'
-      if (isUnread) open.push(...parseFragment(textOf(node)).childNodes)
-      else open.push(...node.childNodes, ...('content' in node ? (node as Template).content.childNodes : []))
+      for (const child of node.childNodes) open.push(child)
+      // It keeps the content of a template apart.
+      if ('content' in node) for (const child of (node as Template).content.childNodes) open.push(child)
     }
   }
   return false

@@ -22,6 +22,7 @@ describe('HTML', () => {
     '<svg><g><text x="1">North</text></g></svg>',
     '<p>A <video src="a.mp4">A film</video></p>',
     '<iframe src="a.html"><b>A map</b></iframe>',
+    '<noscript><iframe src="a.html"></iframe>A map</noscript>',
     '<canvas>A chart</canvas>',
   ])('tells that text was left out: %s', (html) => {
     expect(notesOf(`<p>Shown</p>${html}`)).toEqual([
@@ -36,6 +37,8 @@ describe('HTML', () => {
     '<svg><title>Menu</title><desc>Three lines</desc><path d="M0"/></svg>',
     '<dialog open>Welcome</dialog>',
     '<p hidden> </p>',
+    // Text that is parsed once only.
+    '<noscript><iframe src="a.html"><b>A map</b></iframe></noscript>',
   ])('tells of no text where there is none: %s', (html) => {
     expect(notesOf(`<title>A</title><p>Shown</p>${html}`)).toEqual([])
   })
@@ -50,6 +53,11 @@ describe('HTML', () => {
       'separates lines in a cell',
       '<table><tr><th>A<th>B<tr><td>one<br>two<td><span><p>three</p></span>four</table>',
       '| A | B |\n| - | - |\n| one two | three four |',
+    ],
+    [
+      'separates blocks in an inline or custom element',
+      '<b><p>one</p><p>two</p></b><x-app>three <x-time>four</x-time><div>five</div></x-app><a><h2>six</h2></a><option>seven',
+      'one\n\ntwo\n\nthree four\n\nfive\n\n## six\n\nseven',
     ],
     [
       'writes a caption above its table',

@@ -1,10 +1,10 @@
 import fc from 'fast-check'
-import { type DefaultTreeAdapterTypes, parse } from 'parse5'
+import { type DefaultTreeAdapterTypes, parse, serialize } from 'parse5'
 import { describe, expect, test } from 'vitest'
 import { defaultLimits } from '../../../src/studio/documents/conversion.ts'
-import { convert } from '../../../src/studio/documents/convert.ts'
+import { convert, toJsonParts } from '../../../src/studio/documents/convert.ts'
 import { htmlToMarkdown } from '../../../src/studio/documents/html.ts'
-import { findMainElements, type MainElements } from '../../../src/studio/documents/main-content/page.ts'
+import { findMainElements, type MainContent } from '../../../src/studio/documents/main-content/page.ts'
 import { markMainContent } from '../../../src/studio/documents/main-content/sections.ts'
 import type { DocumentStructure } from '../../../src/studio/documents/structure.ts'
 import type { TextFormat } from '../../../src/studio/documents/structure-decode.ts'
@@ -23,14 +23,14 @@ function readHtml(...page: Parameters<typeof htmlToMarkdown>) {
 
 /** Creates a search for main content that returns the elements that fulfil a condition. */
 function choosing(isMain: (element: DefaultTreeAdapterTypes.Element) => boolean) {
-  return (page: DefaultTreeAdapterTypes.Document): MainElements => {
+  return (page: DefaultTreeAdapterTypes.Document): MainContent => {
     const main = new Set<DefaultTreeAdapterTypes.Element>()
     const open: DefaultTreeAdapterTypes.ChildNode[] = [...page.childNodes]
     for (let node = open.pop(); node !== undefined; node = open.pop()) {
       if ('tagName' in node && isMain(node)) main.add(node)
       if ('childNodes' in node) open.push(...node.childNodes)
     }
-    return main
+    return { elements: main }
   }
 }
 
@@ -59,9 +59,34 @@ describe('a page', () => {
   })
 
   test('is main content except for its footer when it has too many elements to be searched', () => {
-    expect(findMainElements(parse(`<p>${prose}</p>${'<i></i>'.repeat(50_000)}`))).toBeUndefined()
+    expect(findMainElements(parse(`<p>${prose}</p>${'<i></i>'.repeat(50_000)}`))).toEqual({
+      note: 'The page was too large to find its article: quizzes and roadmaps leave out only its footers.',
+    })
     const { markdown, asides } = readHtml(`<p>Tides</p><footer><p>Terms of use</p></footer>`)
     expect(asides.map(({ start, end }) => markdown.slice(start, end))).toEqual(['Terms of use'])
+  })
+
+  test('says that it is too complex when the search takes too long or its elements are nested too deeply', () => {
+    const note = 'The page was too complex to find its article: quizzes and roadmaps leave out only its footers.'
+    const page = parse(articlePage)
+    const before = serialize(page)
+    expect(findMainElements(page, 1)).toEqual({ note })
+    expect(serialize(page)).toBe(before)
+    expect(findMainElements(page).elements?.size).toBeGreaterThan(0)
+    expect(findMainElements(parse('<div>'.repeat(40_000)))).toEqual({ note })
+    expect(readHtml('<p>Tides', () => ({ note })).notes).toEqual([note])
+  })
+
+  test('is not too large because of the number of its elements, up to the limit', () => {
+    const page = parse(`<p>${'a'.repeat(40)}</p>`.repeat(40_000))
+    expect(findMainElements(page, 1).note).toContain('too complex')
+  })
+
+  test.each(['x-app', 'span', 'font', 'b', 'a'])('has the same main content below one %s', async (tag) => {
+    const article = articlePage.replace(/<body[^>]*>/, `$&<${tag}>`).replace('</body>', `</${tag}></body>`)
+    expect(article).not.toBe(articlePage)
+    const isMainOf = ({ sections }: DocumentStructure) => sections.map(({ heading, isMain }) => [heading, isMain])
+    expect(isMainOf(await readPage(article))).toEqual(isMainOf(await readPage(articlePage)))
   })
 
   test('is main content as a whole when hardly any of it is found to be', async () => {
@@ -89,7 +114,20 @@ describe('a page', () => {
         word,
         fc
           .tuple(
-            fc.constantFrom('div', 'p', 'ul><li', 'ol><li', 'span', 'section', 'h2', 'table><tr><td', 'pre', 'footer'),
+            fc.constantFrom(
+              'div',
+              'p',
+              'ul><li',
+              'ol><li',
+              'span',
+              'x-app',
+              'b',
+              'section',
+              'h2',
+              'table><tr><td',
+              'pre',
+              'footer',
+            ),
             fc.array(tie('html'), { maxLength: 3 }),
           )
           .map(([tag, children]) => {
@@ -105,17 +143,13 @@ describe('a page', () => {
         fc.array(fc.boolean(), { minLength: 1, maxLength: 20 }),
         (all, is) => {
           const page = `<!doctype html>${all.join('')}`
-          const choose = (root: DefaultTreeAdapterTypes.Document): MainElements => {
-            const main = new Set<DefaultTreeAdapterTypes.Element>()
-            const open: DefaultTreeAdapterTypes.ChildNode[] = [...root.childNodes]
-            let index = 0
-            for (let node = open.pop(); node !== undefined; node = open.pop()) {
-              if ('tagName' in node && is[index++ % is.length] === true) main.add(node)
-              if ('childNodes' in node) open.push(...node.childNodes)
-            }
-            return main
-          }
-          expect(wordsOf(page, choose)).toEqual(wordsOf(page))
+          let index = 0
+          expect(
+            wordsOf(
+              page,
+              choosing(() => is[index++ % is.length] === true),
+            ),
+          ).toEqual(wordsOf(page))
         },
       ),
     )
@@ -190,4 +224,12 @@ describe('headings', () => {
     expect(apartIn({ notes, ...structure })).toEqual(['REFERENCES'])
     expect(notes).toEqual(['Quizzes and roadmaps leave out what is not main content: “REFERENCES”.'])
   })
+})
+
+test('a list is serialized in parts of a size, whichever properties its items have', () => {
+  const items = Array.from({ length: 40 }, (_, index) => ({ body: 'b'.repeat(index), mainBody: 'm'.repeat(100) }))
+  const parts = [...toJsonParts(items, 500)]
+  expect(parts.flatMap((part) => JSON.parse(part) as unknown[])).toEqual(items)
+  for (const part of parts) expect(part.length).toBeLessThan(500 + 200)
+  expect([...toJsonParts([])]).toEqual([])
 })

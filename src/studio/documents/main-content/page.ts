@@ -9,37 +9,57 @@ type PageElement = DefaultTreeAdapterTypes.Element
 /** The elements of a page that belong to its main content. */
 export type MainElements = ReadonlySet<PageElement>
 
-/** Larger pages are main content as a whole: the search takes about 100 times the memory of their text. */
+/** The main content of a page. */
+export interface MainContent {
+  /** Absent when it was not found: then all but the footers is main content. */
+  readonly elements?: MainElements
+  /** Why the page was not searched, as a sentence for the user who imported it. */
+  readonly note?: string
+}
+
+/** Larger pages are not searched: the search takes about 100 times the memory of their text. */
 const maxElements = 50_000
 const maxCharacters = 2_000_000
 /** Wall-clock limit of the search, whose time is quadratic in the depth and width of a page. */
-const timeoutMs = 10_000
+const defaultTimeoutMs = 10_000
 /** Name of the attribute that identifies an element, with its number. */
 const mark = 'data-n'
 
+const noteOf = (reason: string): MainContent => ({
+  note: `The page was too ${reason} to find its article: quizzes and roadmaps leave out only its footers.`,
+})
+const tooLarge = noteOf('large')
+const tooComplex = noteOf('complex')
+
 /**
  * Finds the main content of a page with Mozilla Readability: the article without navigation,
- * footers, comments and advertisements. Blocks for at most 10 seconds.
+ * footers, comments and advertisements.
  *
  * @param page - unchanged afterwards
- * @returns undefined when the page has no recognizable main content, or is too large or too complex
+ * @param timeoutMs - the maximum blocking time of the search; 10,000 by default
  */
-export function findMainElements(page: Page): MainElements | undefined {
+export function findMainElements(page: Page, timeoutMs = defaultTimeoutMs): MainContent {
   const elements = elementsOf(page)
-  if (elements.length > maxElements) return undefined
-  let main: Set<PageElement> | undefined
-  const search = (): void => {
-    const html = serializeMarked(page, elements)
-    if (html.length <= maxCharacters) main = readMain(html, elements)
-  }
+  if (elements.length > maxElements) return tooLarge
+  let main: MainContent = {}
   try {
-    // Only a script of another context can be interrupted.
+    if (serialize(page).length > maxCharacters) return tooLarge
+    const html = serializeMarked(page, elements)
+    const search = (): void => {
+      main = readMain(html, elements)
+    }
+    // Only the run of a script can be interrupted.
     runInNewContext('search()', { search }, { timeout: timeoutMs })
-  } catch {
-    // It took too long, or failed on a page that is not as its authors expect.
-    return undefined
+  } catch (error) {
+    if (error instanceof RangeError || isTimeout(error)) return tooComplex
+    throw error
   }
   return main
+}
+
+/** Whether a script was interrupted. The error is of the context of the script, not an `Error` of this one. */
+function isTimeout(error: unknown): boolean {
+  return typeof error === 'object' && error !== null && 'code' in error && error.code === 'ERR_SCRIPT_EXECUTION_TIMEOUT'
 }
 
 function elementsOf(page: Page): PageElement[] {
@@ -65,11 +85,17 @@ function serializeMarked(page: Page, elements: readonly PageElement[]): string {
   }
 }
 
-function readMain(html: string, elements: readonly PageElement[]): Set<PageElement> | undefined {
-  const { document } = parseHTML(html)
-  const article = new Readability(document, { disableJSONLD: true, serializer: (root) => root as Element }).parse()
-  const root = article?.content
-  if (!root) return undefined
+function readMain(html: string, elements: readonly PageElement[]): MainContent {
+  let root: Element | null | undefined
+  try {
+    const { document } = parseHTML(html)
+    root = new Readability(document, { disableJSONLD: true, serializer: (article) => article as Element }).parse()
+      ?.content
+  } catch {
+    // Both may fail on a page that is not as their authors expect.
+    return tooComplex
+  }
+  if (!root) return {}
   const main = new Set<PageElement>()
   for (const { attributes } of root.querySelectorAll('*'))
     for (const { name } of attributes) {
@@ -82,5 +108,5 @@ function readMain(html: string, elements: readonly PageElement[]): Set<PageEleme
   )
   const body = elements.find(({ tagName }) => tagName === 'body')
   if (isBody && body !== undefined) main.add(body)
-  return main
+  return { elements: main }
 }
