@@ -113,7 +113,7 @@ const repeated = [
   '<template>',
   '<svg></svg>',
   '<svg><desc>a</desc></svg>',
-  '<math><mi>a',
+  '<math><mi>a</math>',
   '<select><option>',
   '<footer>a',
   '<div hidden>',
