@@ -16,7 +16,7 @@ export const rateLimitClasses = {
   changes: 300,
   uploads: 60,
   sessions: 30,
-  /** Invitations, links, attempts to join, and shares. */
+  /** Invitations, links, attempts to join, removals, and shares. */
   invitations: 60,
   messages: 120,
   typing: 120,

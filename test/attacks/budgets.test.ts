@@ -122,6 +122,7 @@ describe('operations beyond their budget', () => {
       createSession: 'sessions',
       inviteToSession: 'invitations',
       joinSession: 'invitations',
+      removeParticipant: 'invitations',
       sendMessage: 'messages',
       addContextCard: 'messages',
       removeContextCard: 'messages',

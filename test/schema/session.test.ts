@@ -108,7 +108,7 @@ describe('access', () => {
     )
   const remove = (id: string, userId: string) =>
     api.mutate(
-      'result: removeParticipant(input: { sessionId: $id, userId: $userId }) { __typename }',
+      'result: removeParticipant(input: { sessionId: $id, userId: $userId }) { __typename ... on Error { message } }',
       '($id: ID!, $userId: ID!)',
       { id, userId },
     )
@@ -204,6 +204,24 @@ describe('access', () => {
     expect(await join(link?.token)).toMatchObject({ session: { id } })
     await leave()
     await remove(id, 'bob')
+    expect(await join(link?.token)).toMatchObject({ __typename: 'ConflictError' })
+  })
+
+  test('is refused to a limited number of users who do not take part, and to all who did', async () => {
+    const id = await api.create()
+    const { link } = await createLink(id)
+    await join(link?.token)
+    await remove(id, 'stranger_0')
+    await api.database.pool.query(
+      `insert into session_removal (session_id, user_id) select $1, 'stranger_' || n from generate_series(1, 999) n`,
+      [id],
+    )
+    expect(await remove(id, 'stranger_1000')).toMatchObject({
+      __typename: 'ConflictError',
+      message: expect.stringContaining('revoke its links'),
+    })
+    expect(await remove(id, 'stranger_0')).toMatchObject({ __typename: 'RemoveParticipantSuccess' })
+    expect(await remove(id, 'bob')).toMatchObject({ __typename: 'RemoveParticipantSuccess' })
     expect(await join(link?.token)).toMatchObject({ __typename: 'ConflictError' })
   })
 

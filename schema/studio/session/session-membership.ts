@@ -28,7 +28,9 @@ const revokeInvitationResult = defineSessionResult(
   'RevokeSessionInvitation',
   'The link admits no more users; those that it has admitted stay.',
 )
-const removeParticipantResult = defineSessionResult('RemoveParticipant', 'The user is no longer a participant.')
+const removeParticipantResult = defineSessionResult('RemoveParticipant', 'The user is no longer a participant.', {
+  budget: 'invitations',
+})
 
 interface InvitationOutcome extends SessionOutcome {
   readonly link: CreatedLink | null
@@ -213,7 +215,7 @@ builder.mutationFields((t) => ({
   removeParticipant: t.field({
     type: removeParticipantResult.type,
     description:
-      'Removes a user from a session; that user’s subscriptions to it end at once, and no link admits the user again, only an invitation by name. Only the owner may remove users.',
+      'Removes a user from a session; that user’s subscriptions to it end at once, and no link admits the user again, only an invitation by name. Users who do not take part can be removed until 1,000 users were removed. Only the owner may remove users.',
     args: { input: t.arg({ type: removeParticipantInput, required: true, description: 'The input.' }) },
     resolve: (_, { input: { sessionId, userId } }, context) =>
       removeParticipantResult.run(context, sessionId, async () => {

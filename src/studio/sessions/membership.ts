@@ -35,8 +35,10 @@ export interface Membership {
   leave(sessionId: string, userId: string): Promise<void>
   /**
    * Removes a participant: that user's subscriptions to the session end immediately, and no link
-   * admits the user again. The latter also holds for a user who has left before. Owner only.
-   * @throws TidingsError `CONFLICT`, `BAD_INPUT`
+   * admits the user again. The latter also holds for a user who has left before, or who never took
+   * part. Owner only.
+   * @throws TidingsError `CONFLICT`, also for a user who does not take part when
+   * {@link maxRemovals} users were removed; `BAD_INPUT`
    */
   remove(sessionId: string, owner: string, userId: string): Promise<void>
   /** Closes the session: it becomes read-only, and active replies are stopped. Owner only; idempotent. */
@@ -45,6 +47,8 @@ export interface Membership {
 
 /** Maximum number of participants per session. */
 const maxParticipants = 200
+/** Maximum number of removed users per session, except for those removed while they took part. */
+const maxRemovals = 1_000
 const maxTitleCharacters = 200
 const maxUserIdCharacters = 255
 
@@ -68,6 +72,31 @@ export type Admit = (
     readonly onJoin: (client: PoolClient) => Promise<unknown>
   },
 ) => Promise<void>
+
+/**
+ * Stores that no link of a session admits a user. The session is locked.
+ * @throws TidingsError `CONFLICT` for a user who did not take part, when too many are stored
+ */
+async function storeRemoval(
+  client: PoolClient,
+  sessionId: string,
+  { userId, wasParticipant }: { readonly userId: string; readonly wasParticipant: boolean },
+): Promise<void> {
+  const { rows } = await client.query<{ is_stored: boolean }>(
+    `with stored as (
+       insert into session_removal (session_id, user_id)
+       select $1, $2 where $3 or (select count(*) from session_removal where session_id = $1) < ${maxRemovals}
+       on conflict do nothing returning user_id)
+     select exists (select from stored) or
+       exists (select from session_removal where session_id = $1 and user_id = $2) as is_stored`,
+    [sessionId, userId, wasParticipant],
+  )
+  if (rows[0]?.is_stored !== true)
+    throw new TidingsError(
+      'CONFLICT',
+      `"${userId}" does not take part, and ${maxRemovals} users were removed from this session already; revoke its links instead`,
+    )
+}
 
 /** Creates the function that adds participants. */
 export function createAdmit({ database, teller }: { readonly database: Database; readonly teller: Teller }): Admit {
@@ -120,11 +149,7 @@ export function createMembership(options: {
         [sessionId, userId],
       )
       // Also for a user who has left before, and would be admitted by a link again.
-      if (by !== userId)
-        await client.query('insert into session_removal (session_id, user_id) values ($1, $2) on conflict do nothing', [
-          sessionId,
-          userId,
-        ])
+      if (by !== userId) await storeRemoval(client, sessionId, { userId, wasParticipant: rowCount !== 0 })
       if (rowCount === 0) return
       await teller.tell(client, sessionId, [
         { type: 'SessionParticipantLeft', payload: { userId, isRemoved: by !== userId } },
