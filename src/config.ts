@@ -343,7 +343,7 @@ export const settings = {
   QUOTAS: setting<QuotaLimits>(
     overrides(quotaDefaults, 100_000_000),
     '',
-    `objects that one user may own, and megabytes of documents, that replace the defaults, such as documents=100,storageMb=500 (0 is unlimited). Defaults: ${Object.entries(
+    `objects that one user may own, and megabytes of documents, that replace the defaults, such as documents=100,storageMb=500 (0 is unlimited); of sessions only open ones count. Defaults: ${Object.entries(
       quotaDefaults,
     )
       .map(([name, most]) => `${name}=${most}`)
