@@ -24,13 +24,14 @@ export function checkMutations(
     for (const { name, outcome, id, error } of entries) {
       // The key of a deleted task is answered with NOT_FOUND.
       const isDeleted = error?.includes('NOT_FOUND') === true && [...ids].some((known) => deleted?.has(`task:${known}`))
-      const isMissing = restored !== undefined && error?.includes('NOT_FOUND') === true
+      const isMissing = restored !== undefined && /NOT_FOUND|NotFoundError/.test(error ?? '')
       if (outcome === 'refused' && !isDeleted && !isMissing)
         violations.push({ rule: 'errorVisible', subject: key, detail: error ?? 'no message' })
       if (outcome !== 'acknowledged') continue
       const lost = (detail: string): void => void violations.push({ rule: 'mutationLost', subject: key, detail })
       const target = entries[0]?.key ?? ''
       if (name === 'close' && log.topics.get(`session:${target}`)?.closed !== true) lost(`session ${target} is open`)
+      if (name === 'remove' && log.topics.get(target)?.closed !== true) lost(`${target} is still there`)
       // The row of a deleted task remains for a while, without its owner.
       const task = log.tasks.get(target)
       if (name === 'delete' && task?.isStored === true && task.owner !== '') lost(`${target} is not deleted`)

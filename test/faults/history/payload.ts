@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import type { LoggedEvent, Piece } from './history.ts'
 
 /**
- * The compared fields of task and session events, computed twice: from a delivered GraphQL result
+ * The compared fields of events, computed twice: from a delivered GraphQL result
  * and from a row of the log. Written without the engine's code, so that an error there is not
  * repeated here.
  */
@@ -72,7 +72,12 @@ export function readDelivered(event: DeliveredFields): Content {
   const type = event.__typename
   const common = [event.seq, type, Date.parse(event.at)]
   const piece = pieceOf(type, event)
-  if (!type.startsWith('Task')) return { digest: digest([...common, sessionFields(type, event)]), ...piece }
+  if (type.startsWith('Session')) return { digest: digest([...common, sessionFields(type, event)]), ...piece }
+  if (!type.startsWith('Task')) {
+    const { taskStatus, quizStatus, replacedQuestionId, questionId, contents } = event
+    const fields = objectFields(event, taskStatus ?? quizStatus, questionId ?? replacedQuestionId, contents)
+    return { digest: digest([...common, fields]) }
+  }
   const own = ((): unknown => {
     switch (type) {
       case 'TaskStarted':
@@ -102,7 +107,11 @@ export function readDelivered(event: DeliveredFields): Content {
 export function readLogged({ seq, type, at, payload }: LoggedEvent): Content {
   const common = [seq, type, Date.parse(at)]
   const piece = pieceOf(type, payload)
-  if (!type.startsWith('Task')) return { digest: digest([...common, sessionFields(type, payload)]), ...piece }
+  if (type.startsWith('Session')) return { digest: digest([...common, sessionFields(type, payload)]), ...piece }
+  if (!type.startsWith('Task')) {
+    const { status, questionId, pieces } = payload
+    return { digest: digest([...common, objectFields(payload, status, questionId, pieces)]) }
+  }
   const own = ((): unknown => {
     if (type === 'TaskStarted') return payload['attempt']
     if (type === 'TaskItemsAdded') return list(payload['items']).map((item) => [item['key'], item['status']])
@@ -118,6 +127,17 @@ export function readLogged({ seq, type, at, payload }: LoggedEvent): Content {
     return null
   })()
   return { digest: digest([...common, payload['status'], progressFields(payload['progress']), own]), ...piece }
+}
+
+/** The compared fields of the events of roadmaps and quizzes. */
+function objectFields(value: Json, status: unknown, questionId: unknown, pieces: unknown): readonly unknown[] {
+  return [
+    ...[value['taskId'], status, questionId, value['version'], value['isAccepted'], value['cause']].map(
+      (field) => field ?? null,
+    ),
+    value['questionIds'] ?? [],
+    list(pieces).map((piece) => [piece['conceptId'], piece['piece'], piece['status']]),
+  ]
 }
 
 function sessionFields(type: string, value: Json): readonly unknown[] {
@@ -151,9 +171,14 @@ export function isEphemeral(type: string): boolean {
   return type === 'TaskQueueMoved' || type === 'SessionPresenceChanged'
 }
 
+const terminalTypes: ReadonlySet<string> = new Set([
+  ...['TaskCompleted', 'TaskFailed', 'TaskCanceled'],
+  ...['SessionClosed', 'RoadmapDeleted', 'QuizDeleted'],
+])
+
 /** Whether nothing may follow an event. */
 export function isTerminal(type: string): boolean {
-  return type === 'TaskCompleted' || type === 'TaskFailed' || type === 'TaskCanceled' || type === 'SessionClosed'
+  return terminalTypes.has(type)
 }
 
 /** Returns the state in a task snapshot as comparable text. */

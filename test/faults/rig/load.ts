@@ -4,10 +4,12 @@ import type { Random } from './random.ts'
 import type { Recorder } from './recorder.ts'
 import { createRequests, type MutationResult, type Requests } from './requests.ts'
 
-/** Tasks of all kinds, sessions, cancellations, deletions and pruning, with subscribers on each. */
+/** Tasks of all kinds, sessions, roadmaps, quizzes, cancellations, deletions and pruning, with subscribers on each. */
 export interface Load {
   /** The names of all topics that were followed. */
   readonly topics: ReadonlySet<string>
+  /** The names of those that were deleted. */
+  readonly deleted: ReadonlySet<string>
   /** Starts no more tasks, and resolves when every mutation was answered. */
   end(): Promise<void>
 }
@@ -58,9 +60,13 @@ const importQuery = `mutation ($text: String!, $name: String!, $key: String!) {
   importDocument(input: { source: { text: $text }, name: $name, idempotencyKey: $key }) {
     __typename ... on Error { message } ... on ImportDocumentSuccess { document { id } task { id } } } }`
 const roadmapQuery = `mutation ($id: ID!, $key: String!) { createRoadmap(input: { documentId: $id, idempotencyKey: $key }) {
-    __typename ... on Error { message } ... on CreateRoadmapSuccess { task { id } } } }`
+    __typename ... on Error { message } ... on CreateRoadmapSuccess { roadmap { id } task { id } } } }`
 const quizQuery = `mutation ($id: ID!, $key: String!) { generateQuiz(input: { documentId: $id, questionCount: 3, idempotencyKey: $key }) {
-    __typename ... on Error { message } ... on GenerateQuizSuccess { task { id } } } }`
+    __typename ... on Error { message } ... on GenerateQuizSuccess { quiz { id } task { id } } } }`
+const deleteRoadmapQuery =
+  'mutation ($id: ID!) { deleteRoadmap(input: { roadmapId: $id }) { __typename ... on Error { message } } }'
+const deleteQuizQuery =
+  'mutation ($id: ID!) { deleteQuiz(input: { quizId: $id }) { __typename ... on Error { message } } }'
 const projectQuery = `mutation ($id: ID!, $key: String!) { generateProject(input: { documentId: $id, prompt: "A page about birds", idempotencyKey: $key }) {
     __typename ... on Error { message } ... on GenerateProjectSuccess { task { id } } } }`
 const sessionQuery = `mutation ($key: String!) { createSession(input: { clientId: $key, title: "Birds" }) {
@@ -84,6 +90,7 @@ export function startLoad(options: LoadOptions): Load {
     random.fork('requests'),
   )
   const topics = new Set<string>()
+  const deleted = new Set<string>()
   const stopping = new AbortController()
   const running = new Set<Promise<void>>()
   const isOver = (): boolean => stopping.signal.aborted
@@ -145,6 +152,7 @@ export function startLoad(options: LoadOptions): Load {
       await requests.mutate({ name: 'cancel', key: id, query: cancelQuery, variables: { id } }, () => id)
     } else if (fate < 0.03) {
       await pause(cancelMs)
+      deleted.add(`task:${id}`)
       await requests.mutate({ name: 'delete', key: id, query: deleteQuery, variables: { id } })
     } else if (fate < 0.1) {
       await pause(2_000 + cancelMs)
@@ -174,7 +182,20 @@ export function startLoad(options: LoadOptions): Load {
     if (document === undefined) return
     if (!(await isReadySoon(document.id))) return
     const query = random.pick([roadmapQuery, quizQuery, projectQuery])
-    if (!isOver()) await start({ name: 'import', query, variables: { id: document.id } })
+    const removeMs = random.integer(500, 20_000)
+    if (isOver()) return
+    const result = await start({ name: 'import', query, variables: { id: document.id } })
+    const [kind, object, deletion] =
+      query === roadmapQuery
+        ? ['roadmap', result?.['roadmap'], deleteRoadmapQuery]
+        : ['quiz', result?.['quiz'], deleteQuizQuery]
+    const id = (object as { readonly id: string } | null | undefined)?.id
+    if (result === undefined || id === undefined) return
+    watch(`${kind}:${id}`)
+    await pause(removeMs, stopping.signal)
+    // Its tasks are deleted with it.
+    for (const topic of [`${kind}:${id}`, `task:${taskIdOf(result)}`]) deleted.add(topic)
+    await requests.mutate({ name: 'remove', key: `${kind}:${id}`, query: deletion, variables: { id } })
   }
   /** Waits until a document is converted. @returns false when it is not before the load ends */
   const isReadySoon = async (id: string): Promise<boolean> => {
@@ -213,7 +234,7 @@ export function startLoad(options: LoadOptions): Load {
       // No more than the machine can do, and nothing accumulates while no server answers.
       const isFull = running.size > 4 * maxTasks || recorder.open > maxTasks * fanOut
       if (!isFull) {
-        run(turn % 15 === 7 ? workOnDocument() : startSelfTest())
+        run(turn % 10 === 7 ? workOnDocument() : startSelfTest())
         // Now and then several at once, so that a queue forms and moves.
         if (turn % 20 === 10) for (let more = 0; more < 30; more++) run(startSelfTest())
       }
@@ -224,6 +245,7 @@ export function startLoad(options: LoadOptions): Load {
   run(converse())
   return {
     topics,
+    deleted,
     async end() {
       stopping.abort()
       while (running.size > 0) await Promise.allSettled([...running])

@@ -63,7 +63,7 @@ export function createRequests(urls: readonly string[], recorder: Recorder, rand
           const id = idOf(result)
           if (result.__typename.endsWith('Success')) note('acknowledged', id === undefined ? {} : { id })
           // It may have been deleted by the same request, whose response was lost.
-          else if (name === 'delete') note('unknown', { error: result.__typename })
+          else if (name === 'delete' || name === 'remove') note('unknown', { error: result.__typename })
           // A task may have ended before it is canceled.
           else if (!mayConflict.has(name))
             note('refused', { error: `${result.__typename}: ${String(result['message'])}` })

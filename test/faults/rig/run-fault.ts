@@ -85,11 +85,7 @@ export async function runFault(options: RunOptions): Promise<RunResult> {
 
   const topics = new Set([...load.topics, ...startedTopics(recorder), ...(await storedTopics(environment, since))])
   const log = await readLog((statement, values) => postgres.query(statement, values), [...topics], since)
-  const deleted = new Set(
-    recorder.entries.flatMap((entry) =>
-      entry.is === 'mutated' && entry.name === 'delete' ? [`task:${entry.key}`] : [],
-    ),
-  )
+  const { deleted } = load
   const restored = await readRestored(environment, [...topics])
   const verdict = checkHistory({ entries: recorder.entries, log, deleted, ...restored })
   const crashes = environment.crashes

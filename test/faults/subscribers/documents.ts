@@ -2,7 +2,7 @@ const progress = 'progress { percent stage completedItems failedItems totalItems
 const item = 'item { key status }'
 
 /** Follows a task; selects everything that the checker compares. */
-export const taskDocument = `subscription Follow($id: ID!, $after: Cursor, $fromStart: Boolean = false) {
+const taskDocument = `subscription Follow($id: ID!, $after: Cursor, $fromStart: Boolean = false) {
   taskProgress(taskId: $id, after: $after, fromStart: $fromStart) {
     __typename seq cursor at status ${progress}
     ... on TaskSnapshot { reason task { id status attempt ${progress} items { key status } } }
@@ -19,7 +19,7 @@ export const taskDocument = `subscription Follow($id: ID!, $after: Cursor, $from
 }`
 
 /** Follows a session. It has no history from the start, so \`fromStart\` has no effect. */
-export const sessionDocument = `subscription Follow($id: ID!, $after: Cursor) {
+const sessionDocument = `subscription Follow($id: ID!, $after: Cursor) {
   sessionEvents(sessionId: $id, after: $after) {
     __typename seq cursor at
     ... on SessionSnapshot { reason }
@@ -29,6 +29,39 @@ export const sessionDocument = `subscription Follow($id: ID!, $after: Cursor) {
     ... on SessionStatisticsChanged { statistics { messageCount } }
   }
 }`
+
+/** Follows a roadmap. */
+const roadmapDocument = `subscription Follow($id: ID!, $after: Cursor) {
+  roadmapUpdates(roadmapId: $id, after: $after) {
+    __typename seq cursor at
+    ... on RoadmapSnapshot { reason }
+    ... on RoadmapTaskStarted { taskId contents { conceptId piece status } }
+    ... on RoadmapOutlined { taskId }
+    ... on RoadmapContentChanged { taskId contents { conceptId piece status } }
+    ... on RoadmapTaskEnded { taskId taskStatus contents { conceptId piece status } }
+  }
+}`
+
+/** Follows a quiz. */
+const quizDocument = `subscription Follow($id: ID!, $after: Cursor) {
+  quizUpdates(quizId: $id, after: $after) {
+    __typename seq cursor at
+    ... on QuizSnapshot { reason }
+    ... on QuizTaskStarted { taskId replacedQuestionId }
+    ... on QuizTaskEnded { taskId taskStatus replacedQuestionId }
+    ... on QuizQuestionChanged { questionId version isAccepted cause }
+    ... on QuizReordered { questionIds }
+    ... on QuizStatusChanged { quizStatus }
+  }
+}`
+
+/** The documents by the kind of topic, as the name of a topic begins with. */
+export const documents: Readonly<Record<string, string>> = {
+  task: taskDocument,
+  session: sessionDocument,
+  roadmap: roadmapDocument,
+  quiz: quizDocument,
+}
 
 /** A topic to follow. */
 export interface WatchedTopic {
@@ -46,13 +79,14 @@ export interface WatchRequest {
 /** Returns the request that follows a topic. @param after - the cursor to resume from */
 export function requestOf({ name, from }: WatchedTopic, after?: string): WatchRequest {
   const [kind = '', id = ''] = name.split(':')
-  const isTask = kind === 'task'
+  const query = documents[kind]
+  if (query === undefined) throw new RangeError(`There is no document for topics such as "${name}"`)
   return {
-    query: isTask ? taskDocument : sessionDocument,
+    query,
     variables: {
       id,
       ...(after === undefined ? {} : { after }),
-      ...(isTask && from === 'start' ? { fromStart: true } : {}),
+      ...(kind === 'task' && from === 'start' ? { fromStart: true } : {}),
     },
   }
 }

@@ -2,7 +2,7 @@ import { ApolloClient, gql, InMemoryCache } from '@apollo/client'
 import { GraphQLWsLink } from '@apollo/client/link/subscriptions'
 import { type Client, createClient } from 'graphql-ws'
 import { WebSocket } from 'ws'
-import { requestOf, sessionDocument, taskDocument } from './documents.ts'
+import { documents, requestOf } from './documents.ts'
 import type { SubscriberClient, SubscriberOptions } from './subscriber.ts'
 
 const keepAliveMs = 2_000
@@ -73,7 +73,7 @@ export function createGraphqlWsSubscriber(options: SubscriberOptions): Subscribe
   }
 }
 
-const documents = new Map([taskDocument, sessionDocument].map((text) => [text, gql(text)]))
+const parsed = new Map(Object.values(documents).map((text) => [text, gql(text)]))
 
 /** Creates Apollo Client over graphql-ws, as in docs/client.md. */
 export function createApolloSubscriber(options: SubscriberOptions): SubscriberClient {
@@ -90,7 +90,7 @@ export function createApolloSubscriber(options: SubscriberOptions): SubscriberCl
       recorder.subscribed({ sub, client: kind, topic: topic.name, from: 'now', hasCursor: false })
       subs.add(sub)
       const { query, variables } = requestOf({ ...topic, from: 'now' })
-      const document = documents.get(query)
+      const document = parsed.get(query)
       if (document === undefined) throw new Error('The document is not known')
       const end = (how: 'complete' | 'error' | 'stopped', error?: string): void => {
         subs.delete(sub)

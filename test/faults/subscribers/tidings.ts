@@ -2,10 +2,10 @@ import { gql } from '@urql/core'
 import { onEnd, pipe, subscribe } from 'wonka'
 import { createTidingsClient } from '../../../client/tidings-client.ts'
 import type { TransportName } from '../../../client/transport/transport.ts'
-import { requestOf, sessionDocument, taskDocument } from './documents.ts'
+import { documents, requestOf } from './documents.ts'
 import type { SubscriberClient, SubscriberOptions } from './subscriber.ts'
 
-const documents = new Map([taskDocument, sessionDocument].map((text) => [text, gql(text)]))
+const parsed = new Map(Object.values(documents).map((text) => [text, gql(text)]))
 
 /** Creates our own client, pinned to one transport. */
 export function createTidingsSubscriber(
@@ -25,7 +25,7 @@ export function createTidingsSubscriber(
     watch(sub, topic) {
       recorder.subscribed({ sub, client: kind, topic: topic.name, from: topic.from, hasCursor: true })
       const { query, variables } = requestOf(topic)
-      const document = documents.get(query)
+      const document = parsed.get(query)
       if (document === undefined) throw new Error('The document is not known')
       const { unsubscribe } = pipe(
         client.urql.subscription(document, variables),
