@@ -119,6 +119,8 @@ const others = new Set([
   // Of Linux.
   'SYS_ADMIN',
   'CUT_STEP',
+  // A variable of nginx's container.
+  'MAX_CLIENT_CONNECTIONS',
 ])
 
 test('documents name no unknown setting', async () => {
