@@ -161,7 +161,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
         })
 
   const budgets = createBudgets({ rateLimits: options.rateLimits, metrics, note })
-  const work = createWork(config)
+  const work = createWork(config, metrics)
   const door = { connections, budgets, work, metrics, note }
   const api = createApi({
     ...door,

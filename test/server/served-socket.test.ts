@@ -24,7 +24,7 @@ async function open() {
     maxBufferBytes: 16_384,
     maxRetainedBytes: 16_384,
     maxAnonymousBytes: 16_384,
-    work: createWork(testConfig()),
+    work: createWork(testConfig(), createServerMetrics()),
     floodMs: 10_000,
     answer: () => false,
     connections: createConnections(limits, createServerMetrics()),

@@ -22,6 +22,9 @@ export interface ServerMetrics {
   /** @returns the function to call when the subscription ends */
   subscribed(field: string): () => void
   refused(reason: string): void
+  /** Bytes of work since the start: see `Work`. */
+  readonly workBytes: number
+  worked(bytes: number): void
   /**
    * Counts an operation that was answered, or a subscription that has started.
    * @param code - of its first error; null when there was none
@@ -96,6 +99,7 @@ export function createServerMetrics(): ServerMetrics {
    */
   const endings = new Map<string, () => void>()
   const refusals = new Map<string, number>()
+  let workBytes = 0
   const add = (counts: Map<string, number>, key: string, by: number): void => {
     const count = (counts.get(key) ?? 0) + by
     if (count === 0) counts.delete(key)
@@ -106,6 +110,12 @@ export function createServerMetrics(): ServerMetrics {
     connectionsOpened,
     subscriptions,
     refusals,
+    get workBytes() {
+      return workBytes
+    },
+    worked: (bytes) => {
+      workBytes += bytes
+    },
     opened: (transport) => {
       connections[transport]++
       connectionsOpened[transport]++

@@ -1,4 +1,5 @@
 import type { Config } from '../../config.ts'
+import type { ServerMetrics } from './server-metrics.ts'
 import { createTokenBuckets } from './token-buckets.ts'
 
 /** The settings that limit the work of callers. */
@@ -70,7 +71,7 @@ const maxReserveMessageBytes = reservePerSecond * burstSeconds
 const maxTurnBytes = 65_536
 
 /** Creates the limits of a server. */
-export function createWork(limits: WorkLimits): Work {
+export function createWork(limits: WorkLimits, metrics: Pick<ServerMetrics, 'worked'>): Work {
   const bucketsFor = (perSecond: number) => createTokenBuckets({ perSecond, capacity: perSecond * burstSeconds })
   const sockets = bucketsFor(limits.MAX_SOCKET_WORK)
   const viewers = bucketsFor(limits.MAX_VIEWER_WORK)
@@ -81,6 +82,7 @@ export function createWork(limits: WorkLimits): Work {
   const turn = new Map<string, number>()
   return {
     record({ network, userId, socketId }, bytes) {
+      metrics.worked(bytes)
       if (turn.size === 0) setImmediate(() => turn.clear())
       turn.set(network, (turn.get(network) ?? 0) + bytes)
       addresses.take(network, bytes)

@@ -15,6 +15,11 @@ export function showServer(show: Show, metrics: ServerMetrics): void {
   )
   show.gauge('subscriptions', 'Subscriptions that are open, by field.', () => metrics.subscriptions, ['field'])
   show.counter('refusals_total', 'What was refused, by reason.', () => metrics.refusals, ['reason'])
+  show.counter(
+    'work_bytes_total',
+    'Work that clients made, in bytes, as MAX_ADDRESS_WORK limits it.',
+    () => metrics.workBytes,
+  )
   for (const metric of metrics.metrics) show.metric(metric)
 }
 
