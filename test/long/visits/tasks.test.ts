@@ -1,8 +1,8 @@
 import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { shareBrowser } from './support/browser.ts'
-import { openPage } from './support/page.ts'
-import { startWorld, type World } from './support/world.ts'
+import { shareBrowser } from '../../e2e/support/browser.ts'
+import { openPage } from '../../e2e/support/page.ts'
+import { startWorld, type World } from '../../e2e/support/world.ts'
 
 let browser: Browser
 let world: World
