@@ -10,6 +10,8 @@ export interface FaultsRequest {
   readonly names: readonly string[]
   /** Whether faults are also combined, between the single ones. */
   readonly isCombined: boolean
+  /** Whether it is one run with the most telling faults. */
+  readonly isShort: boolean
   /** Ends after the run in which this time has passed; undefined runs each fault once. */
   readonly minutes: number | undefined
   /** Tasks started per second. */
@@ -37,7 +39,7 @@ repeats the run. The timing of the processes is not seeded, so a repetition caus
   --fault NAME      only faults whose name contains this text; may be repeated
   --group NAME      only this group: ${groups.join(', ')}
   --combined        only combinations of two or three faults, chosen by the seed
-  --short           the most telling faults only
+  --short           one run of about a minute with the most telling faults, one after the other
   --minutes N       all faults and combinations of them in an order of the seed, again and again for N minutes
                     (default: each once, in the order of the list: about an hour)
   --rate N          tasks started per second (default: 3)
@@ -85,7 +87,6 @@ export function readArguments(args: readonly string[]): FaultsRequest | string {
   const names = faults
     .filter((fault) => group === undefined || fault.group === group)
     .filter((fault) => values.fault.length === 0 || values.fault.some((part) => fault.name.includes(part)))
-    .filter((fault) => !values.short || fault.isTelling === true)
     .map(({ name }) => name)
   if (names.length === 0 && !values.combined)
     throw new RangeError(`No fault is called "${values.fault.join('", "')}"; --list prints all names`)
@@ -93,6 +94,7 @@ export function readArguments(args: readonly string[]): FaultsRequest | string {
     seed: values.seed === undefined ? Date.now() % 1_000_000 : readNumber('seed', values.seed, 0),
     names: values.combined ? [] : names,
     isCombined: values.combined || (values.minutes !== undefined && values.fault.length === 0 && group === undefined),
+    isShort: values.short,
     minutes: values.minutes === undefined ? undefined : readNumber('minutes', values.minutes, 0),
     rate: readNumber('rate', values.rate, 0.1),
     fanOut: readNumber('fan-out', values['fan-out'], 1),

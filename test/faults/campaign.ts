@@ -6,7 +6,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url'
 import { promisify } from 'node:util'
 import type { FaultsRequest } from './arguments.ts'
 import type { Fault } from './kinds/fault.ts'
-import { combineBySeed, faults } from './kinds/table.ts'
+import { combineBySeed, createShortForm, faults } from './kinds/table.ts'
 import { createProof, insertSummary, type Proof, renderProof } from './proof.ts'
 import { type Environment, startEnvironment } from './rig/environment.ts'
 import { createRandom } from './rig/random.ts'
@@ -86,7 +86,8 @@ export async function runCampaign(request: FaultsRequest): Promise<boolean> {
  * Returns the faults to run: each once in the order of the table, or, when the time is limited, again and again in an order
  * of the seed, so that a run of any length reaches all parts alike. The run with a number has the seed plus that number.
  */
-function* plan({ names, seed, isCombined, minutes }: FaultsRequest): Generator<Fault> {
+function* plan({ names, seed, isCombined, isShort, minutes }: FaultsRequest): Generator<Fault> {
+  if (isShort) return yield createShortForm()
   const single = faults.filter(({ name }) => names.includes(name))
   if (minutes === undefined) {
     yield* single.length === 0 ? [combineBySeed(seed)] : single
@@ -126,8 +127,8 @@ function describeRun(result: RunResult): string {
   ].join('\n')
 }
 
-function repeatCommand(fault: Fault, seed: number, { rate, fanOut }: FaultsRequest): string {
-  const which = fault.parts === undefined ? `--fault '${fault.name}'` : '--combined'
+function repeatCommand(fault: Fault, seed: number, { rate, fanOut, isShort }: FaultsRequest): string {
+  const which = isShort ? '--short' : fault.parts === undefined ? `--fault '${fault.name}'` : '--combined'
   return `    again: npm run faults -- ${which} --seed ${seed} --rate ${rate} --fan-out ${fanOut}`
 }
 

@@ -25,7 +25,7 @@ export interface Fault {
   readonly leavesServer?: boolean
   /** Whether it is in the short form. */
   readonly isTelling?: boolean
-  /** The names of the faults that a combination causes. */
+  /** The names of the faults that a combination or the short form causes. */
   readonly parts?: readonly string[]
   /** Causes the fault, and resolves when its cause has ended. */
   run(context: FaultContext): Promise<void>

@@ -32,6 +32,22 @@ export function combine(chosen: readonly Fault[]): Fault {
   }
 }
 
+/** Causes the most telling faults in one run, one after the other, with a load that goes on. */
+export function createShortForm(): Fault {
+  const chosen = faults.filter(({ isTelling }) => isTelling === true)
+  return {
+    name: 'the most telling, one after the other',
+    group: 'several',
+    parts: chosen.map(({ name }) => name),
+    run: async (context) => {
+      for (const fault of chosen) {
+        await fault.run(context)
+        await pause(1_000)
+      }
+    },
+  }
+}
+
 /** Combines two or three faults of different groups, chosen by a seed. */
 export function combineBySeed(seed: number): Fault {
   const random = createRandom(seed)

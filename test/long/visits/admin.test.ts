@@ -1,10 +1,10 @@
 import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { openStream } from '../../server/sse.ts'
 import { shareBrowser } from '../../e2e/support/browser.ts'
 import { openPage } from '../../e2e/support/page.ts'
 import { startWebProxy } from '../../e2e/support/web-proxy.ts'
 import { startWorld, type World } from '../../e2e/support/world.ts'
+import { openStream } from '../../server/sse.ts'
 
 let browser: Browser
 let world: World

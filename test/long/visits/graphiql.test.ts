@@ -1,8 +1,8 @@
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { startBrowser } from '../../e2e/support/browser.ts'
-import { hangMs } from '../../support/patience.ts'
 import { type ServerFixture, secret, signToken, startTestServer } from '../../server/support.ts'
+import { hangMs } from '../../support/patience.ts'
 
 const tabs = ['Hello', 'Viewer', 'Count', 'Refused', 'Broken', 'Flood', 'Watch', 'Last']
 const queries = [

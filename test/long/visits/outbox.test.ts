@@ -1,10 +1,10 @@
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
-import { createTcpProxy } from '../../support/proxy.ts'
 import { shareBrowser } from '../../e2e/support/browser.ts'
 import { openPage, openTab } from '../../e2e/support/page.ts'
 import { transcript, write } from '../../e2e/support/session.ts'
 import { startWorld, type World } from '../../e2e/support/world.ts'
+import { createTcpProxy } from '../../support/proxy.ts'
 
 let browser: Browser
 let world: World

@@ -3,12 +3,12 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { SignJWT } from 'jose'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { shareBrowser } from '../../e2e/support/browser.ts'
-import { openPage, type WatchedPage } from '../../e2e/support/page.ts'
-import { startWebProxy } from '../../e2e/support/web-proxy.ts'
-import { startWorld, type World } from '../../e2e/support/world.ts'
-import { makeSamples } from '../../fixtures/documents/make.ts'
-import { createTestDirectory, type TestDirectory } from '../../support/directory.ts'
+import { shareBrowser } from '../../../e2e/support/browser.ts'
+import { openPage, type WatchedPage } from '../../../e2e/support/page.ts'
+import { startWebProxy } from '../../../e2e/support/web-proxy.ts'
+import { startWorld, type World } from '../../../e2e/support/world.ts'
+import { makeSamples } from '../../../fixtures/documents/make.ts'
+import { createTestDirectory, type TestDirectory } from '../../../support/directory.ts'
 
 const secret = 'a secret of the tests, long enough for HS256'
 const samples = makeSamples()
@@ -160,7 +160,7 @@ describe('documents in the Studio', () => {
 
   test('revoking a share removes the document from the reader’s page at once, and deleting it from the owner’s other page', async () => {
     const name = 'ws.md'
-    const text = await readFile(new URL('../../../node_modules/ws/README.md', import.meta.url), 'utf8')
+    const text = await readFile(new URL('../../../../node_modules/ws/README.md', import.meta.url), 'utf8')
     await world.query(
       'mutation ($text: String!, $name: String!) { importDocument(input: { source: { text: $text }, name: $name }) { __typename } }',
       { text, name },

@@ -3,13 +3,12 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
 
-const root = fileURLToPath(new URL('../../../', import.meta.url))
+const root = fileURLToPath(new URL('../../', import.meta.url))
 
-// `npm run faults -- --list` lists the kinds; the most telling one of each part runs here.
-test('the most telling faults violate no rule', { timeout: 1_200_000 }, async () => {
+test('the most telling faults, one after the other, violate no rule', { timeout: 1_200_000 }, async () => {
   const args = ['bin/run.js', 'test/faults/run.ts', '--short', '--seed', '18', '--rate', '1']
   const { stdout } = await promisify(execFile)(process.execPath, args, { cwd: root }).catch((error: unknown) => {
     throw new Error(`The rig failed:\n${(error as { stdout?: string }).stdout}`, { cause: error })
   })
-  expect(stdout).toMatch(/^6 runs, [1-9]\d+ deliveries checked, 0 violations, 0 faults not caused$/m)
+  expect(stdout).toMatch(/^1 runs, [1-9]\d+ deliveries checked, 0 violations, 0 faults not caused$/m)
 })

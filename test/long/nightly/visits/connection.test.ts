@@ -1,12 +1,12 @@
 import { SignJWT } from 'jose'
 import type { Browser } from 'playwright-core'
 import { beforeAll, describe, expect, test, vi } from 'vitest'
-import { shareBrowser } from '../../e2e/support/browser.ts'
-import { textOf } from '../../e2e/support/model.ts'
-import { openPage, says } from '../../e2e/support/page.ts'
-import { startWebProxy } from '../../e2e/support/web-proxy.ts'
-import { createWords, wordsUpTo } from '../../e2e/support/words.ts'
-import { startWorld } from '../../e2e/support/world.ts'
+import { shareBrowser } from '../../../e2e/support/browser.ts'
+import { textOf } from '../../../e2e/support/model.ts'
+import { openPage, says } from '../../../e2e/support/page.ts'
+import { startWebProxy } from '../../../e2e/support/web-proxy.ts'
+import { createWords, wordsUpTo } from '../../../e2e/support/words.ts'
+import { startWorld } from '../../../e2e/support/world.ts'
 
 let browser: Browser
 beforeAll(async () => {

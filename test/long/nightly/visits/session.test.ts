@@ -1,12 +1,12 @@
 import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
-import { shareBrowser } from '../../e2e/support/browser.ts'
-import { openPage, tryNow, type WatchedPage } from '../../e2e/support/page.ts'
-import { transcript, write } from '../../e2e/support/session.ts'
-import { createWords, wordsUpTo } from '../../e2e/support/words.ts'
-import { startWorld, type World } from '../../e2e/support/world.ts'
-import { secret, signToken } from '../../server/support.ts'
-import { createTcpProxy } from '../../support/proxy.ts'
+import { shareBrowser } from '../../../e2e/support/browser.ts'
+import { openPage, tryNow, type WatchedPage } from '../../../e2e/support/page.ts'
+import { transcript, write } from '../../../e2e/support/session.ts'
+import { createWords, wordsUpTo } from '../../../e2e/support/words.ts'
+import { startWorld, type World } from '../../../e2e/support/world.ts'
+import { secret, signToken } from '../../../server/support.ts'
+import { createTcpProxy } from '../../../support/proxy.ts'
 
 let browser: Browser
 let world: World

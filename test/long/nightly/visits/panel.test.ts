@@ -1,16 +1,16 @@
 import { readFile } from 'node:fs/promises'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
-import { shareBrowser } from '../../e2e/support/browser.ts'
-import { openPage } from '../../e2e/support/page.ts'
-import { birdsText, questionOf } from '../../e2e/support/scene.ts'
-import { startWorld, type World } from '../../e2e/support/world.ts'
+import { shareBrowser } from '../../../e2e/support/browser.ts'
+import { openPage } from '../../../e2e/support/page.ts'
+import { birdsText, questionOf } from '../../../e2e/support/scene.ts'
+import { startWorld, type World } from '../../../e2e/support/world.ts'
 
 let browser: Browser
 let world: World
 let documentId = ''
 /** A README of an installed package. */
-const readme = new URL('../../../node_modules/ws/README.md', import.meta.url)
+const readme = new URL('../../../../node_modules/ws/README.md', import.meta.url)
 beforeAll(async () => {
   ;[browser, world] = await Promise.all([shareBrowser(), startWorld({}, { canCrash: true })])
   world.model.answer = think

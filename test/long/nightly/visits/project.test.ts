@@ -3,10 +3,10 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Browser, Frame, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { shareBrowser } from '../../e2e/support/browser.ts'
-import { openPage } from '../../e2e/support/page.ts'
-import { importReadme, makeProject } from '../../e2e/support/project.ts'
-import { startWorld, type World } from '../../e2e/support/world.ts'
+import { shareBrowser } from '../../../e2e/support/browser.ts'
+import { openPage } from '../../../e2e/support/page.ts'
+import { importReadme, makeProject } from '../../../e2e/support/project.ts'
+import { startWorld, type World } from '../../../e2e/support/world.ts'
 
 let browser: Browser
 let world: World
