@@ -101,8 +101,10 @@ export async function compileEntry(name: string): Promise<string> {
   if (entry === undefined)
     throw new RangeError(`There is no entry "${name}"; there are ${Object.keys(measured).join(', ')}`)
   const built = await build(configure({ [name]: entry.file }, { write: false, minify: true }))
-  const outputs = (Array.isArray(built) ? built : [built]).flatMap((one) => ('output' in one ? one.output : []))
-  return outputs.map((one) => (one.type === 'chunk' ? one.code : '')).join('')
+  const outputs = (Array.isArray(built) ? built : [built]).flatMap((result) =>
+    'output' in result ? result.output : [],
+  )
+  return outputs.map((output) => (output.type === 'chunk' ? output.code : '')).join('')
 }
 
 /** Returns the size of one entry in bytes after gzip. */

@@ -71,12 +71,14 @@ export function createCoreClient(options: CoreClientOptions): CoreClient {
   })
 
   const storage = options.storage === undefined ? findStorage() : options.storage
-  const kept = storage === null ? undefined : createOutboxStorage(toOfflineStorage(storage), url)
+  const outboxStorage = storage === null ? undefined : createOutboxStorage(toOfflineStorage(storage), url)
   const outbox = createOutbox({
     connection: live.connection,
     timing,
     persist: (pending) =>
-      kept?.save(pending).catch((error: unknown) => console.warn(`Mutations cannot be stored: ${messageOf(error)}`)),
+      outboxStorage
+        ?.save(pending)
+        .catch((error: unknown) => console.warn(`Mutations cannot be stored: ${messageOf(error)}`)),
   })
 
   const authorizedFetch = createAuthorizedFetch(fetch, tokens, timing)
@@ -92,7 +94,7 @@ export function createCoreClient(options: CoreClientOptions): CoreClient {
     exchanges: [
       refetchExchange({ connection: live.connection, timing, signal: disposal.signal }),
       ...(options.cache ?? []),
-      outboxExchange({ outbox, storage: kept, tokens }),
+      outboxExchange({ outbox, storage: outboxStorage, tokens }),
       liveExchange(live),
       repeatExchange({ timing }),
       fetchExchange,
@@ -108,7 +110,7 @@ export function createCoreClient(options: CoreClientOptions): CoreClient {
     disposal.abort()
     outbox.dispose()
     live.dispose()
-    return settleWithin(kept?.release() ?? Promise.resolve(), maxStoreMs)
+    return settleWithin(outboxStorage?.release() ?? Promise.resolve(), maxStoreMs)
   }
   return {
     urql,

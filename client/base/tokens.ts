@@ -48,7 +48,7 @@ export function createTokens(options: {
   const { ask, leewayMs, userOf = findUser } = options
   let user: string | null | undefined = ask === undefined ? null : undefined
   let changed: () => void = () => undefined
-  let kept: Credential | undefined
+  let cachedCredential: Credential | undefined
   let asking: Promise<Credential> | undefined
 
   const renew = async (): Promise<Credential> => {
@@ -59,7 +59,7 @@ export function createTokens(options: {
       userId: token === null ? null : userOf(token),
     }
     // Without an `exp`, the lifetime is unknown: the application is asked each time.
-    kept = credential.renewAt === null ? undefined : credential
+    cachedCredential = credential.renewAt === null ? undefined : credential
     if (user !== credential.userId) {
       user = credential.userId
       changed()
@@ -74,14 +74,14 @@ export function createTokens(options: {
       changed = listener
     },
     async get() {
-      if (kept !== undefined && Date.now() < (kept.renewAt ?? 0)) return kept
+      if (cachedCredential !== undefined && Date.now() < (cachedCredential.renewAt ?? 0)) return cachedCredential
       asking ??= renew().finally(() => {
         asking = undefined
       })
       return asking
     },
     forget(refused) {
-      if (refused === undefined || kept?.token === refused) kept = undefined
+      if (refused === undefined || cachedCredential?.token === refused) cachedCredential = undefined
     },
   }
 }

@@ -117,36 +117,36 @@ export function createTaskCache(fields: ReadonlyMap<string, ReadonlySet<string>>
       return position
     },
     findAfter: (after) => (type, id, field) => {
-      const known =
+      const entry =
         type === 'Task' ? tasks.get(id) : type === 'Concept' ? pieces.get(`${id}:${field.toUpperCase()}`) : undefined
-      if (known === undefined || known.position <= after) return undefined
-      return type === 'Task' ? known.fields[field] : known.fields
+      if (entry === undefined || entry.position <= after) return undefined
+      return type === 'Task' ? entry.fields[field] : entry.fields
     },
-    applyEvent(cache, given) {
-      const event = (given ?? {}) as EventFields
+    applyEvent(cache, data) {
+      const event = (data ?? {}) as EventFields
       forgetOnReset(event)
       const { taskId, seq, item } = event
       if (taskId === undefined || seq === undefined) return
-      const known = tasks.get(taskId)
-      const isNewer = known === undefined || seq >= known.seq
-      const newest = isNewer ? { seq, fields: readTaskFields(event) } : known
+      const entry = tasks.get(taskId)
+      const isNewer = entry === undefined || seq >= entry.seq
+      const newest = isNewer ? { seq, fields: readTaskFields(event) } : entry
       if (isNewer) rememberTask(taskId, newest)
       const task = { __typename: 'Task', id: taskId }
       // Written even when the event is not newer: a snapshot has already put its own state into the
       // cache.
       if (cache.resolve(task, 'status') !== undefined) write(cache, task, newest.fields)
       if (!isNewer) return
-      const made = readMadePiece(event)
+      const piece = readMadePiece(event)
       // The content itself is in the cache already, as part of the event.
-      if (made !== undefined) rememberPiece(made.key, { taskId, fields: made.fields })
+      if (piece !== undefined) rememberPiece(piece.key, { taskId, fields: piece.fields })
       const status = contentStatus[item?.status ?? '']
       if (item?.key === undefined || status === undefined) return
       const state: PieceState = { taskId, fields: { status, ...('error' in item ? { error: item.error } : {}) } }
       rememberPiece(item.key, state)
       writePiece(cache, item.key, state)
     },
-    applyRoadmapEvent(cache, given) {
-      const event = (given ?? {}) as {
+    applyRoadmapEvent(cache, data) {
+      const event = (data ?? {}) as {
         readonly taskId?: string
         readonly reason?: string
         readonly contents?: readonly ContentChange[]
@@ -162,10 +162,10 @@ export function createTaskCache(fields: ReadonlyMap<string, ReadonlySet<string>>
     },
     applyViewerEvent(cache, event) {
       const { taskId, task } = (event ?? {}) as { readonly taskId?: string; readonly task?: EventFields | null }
-      const known = taskId === undefined ? undefined : tasks.get(taskId)
-      if (taskId === undefined || known === undefined || task?.status === undefined) return
-      if (isFinal(known.fields['status']) && !isFinal(task.status))
-        write(cache, { __typename: 'Task', id: taskId }, known.fields)
+      const entry = taskId === undefined ? undefined : tasks.get(taskId)
+      if (taskId === undefined || entry === undefined || task?.status === undefined) return
+      if (isFinal(entry.fields['status']) && !isFinal(task.status))
+        write(cache, { __typename: 'Task', id: taskId }, entry.fields)
     },
     applyRetry(cache, input, answer) {
       const { conceptId, piece } = (input ?? {}) as { readonly conceptId?: string; readonly piece?: string }
@@ -175,10 +175,10 @@ export function createTaskCache(fields: ReadonlyMap<string, ReadonlySet<string>>
       }
       if (conceptId === undefined || piece === undefined || type !== 'RetryContentSuccess') return
       const key = `${conceptId}:${piece}`
-      const known = pieces.get(key)
+      const entry = pieces.get(key)
       // The events of the retry may have arrived before the response.
-      const isOvertaken = known !== undefined && known.taskId !== null && known.taskId === task?.id
-      const state = isOvertaken ? known : { taskId: task?.id ?? null, fields: { status: 'GENERATING', error: null } }
+      const isOvertaken = entry !== undefined && entry.taskId !== null && entry.taskId === task?.id
+      const state = isOvertaken ? entry : { taskId: task?.id ?? null, fields: { status: 'GENERATING', error: null } }
       if (!isOvertaken) rememberPiece(key, state)
       writePiece(cache, key, state)
     },

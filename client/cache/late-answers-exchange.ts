@@ -32,7 +32,7 @@ export function withLateAnswers(
 ): Exchange {
   return (input) => {
     /** The pending queries, and the position at which each was sent. */
-    const sent = new Map<number, number>()
+    const positions = new Map<number, number>()
     /** Pending queries to read from the cache, and those to send again once they are answered. */
     const toRead = new Map<number, Operation>()
     const toAsk = new Set<number>()
@@ -50,7 +50,7 @@ export function withLateAnswers(
       const operations = [...toRead.values()]
       toRead.clear()
       for (const operation of operations) {
-        if (!sent.has(operation.key)) input.client.reexecuteOperation(operation)
+        if (!positions.has(operation.key)) input.client.reexecuteOperation(operation)
         else {
           isReading = true
           reads.next(makeOperation('query', operation, { ...operation.context, requestPolicy: 'cache-only' }))
@@ -60,7 +60,7 @@ export function withLateAnswers(
     }
     const reexecute = (operation: Operation): void => {
       const { kind, key, context } = operation
-      if (kind !== 'query' || !sent.has(key) || context.requestPolicy !== 'cache-first') {
+      if (kind !== 'query' || !positions.has(key) || context.requestPolicy !== 'cache-first') {
         input.client.reexecuteOperation(operation)
         return
       }
@@ -69,16 +69,16 @@ export function withLateAnswers(
     }
     const leave = ({ kind, key }: Operation): void => {
       if (kind !== 'teardown') return
-      sent.delete(key)
+      positions.delete(key)
       toRead.delete(key)
       toAsk.delete(key)
       shown.delete(key)
     }
     const take = (result: OperationResult): OperationResult => {
       const { operation, data, hasNext } = result
-      const position = sent.get(operation.key)
+      const position = positions.get(operation.key)
       if (operation.kind !== 'query' || position === undefined || hasNext) return result
-      sent.delete(operation.key)
+      positions.delete(operation.key)
       const isToAsk = toAsk.delete(operation.key)
       if (data === undefined || data === null) return result
       const isOvertaken = memory.position > position
@@ -108,13 +108,13 @@ export function withLateAnswers(
       ...input,
       client: Object.create(input.client, { reexecuteOperation: { value: reexecute } }) as Client,
       forward: (operations$) => {
-        const sent$ = pipe(
+        const forwardedOps$ = pipe(
           operations$,
           tap((operation) => {
-            if (operation.kind === 'query') sent.set(operation.key, memory.position)
+            if (operation.kind === 'query') positions.set(operation.key, memory.position)
           }),
         )
-        return pipe(input.forward(sent$), map(take))
+        return pipe(input.forward(forwardedOps$), map(take))
       },
     })
     return (operations$) =>

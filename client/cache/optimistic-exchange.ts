@@ -47,8 +47,9 @@ export function optimisticExchange(assumptions: Assumptions, objectTypes: { has(
       if (assumed.size === 0 || data === undefined || data === null) return result
       const all = [...assumed.values()].flat()
       const patched = patchData(operation.query, data as Record<string, unknown>, objectTypes, (type, id, field) => {
-        const isMeant = (one: Assumption): boolean => one.id === id && (type ?? one.type) === one.type
-        return all.findLast((one) => isMeant(one) && field in one.fields)?.fields[field]
+        const isMeant = (assumption: Assumption): boolean =>
+          assumption.id === id && (type ?? assumption.type) === assumption.type
+        return all.findLast((assumption) => isMeant(assumption) && field in assumption.fields)?.fields[field]
       })
       return patched.data === data ? result : { ...result, data: patched.data }
     }
@@ -61,9 +62,9 @@ export function optimisticExchange(assumptions: Assumptions, objectTypes: { has(
     const take = (operation: Operation): void => {
       if (operation.kind === 'teardown') queries.delete(operation.key)
       if (operation.kind !== 'mutation') return
-      const made = findAssumptions(operation, assumptions)
-      if (made.length === 0) return
-      assumed.set(identify(operation), made)
+      const newAssumptions = findAssumptions(operation, assumptions)
+      if (newAssumptions.length === 0) return
+      assumed.set(identify(operation), newAssumptions)
       // Deferred, so that no result is emitted within the call that makes the mutation.
       queueMicrotask(() => {
         for (const shown of [...queries.values()]) if (overlay(shown.result) !== shown.result) showAgain(shown)
@@ -100,8 +101,10 @@ function findAssumptions({ query, variables }: Operation, assumptions: Assumptio
     if (selection.kind !== 'Field') return []
     const assume = assumptions[selection.name.value]
     if (assume === undefined) return []
-    const given = (variables ?? {}) as Readonly<Record<string, unknown>>
-    const args = (selection.arguments ?? []).map(({ name, value }) => [name.value, readValue(value, given)] as const)
+    const variableValues = (variables ?? {}) as Readonly<Record<string, unknown>>
+    const args = (selection.arguments ?? []).map(
+      ({ name, value }) => [name.value, readValue(value, variableValues)] as const,
+    )
     return [assume(Object.fromEntries(args))]
   })
 }

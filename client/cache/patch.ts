@@ -63,8 +63,8 @@ export function patchData(
       }
     return into
   }
-  /** @param known - known fields of this object; the others are looked up */
-  const patchObject = (sets: readonly SelectionSetNode[], object: Fields, known: Fields | undefined): Fields => {
+  /** @param knownFields - known fields of this object; the others are looked up */
+  const patchObject = (sets: readonly SelectionSetNode[], object: Fields, knownFields: Fields | undefined): Fields => {
     const { __typename: type } = object
     const selected = collect(sets, type)
     const idKey = [...selected].find(([, { name }]) => name === 'id')?.[0]
@@ -75,7 +75,7 @@ export function patchData(
       if (value === undefined) continue
       const { name } = field
       const found = typeof id === 'string' ? find(typeof type === 'string' ? type : undefined, id, name) : undefined
-      const newer = known !== undefined && name in known ? known[name] : found
+      const newer = knownFields !== undefined && name in knownFields ? knownFields[name] : found
       const next = newer === undefined ? patchValue(field.sets, value) : replace(field.sets, value, newer)
       if (next === value) continue
       if (name === 'status') hasStatusChanged = true
@@ -98,10 +98,10 @@ export function patchData(
    * Builds the selected fields of an object that the result does not contain; undefined unless all
    * of them are known.
    */
-  const create = (sets: readonly SelectionSetNode[], known: Fields): Fields | undefined => {
+  const create = (sets: readonly SelectionSetNode[], fields: Fields): Fields | undefined => {
     const created: Record<string, unknown> = {}
-    for (const [key, { name, sets: inner }] of collect(sets, known['__typename'])) {
-      const value = known[name]
+    for (const [key, { name, sets: inner }] of collect(sets, fields['__typename'])) {
+      const value = fields[name]
       const part = isFields(value) ? create(inner, value) : value
       if (part === undefined) return undefined
       created[key] = part

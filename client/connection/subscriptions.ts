@@ -185,7 +185,7 @@ export function createSubscriptions(options: {
       return null
     },
     problem() {
-      const refused = [...all].flatMap((one) => one.refusal() ?? [])
+      const refused = [...all].flatMap((subscription) => subscription.refusal() ?? [])
       return refused.length === 0 ? null : `${refused.length} of ${all.size} subscriptions wait: ${refused[0]}`
     },
     dispose() {
