@@ -60,11 +60,11 @@ export function addIdempotencyKeys(
       if (!fillInput(input, filled, createKey)) isRepeatable = false
       continue
     }
-    const given = input.value.fields.find(({ name }) => name.value === argumentName)
-    if (given === undefined) add(field, input)
+    const keyField = input.value.fields.find(({ name }) => name.value === argumentName)
+    if (keyField === undefined) add(field, input)
     // A key written in the document is the caller's choice, and so is an explicit null.
-    else if (given.value.kind === 'Variable') filled[given.value.name.value] ??= createKey()
-    else if (given.value.kind === 'NullValue') isRepeatable = false
+    else if (keyField.value.kind === 'Variable') filled[keyField.value.name.value] ??= createKey()
+    else if (keyField.value.kind === 'NullValue') isRepeatable = false
   }
   return {
     query: added.length === 0 ? query : extend(query, operation, added),
@@ -82,9 +82,9 @@ function fillInput(
 ): boolean {
   if (input?.value.kind !== 'Variable') return false
   const name = input.value.name.value
-  const given = variables[name]
-  if (typeof given !== 'object' || given === null) return false
-  variables[name] = { ...given, [argumentName]: (given as Record<string, unknown>)[argumentName] ?? createKey() }
+  const value = variables[name]
+  if (typeof value !== 'object' || value === null) return false
+  variables[name] = { ...value, [argumentName]: (value as Record<string, unknown>)[argumentName] ?? createKey() }
   return true
 }
 
@@ -125,9 +125,9 @@ function extend(query: DocumentNode, operation: OperationDefinitionNode, added: 
 }
 
 function withKey({ field, argument, input }: Added): FieldNode {
-  const given = field.arguments ?? []
+  const args = field.arguments ?? []
   const { value } = input
   if (value.kind !== 'ObjectValue') return field
   const extended = { ...input, value: { ...value, fields: [...value.fields, { ...argument, kind: 'ObjectField' }] } }
-  return { ...field, arguments: given.map((one) => (one === input ? (extended as ArgumentNode) : one)) }
+  return { ...field, arguments: args.map((arg) => (arg === input ? (extended as ArgumentNode) : arg)) }
 }

@@ -57,18 +57,18 @@ export function outboxExchange(options: {
   return ({ forward, client }) => {
     /** Keeps the order of mutations when the clock is set back. */
     let newestAt = 0
-    const sent = makeSubject<Operation>()
-    const made = makeSubject<OperationResult>()
+    const requests = makeSubject<Operation>()
+    const results = makeSubject<OperationResult>()
     /** The ids of the pending mutations. */
     const underWay = new Map<unknown, string>()
 
     const take = (operation: Operation): void => {
-      const kept = (operation.context as Kept).tidingsOutbox
-      const { tidingsLine: line = kept?.line, repeatable } = operation.context as OutboxContext
+      const storedMutation = (operation.context as Kept).tidingsOutbox
+      const { tidingsLine: line = storedMutation?.line, repeatable } = operation.context as OutboxContext
       const variables = (operation.variables ?? {}) as Readonly<Record<string, unknown>>
       const keyed = addIdempotencyKeys(operation.query, variables, () => createId())
-      const id = kept?.id ?? createId()
-      let owner = kept === undefined ? tokens.user() : kept.user
+      const id = storedMutation?.id ?? createId()
+      let owner = storedMutation === undefined ? tokens.user() : storedMutation.user
       const user = (): string | null | undefined => {
         if (owner === undefined) owner = tokens.user()
         return owner
@@ -90,18 +90,18 @@ export function outboxExchange(options: {
             storage === undefined || user() !== undefined ? undefined : tokens.get().catch(() => undefined),
           field: keyed.field,
           variables: keyed.variables,
-          createdAt: kept?.createdAt ?? newestAt,
-          attempts: kept?.attempts ?? 0,
-          isRepeatable: repeatable ?? kept?.isRepeatable ?? keyed.isRepeatable,
+          createdAt: storedMutation?.createdAt ?? newestAt,
+          attempts: storedMutation?.attempts ?? 0,
+          isRepeatable: repeatable ?? storedMutation?.isRepeatable ?? keyed.isRepeatable,
           line,
           query: hasFiles(variables) ? null : stringifyDocument(keyed.query),
-          send: () => sent.next(request),
+          send: () => requests.next(request),
           abandon(reason) {
             underWay.delete(identify(operation))
-            made.next(makeErrorResult(operation, new NotSentError(reason)))
+            results.next(makeErrorResult(operation, new NotSentError(reason)))
           },
         },
-        { mustWait: kept !== undefined },
+        { mustWait: storedMutation !== undefined },
       )
     }
     /** @returns whether to pass the result on */
@@ -116,11 +116,11 @@ export function outboxExchange(options: {
       // Mutations of this page were made after those of earlier pages, so they are sent after them.
       const resume = storage === undefined ? undefined : outbox.pause()
       try {
-        const left = (await storage?.claim(async () => (await tokens.get()).userId)) ?? []
-        for (const kept of [...outbox.release(tokens.user()), ...left]) {
-          const request = createRequest(kept.query, kept.variables)
+        const storedMutations = (await storage?.claim(async () => (await tokens.get()).userId)) ?? []
+        for (const mutation of [...outbox.release(tokens.user()), ...storedMutations]) {
+          const request = createRequest(mutation.query, mutation.variables)
           pipe(
-            client.executeMutation(request, { tidingsOutbox: kept } as Kept as Partial<Operation['context']>),
+            client.executeMutation(request, { tidingsOutbox: mutation } as Kept as Partial<Operation['context']>),
             subscribe(() => undefined),
           )
         }
@@ -144,15 +144,18 @@ export function outboxExchange(options: {
         shared$,
         // A mutation that the outbox has accepted is sent even after the component that made it is
         // unmounted.
-        filter((one) => !isForOutbox(one) && !(one.kind === 'teardown' && underWay.has(identify(one)))),
+        filter(
+          (operation) =>
+            !isForOutbox(operation) && !(operation.kind === 'teardown' && underWay.has(identify(operation))),
+        ),
       )
-      const taken$ = pipe(
+      const mutations$ = pipe(
         shared$,
         filter(isForOutbox),
         tap(take),
         filter((_): _ is never => false),
       )
-      return merge([pipe(forward(merge([passed$, sent.source, taken$])), filter(settle)), made.source])
+      return merge([pipe(forward(merge([passed$, requests.source, mutations$])), filter(settle)), results.source])
     }
   }
 }

@@ -93,10 +93,12 @@ export function createOutboxStorage(storage: OfflineStorage, url: string): Outbo
   }
   /** Finds the mutations of clients that no longer run. */
   const findLeft = async (): Promise<readonly Owned[]> => {
-    const held = new Set((await locks?.query())?.held?.map(({ name }) => name))
+    const lockNames = new Set((await locks?.query())?.held?.map(({ name }) => name))
     const keys = (await storage.keys()).filter((key) => key.startsWith(prefix))
     const all = await Promise.all(keys.map(async (key) => parse(await storage.getItem(key))))
-    return all.filter((one) => one !== null).filter((one) => one.owner !== owner && !held.has(`${prefix}${one.owner}`))
+    return all
+      .filter((entry) => entry !== null)
+      .filter((entry) => entry.owner !== owner && !lockNames.has(`${prefix}${entry.owner}`))
   }
   /**
    * Holds the lock only while mutations are stored: it may keep a page out of the back/forward
@@ -132,7 +134,7 @@ export function createOutboxStorage(storage: OfflineStorage, url: string): Outbo
         failure = error
       })
     }
-    for (const id of [...written.keys()].filter((one) => !ids.has(one) && !claimed.has(one))) {
+    for (const id of [...written.keys()].filter((mutationId) => !ids.has(mutationId) && !claimed.has(mutationId))) {
       await storage.removeItem(`${prefix}${id}`)
       written.delete(id)
     }
@@ -150,14 +152,14 @@ export function createOutboxStorage(storage: OfflineStorage, url: string): Outbo
       const user = await askUser()
       return inTurn(() =>
         exclusively(async () => {
-          const left = (await findLeft()).filter((one) => one.user === user)
-          if (left.length === 0) return []
+          const orphans = (await findLeft()).filter((entry) => entry.user === user)
+          if (orphans.length === 0) return []
           await lock()
-          for (const { owner: _, ...mutation } of left) {
+          for (const { owner: _, ...mutation } of orphans) {
             claimed.add(mutation.id)
             await write(mutation)
           }
-          return left.toSorted((a, b) => a.createdAt - b.createdAt || a.order - b.order)
+          return orphans.toSorted((a, b) => a.createdAt - b.createdAt || a.order - b.order)
         }),
       )
     },
@@ -193,8 +195,8 @@ function isOwned(value: unknown): value is Owned {
   if (typeof value !== 'object' || value === null) return false
   const { id, user, query, owner, createdAt, order } = value as Partial<Record<keyof Owned, unknown>>
   return (
-    [id, query, owner].every((one) => typeof one === 'string') &&
-    [createdAt, order].every((one) => typeof one === 'number') &&
+    [id, query, owner].every((field) => typeof field === 'string') &&
+    [createdAt, order].every((field) => typeof field === 'number') &&
     (user === null || typeof user === 'string')
   )
 }

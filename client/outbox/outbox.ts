@@ -165,8 +165,8 @@ export function createOutbox(options: {
   /** Sent without having waited, and not answered yet. */
   const flying = new Map<string, Entry>()
   /** Mutations of users who are not signed in now. */
-  let held: readonly StoredMutation[] = []
-  let taken = 0
+  let heldMutations: readonly StoredMutation[] = []
+  let lastOrder = 0
   let queue: readonly Entry[] = []
   let stopTimer: () => void = () => undefined
   let stopListening: (() => void) | undefined
@@ -174,7 +174,7 @@ export function createOutbox(options: {
   let pauses = 0
 
   const persist = (): Promise<void> | undefined =>
-    options.persist([...held, ...[...flying.values(), ...queue].flatMap(toStored)])
+    options.persist([...heldMutations, ...[...flying.values(), ...queue].flatMap(toStored)])
   const publish = (change: Partial<OutboxState> = {}): void => {
     const pending = queue.map(({ view }) => view)
     store.set({ ...store.getSnapshot(), ...change, pending })
@@ -189,7 +189,7 @@ export function createOutbox(options: {
   }
   const createEntry = (outgoing: Outgoing, status: OutboxEntry['status'], reason: string): Entry => {
     const { id, field, variables, createdAt, attempts } = outgoing
-    return { outgoing, order: taken, view: { id, field, variables, createdAt, attempts, reason, status } }
+    return { outgoing, order: lastOrder, view: { id, field, variables, createdAt, attempts, reason, status } }
   }
   const enqueue = (entry: Entry): void => {
     queue = [...queue, entry].sort((a, b) => a.view.createdAt - b.view.createdAt || a.order - b.order)
@@ -244,10 +244,10 @@ export function createOutbox(options: {
     subscribe: store.subscribe,
     getSnapshot: store.getSnapshot,
     take(outgoing, { mustWait = false } = {}) {
-      taken += 1
+      lastOrder += 1
       const isAway = cannotReach(connection.getSnapshot())
       const { line } = outgoing
-      const isBehind = line !== undefined && [...flying.values()].some((one) => one.outgoing.line === line)
+      const isBehind = line !== undefined && [...flying.values()].some((entry) => entry.outgoing.line === line)
       if (queue.length > 0 || isAway || mustWait || isBehind || pauses > 0) {
         const reason = isAway ? 'There is no connection to the server' : 'Others are sent before it'
         enqueue(createEntry(outgoing, 'waiting', reason))
@@ -276,13 +276,14 @@ export function createOutbox(options: {
         return false
       }
       flying.delete(id)
-      if (outcome.is === 'held') held = [...held, ...toStored({ ...entry, view: { ...entry.view, status: 'waiting' } })]
+      if (outcome.is === 'held')
+        heldMutations = [...heldMutations, ...toStored({ ...entry, view: { ...entry.view, status: 'waiting' } })]
       if (queued === undefined) {
         void persist()
         flush()
         return true
       }
-      queue = queue.filter((other) => other !== queued)
+      queue = queue.filter((candidate) => candidate !== queued)
       const { refused } = store.getSnapshot()
       publish(
         outcome.is !== 'refused'
@@ -293,8 +294,8 @@ export function createOutbox(options: {
       return true
     },
     release(user) {
-      const released = held.filter((one) => one.user === user)
-      held = held.filter((one) => one.user !== user)
+      const released = heldMutations.filter((mutation) => mutation.user === user)
+      heldMutations = heldMutations.filter((mutation) => mutation.user !== user)
       return released
     },
     pause() {
@@ -312,8 +313,8 @@ export function createOutbox(options: {
       const entry = queue.find(({ view }) => view.id === id)
       // A mutation that is being sent cannot be canceled.
       if (entry?.view.status === 'sending') return
-      queue = queue.filter((other) => other !== entry)
-      publish({ refused: store.getSnapshot().refused.filter((other) => other.id !== id) })
+      queue = queue.filter((candidate) => candidate !== entry)
+      publish({ refused: store.getSnapshot().refused.filter((refusal) => refusal.id !== id) })
       entry?.outgoing.abandon('Taken back before it was sent')
     },
     dispose() {

@@ -32,43 +32,43 @@ interface Asked {
 export function repeatExchange({ timing }: { readonly timing: Timing }): Exchange {
   return ({ forward }) => {
     const again = makeSubject<Operation>()
-    const asked = new Map<unknown, Asked>()
+    const requests = new Map<unknown, Asked>()
     const take = (operation: Operation): void => {
       const { kind } = operation
       const key = identify(operation)
       if (kind === 'subscription') return
       // Torn down, or sent anew, which starts over.
-      asked.get(key)?.stop()
-      if (kind === 'teardown') asked.delete(key)
-      else asked.set(key, { atMs: Date.now(), repeats: 0, stop: () => undefined })
+      requests.get(key)?.stop()
+      if (kind === 'teardown') requests.delete(key)
+      else requests.set(key, { atMs: Date.now(), repeats: 0, stop: () => undefined })
     }
-    const repeat = (operation: Operation, one: Asked): void => {
-      one.repeats += 1
-      const pauseMs = backoff(one.repeats, timing.backoffMs, timing.maxBackoffMs, Math.random())
-      one.stop = after(pauseMs, () => again.next(operation))
+    const repeat = (operation: Operation, request: Asked): void => {
+      request.repeats += 1
+      const pauseMs = backoff(request.repeats, timing.backoffMs, timing.maxBackoffMs, Math.random())
+      request.stop = after(pauseMs, () => again.next(operation))
     }
     /** @returns whether to pass the result on */
     const judge = (result: OperationResult): boolean => {
       const { operation } = result
-      const one = asked.get(identify(operation))
-      if (one === undefined) return true
-      if (isNewerThanServer(result) && Date.now() - one.atMs < timing.upgradeMs) {
-        repeat(operation, one)
+      const request = requests.get(identify(operation))
+      if (request === undefined) return true
+      if (isNewerThanServer(result) && Date.now() - request.atMs < timing.upgradeMs) {
+        repeat(operation, request)
         return false
       }
       // A query that has waited long is reported as failed; the connection reports its own state.
-      const isLate = Date.now() - one.atMs > timing.steadyMs
+      const isLate = Date.now() - request.atMs > timing.steadyMs
       const isLostNow = result.error !== undefined && isLost(result.error)
-      if (operation.kind !== 'query' || !isLostNow || one.repeats >= maxRepeats || isLate || !hasNetwork()) {
-        asked.delete(identify(operation))
+      if (operation.kind !== 'query' || !isLostNow || request.repeats >= maxRepeats || isLate || !hasNetwork()) {
+        requests.delete(identify(operation))
         return true
       }
-      repeat(operation, one)
+      repeat(operation, request)
       return false
     }
     return (operations$) => {
-      const taken$ = pipe(operations$, tap(take))
-      return pipe(forward(merge([taken$, again.source])), filter(judge), map(explain))
+      const forwardedOps$ = pipe(operations$, tap(take))
+      return pipe(forward(merge([forwardedOps$, again.source])), filter(judge), map(explain))
     }
   }
 }
