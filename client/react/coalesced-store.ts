@@ -26,32 +26,32 @@ export function createCoalescedStore<T>(
   options: { readonly windowMs: number; readonly onListeners?: (count: number) => void },
 ): CoalescedStore<T> {
   const { windowMs, onListeners } = options
-  const told = createStore(initial, onListeners)
+  const store = createStore(initial, onListeners)
   let latest = initial
   let timer: ReturnType<typeof setTimeout> | undefined
-  let toldAt = Number.NEGATIVE_INFINITY
+  let notifiedAt = Number.NEGATIVE_INFINITY
 
-  const tell = (): void => {
+  const notify = (): void => {
     timer = undefined
-    toldAt = performance.now()
-    told.set(latest)
+    notifiedAt = performance.now()
+    store.set(latest)
   }
   return {
     get latest() {
       return latest
     },
     get listeners() {
-      return told.listeners
+      return store.listeners
     },
-    subscribe: told.subscribe,
-    getSnapshot: told.getSnapshot,
+    subscribe: store.subscribe,
+    getSnapshot: store.getSnapshot,
     set(value) {
       if (Object.is(value, latest)) return
       latest = value
       if (timer !== undefined) return
-      const waitMs = toldAt + windowMs - performance.now()
-      if (waitMs <= 0) tell()
-      else timer = setTimeout(tell, waitMs)
+      const waitMs = notifiedAt + windowMs - performance.now()
+      if (waitMs <= 0) notify()
+      else timer = setTimeout(notify, waitMs)
     },
     close() {
       clearTimeout(timer)

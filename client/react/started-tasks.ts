@@ -14,15 +14,15 @@ const ofClient = new WeakMap<TidingsClient, StartedTasks>()
 
 /** Returns the started tasks of a client. */
 export function startedTasksOf(client: TidingsClient): StartedTasks {
-  const known = ofClient.get(client)
-  if (known !== undefined) return known
+  const existing = ofClient.get(client)
+  if (existing !== undefined) return existing
   const store = createStore<readonly TaskSummaryFieldsFragment[]>([])
   const started: StartedTasks = {
     subscribe: store.subscribe,
     getSnapshot: store.getSnapshot,
     add(task) {
-      const others = store.getSnapshot().filter(({ id }) => id !== task.id)
-      store.set([task, ...others].slice(0, maxTasks))
+      const otherTasks = store.getSnapshot().filter(({ id }) => id !== task.id)
+      store.set([task, ...otherTasks].slice(0, maxTasks))
     },
   }
   ofClient.set(client, started)

@@ -106,8 +106,8 @@ export function createUnsent(client: TidingsClient): Unsent {
           if (!own.has(clientId)) return
           const answer = data?.sendMessage
           if (answer?.__typename === 'SendMessageSuccess') return put({ ...message, status: 'sent', reason: null })
-          const said = answer === undefined ? describeError(error) : 'message' in answer ? answer.message : undefined
-          put({ ...message, status: 'refused', reason: said ?? 'The server did not answer.' })
+          const reason = answer === undefined ? describeError(error) : 'message' in answer ? answer.message : undefined
+          put({ ...message, status: 'refused', reason: reason ?? 'The server did not answer.' })
         }, console.warn)
     },
     discard(clientId) {

@@ -31,7 +31,7 @@ export function useManyTasks(ids: readonly string[]): ReadonlyMap<string, TaskSt
       },
       read() {
         const now = sources.map((source) => shared.read(source))
-        if (now.length === last.length && now.every((one, index) => one === last[index])) return states
+        if (now.length === last.length && now.every((live, index) => live === last[index])) return states
         last = now
         states = new Map(now.flatMap(({ state }) => (state === undefined ? [] : [[state.id, state]])))
         return states

@@ -83,18 +83,18 @@ export function useTasks(options: TaskListOptions = {}): LiveTasks {
     const listed = new Set(edges.map(({ node }) => node.id))
     return all.filter((task) => matches(task, kind, status) && (isFirstPage || listed.has(task.id)))
   }, [started, edges, changed, kind, status, isFirstPage])
-  const known = useMemo(() => matching.slice(0, first), [matching, first])
-  const watched = useMemo(() => known.filter((task) => !isFinalStatus(task.status)).slice(0, watch), [known, watch])
+  const page = useMemo(() => matching.slice(0, first), [matching, first])
+  const watched = useMemo(() => page.filter((task) => !isFinalStatus(task.status)).slice(0, watch), [page, watch])
   const states = useManyTasks(watched.map(({ id }) => id))
   const tasks = useMemo(
-    () => known.map((task) => overlay(task, states.get(task.id))).filter((task) => matches(task, kind, status)),
-    [known, states, kind, status],
+    () => page.map((task) => overlay(task, states.get(task.id))).filter((task) => matches(task, kind, status)),
+    [page, states, kind, status],
   )
   // The last one that the server has listed: new tasks have moved the others to the next page.
   const endCursor = useMemo(() => {
-    const shown = new Set(known.map(({ id }) => id))
+    const shown = new Set(page.map(({ id }) => id))
     return edges.findLast(({ node }) => shown.has(node.id))?.cursor ?? null
-  }, [known, edges])
+  }, [page, edges])
   const hasNextPage = data?.tasks.pageInfo.hasNextPage === true || matching.length > first
   return { tasks, states, isLoading: fetching, error: error ?? null, hasNextPage, endCursor, refetch }
 }
@@ -147,8 +147,8 @@ const overlaid = new WeakMap<TaskState, Overlaid>()
 
 function overlay(task: TaskSummaryFieldsFragment, state: TaskState | undefined): TaskSummaryFieldsFragment {
   if (state === undefined) return task
-  const known = overlaid.get(state)
-  if (known?.task === task) return known.now
+  const entry = overlaid.get(state)
+  if (entry?.task === task) return entry.now
   const { status, attempt, progress, error, isOver, at } = state
   const now = { ...task, status, attempt, progress, error, finishedAt: isOver ? at : null }
   overlaid.set(state, { task, now })

@@ -27,8 +27,8 @@ export function describeError(error: CombinedError | null | undefined): string |
 export function describeError(error: CombinedError | null | undefined): string | null {
   if (error === null || error === undefined) return null
   const { graphQLErrors, networkError, message } = error
-  const [said] = graphQLErrors
-  if (said !== undefined) return said.message
+  const [graphQLError] = graphQLErrors
+  if (graphQLError !== undefined) return graphQLError.message
   if (networkError === undefined) return message
   if (networkError instanceof NotSentError) return networkError.message
   return `${isLost(error) ? 'The server cannot be reached' : 'The server refuses this'}: ${networkError.message}`

@@ -54,9 +54,9 @@ export function reduceAnalytics(state: AnalyticsState | undefined, event: Analyt
   }
 }
 
-function merge<T>(known: readonly T[], changed: readonly T[], keyOf: (one: T) => string): T[] {
-  const byKey = new Map(known.map((one) => [keyOf(one), one]))
-  for (const one of changed) byKey.set(keyOf(one), one)
+function merge<T>(existing: readonly T[], changed: readonly T[], keyOf: (entry: T) => string): T[] {
+  const byKey = new Map(existing.map((entry) => [keyOf(entry), entry]))
+  for (const entry of changed) byKey.set(keyOf(entry), entry)
   return [...byKey.values()]
 }
 

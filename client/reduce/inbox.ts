@@ -61,17 +61,17 @@ export function reduceInbox(state: InboxState | undefined, event: InboxEvent): I
   switch (event.__typename) {
     case 'NotificationArrived': {
       const { notification } = event
-      const others = before.entries.filter(({ id }) => id !== notification.id)
-      return { ...after, entries: [{ ...notification, arrivedSeq: seq }, ...others] }
+      const otherEntries = before.entries.filter(({ id }) => id !== notification.id)
+      return { ...after, entries: [{ ...notification, arrivedSeq: seq }, ...otherEntries] }
     }
     case 'NotificationsRead':
       return foldRead(after, event)
     case 'NotificationsRemoved': {
-      const gone = new Set(event.ids)
+      const removedIds = new Set(event.ids)
       return {
         ...after,
-        entries: before.entries.filter(({ id }) => !gone.has(id)),
-        removed: new Set([...before.removed, ...gone]),
+        entries: before.entries.filter(({ id }) => !removedIds.has(id)),
+        removed: new Set([...before.removed, ...removedIds]),
       }
     }
     default:
@@ -97,7 +97,10 @@ function foldSnapshot(before: InboxState, event: EventOf<'InboxSnapshot'>): Inbo
   return {
     // Entries older than the snapshot may have been read or removed meanwhile: a component that
     // shows them fetches them again.
-    entries: newest.map((one) => ({ ...one, arrivedSeq: isReset ? null : (arrivals.get(one.id) ?? null) })),
+    entries: newest.map((notification) => ({
+      ...notification,
+      arrivedSeq: isReset ? null : (arrivals.get(notification.id) ?? null),
+    })),
     unreadCount,
     hasMore,
     readAt: new Map(),
@@ -110,12 +113,15 @@ function foldSnapshot(before: InboxState, event: EventOf<'InboxSnapshot'>): Inbo
 
 function foldRead(state: InboxState, { ids, at }: EventOf<'NotificationsRead'>): InboxState {
   const read = new Set(ids)
-  const known = new Set(state.entries.map(({ id }) => id))
-  const others = ids.filter((id) => !known.has(id))
+  const entryIds = new Set(state.entries.map(({ id }) => id))
+  const otherIds = ids.filter((id) => !entryIds.has(id))
   return {
     ...state,
-    entries: state.entries.map((one) => (read.has(one.id) && one.readAt === null ? { ...one, readAt: at } : one)),
-    readAt: others.length === 0 ? state.readAt : new Map([...state.readAt, ...others.map((id) => [id, at] as const)]),
+    entries: state.entries.map((entry) =>
+      read.has(entry.id) && entry.readAt === null ? { ...entry, readAt: at } : entry,
+    ),
+    readAt:
+      otherIds.length === 0 ? state.readAt : new Map([...state.readAt, ...otherIds.map((id) => [id, at] as const)]),
   }
 }
 
@@ -128,6 +134,6 @@ export function bringUpToDate(
   fetched: NotificationFieldsFragment,
 ): NotificationFieldsFragment | null {
   if (removed.has(fetched.id)) return null
-  const known = entries.find(({ id }) => id === fetched.id)
-  return known ?? { ...fetched, readAt: fetched.readAt ?? readAt.get(fetched.id) ?? null }
+  const entry = entries.find(({ id }) => id === fetched.id)
+  return entry ?? { ...fetched, readAt: fetched.readAt ?? readAt.get(fetched.id) ?? null }
 }

@@ -63,8 +63,8 @@ function foldDetails(
     case 'SessionCardRemoved':
       return { ...state, cards: state.cards.filter(({ id }) => id !== event.cardId) }
     case 'SessionParticipantJoined': {
-      const others = state.participants.filter(({ userId }) => userId !== event.participant.userId)
-      return { ...state, participants: [...others, event.participant] }
+      const otherParticipants = state.participants.filter(({ userId }) => userId !== event.participant.userId)
+      return { ...state, participants: [...otherParticipants, event.participant] }
     }
     case 'SessionParticipantLeft':
       return { ...state, participants: state.participants.filter(({ userId }) => userId !== event.userId) }
@@ -83,7 +83,7 @@ function foldDetails(
 function putMessage(messages: readonly SessionMessage[], message: SessionMessage): readonly SessionMessage[] {
   const last = messages.at(-1)
   if (last === undefined || message.position > last.position) return [...messages, message]
-  return messages.map((one) => (one.position === message.position ? message : one))
+  return messages.map((existing) => (existing.position === message.position ? message : existing))
 }
 
 function growReply(

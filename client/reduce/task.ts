@@ -144,12 +144,12 @@ function putOutput(
   outputs: ReadonlyMap<string, TaskOutputText>,
   { stream, offset, text }: EventOf<'TaskOutput'>,
 ): ReadonlyMap<string, TaskOutputText> {
-  const known = outputs.get(stream) ?? { text: '', startsAt: offset }
-  const end = known.startsAt + known.text.length
+  const existing = outputs.get(stream) ?? { text: '', startsAt: offset }
+  const end = existing.startsAt + existing.text.length
   // A gap cannot be filled: the known text starts after it.
-  const joined =
-    offset > end || offset < known.startsAt
+  const output =
+    offset > end || offset < existing.startsAt
       ? { text, startsAt: offset }
-      : { startsAt: known.startsAt, text: known.text.slice(0, offset - known.startsAt) + text }
-  return new Map(outputs).set(stream, joined)
+      : { startsAt: existing.startsAt, text: existing.text.slice(0, offset - existing.startsAt) + text }
+  return new Map(outputs).set(stream, output)
 }

@@ -44,12 +44,12 @@ export function reduceViewer(state: ViewerState | undefined, event: ViewerUpdate
   if (seq <= before.seq) return before
   if (event.__typename === 'ViewerObjectChanged') {
     const { objectId } = event
-    const others = [...before.objects].filter(([id]) => id !== objectId).slice(1 - maxEntries)
-    return { ...before, seq, objects: new Map(others).set(objectId, seq) }
+    const otherObjects = [...before.objects].filter(([id]) => id !== objectId).slice(1 - maxEntries)
+    return { ...before, seq, objects: new Map(otherObjects).set(objectId, seq) }
   }
   // Events of documents, and of types that this client does not have, change no task.
   if (!('taskId' in event)) return { ...before, seq }
   const { taskId } = event
-  const others = [...before.tasks].filter(([id]) => id !== taskId).slice(1 - maxEntries)
-  return { ...before, seq, tasks: new Map(others).set(taskId, 'task' in event ? event.task : null) }
+  const otherTasks = [...before.tasks].filter(([id]) => id !== taskId).slice(1 - maxEntries)
+  return { ...before, seq, tasks: new Map(otherTasks).set(taskId, 'task' in event ? event.task : null) }
 }
