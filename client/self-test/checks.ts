@@ -83,8 +83,8 @@ function checkTransport(transport: TransportName): Check {
       const timer = setTimeout(() => blocked.abort(), maxProofMs)
       let reason: string | null = null
       const stop = client.connection.subscribe(() => {
-        const { status, attempt, reason: given } = client.connection.getSnapshot()
-        if (given !== null && attempt > 0) reason = given
+        const { status, attempt, reason: latestReason } = client.connection.getSnapshot()
+        if (latestReason !== null && attempt > 0) reason = latestReason
         if (status === 'live' || status === 'degraded') clearTimeout(timer)
         if (attempt >= maxAttempts || status === 'closed') blocked.abort()
       })
@@ -135,10 +135,10 @@ const frequency: Check = {
     const all = await record(client, taskId)
     const received = onlyLive(all)
     const rate = rateOf(received.map(({ receivedAt }) => receivedAt))
-    const made = rateOf(received.map(({ event }) => Date.parse(event.at)))
+    const sourceRate = rateOf(received.map(({ event }) => Date.parse(event.at)))
     return {
       passed: rate >= minEventsPerSecond && isWhole(all),
-      figures: `${rate.toFixed(0)} a second of ${made.toFixed(0)} that happened, ${describeWhole(all)} (at least ${minEventsPerSecond})`,
+      figures: `${rate.toFixed(0)} a second of ${sourceRate.toFixed(0)} that happened, ${describeWhole(all)} (at least ${minEventsPerSecond})`,
     }
   },
 }
@@ -281,7 +281,7 @@ const serverLeaks: Check = {
     const rounds = 20
     const watchers = await Promise.all(Array.from({ length: 5 }, () => bench.open()))
     const taskId = await bench.start(client, { items: 300, everyMs: 100 })
-    const seen = await Promise.all(
+    const roundCounts = await Promise.all(
       watchers.map(async (watcher) => {
         for (let round = 0; round < rounds; round++) for await (const _ of watcher.client.watchTask(taskId)) break
         await watcher.client.dispose()
@@ -299,7 +299,7 @@ const serverLeaks: Check = {
     }
     await client.urql.mutation(CancelTaskDocument, { id: taskId }).toPromise()
     stop()
-    const total = seen.reduce((sum, count) => sum + count, 0)
+    const total = roundCounts.reduce((sum, count) => sum + count, 0)
     return {
       passed: isBack(),
       figures: `${total} subscriptions of ${watchers.length} clients; connections ${before.connections} before, ${after.connections} after; subscriptions ${before.subscriptions} before, ${after.subscriptions} after`,

@@ -76,8 +76,8 @@ async function main(): Promise<void> {
   const created = (await ask(client.urql, DemoCreateRoadmapDocument, { documentId: imported.document.id, key }))
     .createRoadmap
   if (created.__typename !== 'CreateRoadmapSuccess') throw new DemoError(created.message)
-  const made = await show(`${imported.document.title}: becoming a roadmap`, created.task.id)
-  if (made?.status !== 'COMPLETED') return leave(made)
+  const roadmapTask = await show(`${imported.document.title}: becoming a roadmap`, created.task.id)
+  if (roadmapTask?.status !== 'COMPLETED') return leave(roadmapTask)
 
   const roadmap = await readRoadmap(client.urql, created.roadmap.id)
   process.stdout.write(`\n${drawRoadmap(roadmap)}\n\n`)

@@ -209,11 +209,11 @@ export function createAuthorizedFetch(plain: Fetch, tokens: Tokens, { requestMs 
     headers.set('authorization', `Bearer ${token}`)
     return fetch(input, { ...init, headers })
   }
-  return async (input, given) => {
-    const headers = new Headers(given?.headers)
+  return async (input, requestInit) => {
+    const headers = new Headers(requestInit?.headers)
     const owner = headers.get(ownerHeader)
     headers.delete(ownerHeader)
-    const init = owner === null ? given : { ...given, headers }
+    const init = owner === null ? requestInit : { ...requestInit, headers }
     const checkOwner = (userId: string | null): void => {
       if (owner !== null && owner !== encodeURIComponent(userId ?? '')) throw new OtherUserError()
     }

@@ -27,7 +27,7 @@ export function createPollingTransport({ url, fetch, timing }: HttpOptions): Tra
   return (listener, token) => {
     const polls = new Map<() => void, () => void>()
     let stopTrial: () => void = () => undefined
-    const tell = notifyOnce(listener, () => {
+    const notifier = notifyOnce(listener, () => {
       for (const stop of [...polls.keys()]) stop()
     })
 
@@ -52,7 +52,7 @@ export function createPollingTransport({ url, fetch, timing }: HttpOptions): Tra
         abort = new AbortController()
         const { signal } = abort
         const stopDeadline = after(timing.requestMs, () =>
-          tell.lost('silent', `A request was not answered within ${timing.requestMs / 1_000} s`),
+          notifier.lost('silent', `A request was not answered within ${timing.requestMs / 1_000} s`),
         )
         let isNew = false
         try {
@@ -61,19 +61,19 @@ export function createPollingTransport({ url, fetch, timing }: HttpOptions): Tra
           if (!polls.has(stop)) return
           // Resumed after the terminal event.
           if (response.status === noContent) {
-            tell.confirmed()
+            notifier.confirmed()
             return finish()
           }
           if (!isEventStream(response) || !response.ok || response.body === null) {
             const refusal = response.status === 400 || response.ok ? await readRefusal(response) : null
             if (!polls.has(stop)) return
             if (refusal === null) {
-              if (response.ok) return tell.lost('failed', 'The answer is not an event stream')
+              if (response.ok) return notifier.lost('failed', 'The answer is not an event stream')
               const code = await readErrorCode(response)
-              if (polls.has(stop)) tellStatus(response, code, tell)
+              if (polls.has(stop)) tellStatus(response, code, notifier)
               return
             }
-            tell.confirmed()
+            notifier.confirmed()
             subscriber.next(refusal)
             return finish()
           }
@@ -86,11 +86,11 @@ export function createPollingTransport({ url, fetch, timing }: HttpOptions): Tra
                 return subscriber.next(result)
               },
             },
-            () => tell.heard(),
+            () => notifier.heard(),
           )
           if (!polls.has(stop)) return
-          if (end === 'broken') return tell.lost('failed', 'An answer broke off')
-          tell.confirmed()
+          if (end === 'broken') return notifier.lost('failed', 'An answer broke off')
+          notifier.confirmed()
           if (end === 'last' || !isRepeated) return finish()
         } finally {
           stopDeadline()
@@ -103,7 +103,7 @@ export function createPollingTransport({ url, fetch, timing }: HttpOptions): Tra
         stopTimer()
         isResting = false
         once().catch((error: unknown) => {
-          if (polls.has(stop)) tell.lost('failed', `A request failed: ${messageOf(error)}`)
+          if (polls.has(stop)) notifier.lost('failed', `A request failed: ${messageOf(error)}`)
         })
       }
       polls.set(stop, () => {
@@ -127,7 +127,7 @@ export function createPollingTransport({ url, fetch, timing }: HttpOptions): Tra
       },
       canAnswer: false,
       heartbeatMs: null,
-      close: () => void tell.end(),
+      close: () => void notifier.end(),
     }
   }
 }

@@ -40,7 +40,7 @@ export function createEventStreamTransport({ url, fetch, timing }: HttpOptions):
     let stopStream: () => void = () => undefined
     let stopTrial: () => void = () => undefined
     let startTrial: (() => void) | undefined
-    const tell = notifyOnce(listener, () => {
+    const notifier = notifyOnce(listener, () => {
       isOver = true
       stopGathering()
       stopStream()
@@ -55,9 +55,9 @@ export function createEventStreamTransport({ url, fetch, timing }: HttpOptions):
       let firstByteAt: number | undefined
       let isConfirmed = false
       const watchdog = createWatchdog(timing.proofMs, () => {
-        if (isConfirmed) tell.lost('silent', 'The event stream has gone silent')
-        else if (firstByteAt === undefined) tell.lost('silent', 'Nothing came through the event stream')
-        else tell.lost('silent', 'The event stream began, then nothing came through')
+        if (isConfirmed) notifier.lost('silent', 'The event stream has gone silent')
+        else if (firstByteAt === undefined) notifier.lost('silent', 'Nothing came through the event stream')
+        else notifier.lost('silent', 'The event stream began, then nothing came through')
       })
       const stop = (): void => {
         checks.delete(watchdog.check)
@@ -69,8 +69,8 @@ export function createEventStreamTransport({ url, fetch, timing }: HttpOptions):
         firstByteAt ??= now
         isConfirmed ||= now - firstByteAt >= timing.confirmMs
         watchdog.feed(isConfirmed ? timing.silenceMs : timing.proofMs)
-        tell.heard()
-        if (isConfirmed) tell.confirmed()
+        notifier.heard()
+        if (isConfirmed) notifier.confirmed()
       }
       const run = async (): Promise<void> => {
         const response = await post({ fetch, url, token, body, accept: 'text/event-stream', signal: abort.signal })
@@ -81,20 +81,20 @@ export function createEventStreamTransport({ url, fetch, timing }: HttpOptions):
             onBytes()
             for (const { type, data } of events) if (!abort.signal.aborted) onEvent(type, data)
           }
-          if (!abort.signal.aborted) tell.lost('failed', 'The server ended the event stream')
+          if (!abort.signal.aborted) notifier.lost('failed', 'The server ended the event stream')
           return
         }
         const refusal = response.status === 400 || response.ok ? await readRefusal(response) : null
         if (abort.signal.aborted) return
         if (refusal !== null)
-          return tell.lost('failed', refusal.errors?.[0]?.message ?? 'The server refused the event stream')
-        if (response.ok) return tell.lost('failed', 'The answer is not an event stream')
+          return notifier.lost('failed', refusal.errors?.[0]?.message ?? 'The server refused the event stream')
+        if (response.ok) return notifier.lost('failed', 'The answer is not an event stream')
         const code = await readErrorCode(response)
-        if (!abort.signal.aborted) tellStatus(response, code, tell)
+        if (!abort.signal.aborted) tellStatus(response, code, notifier)
       }
       checks.add(watchdog.check)
       run().catch((error: unknown) => {
-        if (!abort.signal.aborted) tell.lost('failed', `The event stream broke: ${messageOf(error)}`)
+        if (!abort.signal.aborted) notifier.lost('failed', `The event stream broke: ${messageOf(error)}`)
       })
       return stop
     }
@@ -114,8 +114,9 @@ export function createEventStreamTransport({ url, fetch, timing }: HttpOptions):
           stopStream()
           // Every operation should have completed on its own before; otherwise the server did not
           // understand the request.
-          if (operations.some(({ id }) => subscribers.has(id))) tell.lost('failed', 'The server ended the event stream')
-          else tell.confirmed()
+          if (operations.some(({ id }) => subscribers.has(id)))
+            notifier.lost('failed', 'The server ended the event stream')
+          else notifier.confirmed()
           return
         }
         const { id = '', payload } = JSON.parse(data) as OperationEvent
@@ -133,13 +134,13 @@ export function createEventStreamTransport({ url, fetch, timing }: HttpOptions):
     }
     const begin = async (): Promise<void> => {
       const slot = await slots.acquire()
-      if (typeof slot === 'string') return tell.lost('failed', slot)
+      if (typeof slot === 'string') return notifier.lost('failed', slot)
       if (isOver) return slot()
       release = slot
       startTrial?.()
       reopen()
     }
-    begin().catch((error: unknown) => tell.lost('failed', `There is no event stream: ${messageOf(error)}`))
+    begin().catch((error: unknown) => notifier.lost('failed', `There is no event stream: ${messageOf(error)}`))
 
     return {
       attach(subscriber) {
@@ -161,7 +162,7 @@ export function createEventStreamTransport({ url, fetch, timing }: HttpOptions):
           stopTrial = open(body, (type) => {
             if (type !== 'complete') return
             stopTrial()
-            tell.confirmed()
+            notifier.confirmed()
           })
         }
         if (release !== undefined) startTrial()
@@ -171,7 +172,7 @@ export function createEventStreamTransport({ url, fetch, timing }: HttpOptions):
       },
       canAnswer: false,
       heartbeatMs: timing.askMs,
-      close: () => void tell.end(),
+      close: () => void notifier.end(),
     }
   }
 }

@@ -23,7 +23,7 @@ interface StreamSlots {
 export function createStreamSlots(url: string): StreamSlots {
   const { navigator, location } = globalThis as { navigator?: { locks?: LockManager }; location?: { href: string } }
   let users = 0
-  let held: Promise<(() => void) | string> | undefined
+  let acquisition: Promise<(() => void) | string> | undefined
 
   const take = async (): Promise<(() => void) | string> => {
     const locks = navigator?.locks
@@ -43,20 +43,20 @@ export function createStreamSlots(url: string): StreamSlots {
     async acquire() {
       if (!isPage()) return () => undefined
       users++
-      held ??= take()
-      const taken = await held
+      acquisition ??= take()
+      const slot = await acquisition
       let isReleased = false
       const release = (): void => {
         if (isReleased) return
         isReleased = true
         users--
         if (users > 0) return
-        held = undefined
-        if (typeof taken === 'function') taken()
+        acquisition = undefined
+        if (typeof slot === 'function') slot()
       }
-      if (typeof taken === 'function') return release
+      if (typeof slot === 'function') return release
       release()
-      return taken
+      return slot
     },
   }
 }

@@ -42,10 +42,13 @@ export function createWebSocketTransport(options: {
     let heardAt = 0
     let stopPing: () => void = () => undefined
     let stopDeadline: () => void = after(timing.proofMs, () =>
-      tell.lost('silent', isOpened ? 'The WebSocket opened, then nothing came through' : 'The WebSocket did not open'),
+      notifier.lost(
+        'silent',
+        isOpened ? 'The WebSocket opened, then nothing came through' : 'The WebSocket did not open',
+      ),
     )
 
-    const tell = notifyOnce(listener, () => {
+    const notifier = notifyOnce(listener, () => {
       isOver = true
       stopPing()
       stopDeadline()
@@ -71,17 +74,17 @@ export function createWebSocketTransport(options: {
         // The pong may be queued behind a long backlog: as long as anything arrives, the peer is
         // alive.
         if (heardAt > askedAt && Date.now() - heardAt < timing.pongMs) awaitPong(timing.pongMs)
-        else if (heardAt === 0) tell.lost('silent', 'The WebSocket opened, then nothing came through')
+        else if (heardAt === 0) notifier.lost('silent', 'The WebSocket opened, then nothing came through')
         else {
           const seconds = Math.round((Date.now() - heardAt) / 1_000)
-          tell.lost('silent', `The WebSocket has gone silent: nothing came for ${seconds} s`)
+          notifier.lost('silent', `The WebSocket has gone silent: nothing came for ${seconds} s`)
         }
       })
     }
-    const heard = (roundTripMs?: number): void => {
+    const onData = (roundTripMs?: number): void => {
       heardAt = Date.now()
-      tell.heard(roundTripMs)
-      tell.confirmed()
+      notifier.heard(roundTripMs)
+      notifier.confirmed()
     }
 
     try {
@@ -105,7 +108,7 @@ export function createWebSocketTransport(options: {
           },
           message() {
             // The acknowledgement does not count: it may get through where nothing else does.
-            if (isAcknowledged) heard()
+            if (isAcknowledged) onData()
           },
           pong(isReceived) {
             if (!isReceived || pingedAt === undefined) return
@@ -113,7 +116,7 @@ export function createWebSocketTransport(options: {
             pingedAt = undefined
             stopDeadline()
             stopPing = after(timing.pingMs, sendPing)
-            heard(roundTripMs)
+            onData(roundTripMs)
           },
           closed(event) {
             const { code = 0, reason = '' } = event as { readonly code?: number; readonly reason?: string }
@@ -124,14 +127,14 @@ export function createWebSocketTransport(options: {
     } catch (error) {
       // Thrown where WebSocket is missing or a page may not use it. Reported later, like every
       // other failure.
-      queueMicrotask(() => tell.lost('failed', `There is no WebSocket: ${String(error)}`))
+      queueMicrotask(() => notifier.lost('failed', `There is no WebSocket: ${String(error)}`))
     }
     const tellClose = (code: number, reason: string): void => {
       const words = reason || `The WebSocket was closed (${code})`
-      if (code === closeCodes.unauthorized) tell.refused(words)
-      else if (code === closeCodes.expired) tell.expired(words)
-      else if (code === closeCodes.restart || code === closeCodes.tryAgainLater) tell.lost('busy', words)
-      else tell.lost('failed', words)
+      if (code === closeCodes.unauthorized) notifier.refused(words)
+      else if (code === closeCodes.expired) notifier.expired(words)
+      else if (code === closeCodes.restart || code === closeCodes.tryAgainLater) notifier.lost('busy', words)
+      else notifier.lost('failed', words)
     }
 
     let stopTrial: () => void = () => undefined
@@ -179,7 +182,7 @@ export function createWebSocketTransport(options: {
       check: sendPing,
       canAnswer: true,
       heartbeatMs: null,
-      close: () => void tell.end(),
+      close: () => void notifier.end(),
     }
   }
 }
