@@ -59,9 +59,9 @@ function canTakeFocus(element: Element): boolean {
  * Finds the replacement for a removed element: in the smallest ancestor with focusable elements,
  * the next one, otherwise the last one.
  */
-function nextTo(gone: Element, records: readonly MutationRecord[]): Element | null {
+function nextTo(removedElement: Element, records: readonly MutationRecord[]): Element | null {
   const removal = records.find(
-    ({ target, removedNodes }) => target.isConnected && [...removedNodes].some((node) => node.contains(gone)),
+    ({ target, removedNodes }) => target.isConnected && [...removedNodes].some((node) => node.contains(removedElement)),
   )
   if (removal === undefined) return null
   const { target, previousSibling } = removal
@@ -80,6 +80,6 @@ function nextTo(gone: Element, records: readonly MutationRecord[]): Element | nu
   return null
 }
 
-function isBefore(one: Node, other: Node): boolean {
-  return (one.compareDocumentPosition(other) & Node.DOCUMENT_POSITION_FOLLOWING) !== 0
+function isBefore(node: Node, reference: Node): boolean {
+  return (node.compareDocumentPosition(reference) & Node.DOCUMENT_POSITION_FOLLOWING) !== 0
 }

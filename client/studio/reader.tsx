@@ -25,10 +25,10 @@ export function Reader(props: {
   readonly onStarted: (taskId: string) => void
 }): ReactElement {
   const { roadmapId, concept, piece, overlays, onStarted } = props
-  const base = concept[pieces.find((one) => one.piece === piece)?.field ?? 'tutorial']
+  const base = concept[pieces.find((entry) => entry.piece === piece)?.field ?? 'tutorial']
   const { status, error, text } = viewPiece(base, concept.id, piece, overlays)
   const body = useBody(concept.id, piece, status === 'COMPLETED' && text === null)
-  const name = pieces.find((one) => one.piece === piece)?.name ?? piece
+  const name = pieces.find((entry) => entry.piece === piece)?.name ?? piece
   const shown = useLastText(status === 'FAILED' ? null : (text ?? (status === 'COMPLETED' ? body : null)), status)
   const heading = useRef<HTMLHeadingElement>(null)
   useEffect(() => {
@@ -45,15 +45,15 @@ export function Reader(props: {
           {concept.title}
         </h2>
         <nav className="reader-tabs" aria-label="Pieces of this concept">
-          {pieces.map((one) => (
+          {pieces.map((entry) => (
             <Link
-              key={one.piece}
-              to={{ roadmapId, conceptId: concept.id, piece: one.piece }}
-              isCurrent={one.piece === piece}
+              key={entry.piece}
+              to={{ roadmapId, conceptId: concept.id, piece: entry.piece }}
+              isCurrent={entry.piece === piece}
               className="reader-tab"
             >
-              <StatusIcon status={viewPiece(concept[one.field], concept.id, one.piece, overlays).status} />
-              {one.name}
+              <StatusIcon status={viewPiece(concept[entry.field], concept.id, entry.piece, overlays).status} />
+              {entry.name}
             </Link>
           ))}
         </nav>
@@ -100,13 +100,13 @@ function useBody(conceptId: string, piece: ContentPiece, isWanted: boolean): str
     pause: !isWanted,
   })
   const concept = data?.node?.__typename === 'Concept' ? data.node : null
-  const body = concept?.[pieces.find((one) => one.piece === piece)?.field ?? 'tutorial'].body ?? null
+  const body = concept?.[pieces.find((entry) => entry.piece === piece)?.field ?? 'tutorial'].body ?? null
   const isStale = isWanted && !fetching && concept !== null && body === null
   // Fetched once: a piece without a text must not be fetched repeatedly.
-  const asked = useRef(false)
+  const isRequested = useRef(false)
   useEffect(() => {
-    if (!isStale || asked.current) return
-    asked.current = true
+    if (!isStale || isRequested.current) return
+    isRequested.current = true
     execute({ requestPolicy: 'network-only' })
   }, [isStale, execute])
   return body

@@ -29,7 +29,7 @@ export function reduceRoadmapNews(
   return before
 }
 
-function union(known: readonly string[], more: readonly string[]): readonly string[] {
-  const added = more.filter((id) => !known.includes(id))
-  return added.length === 0 ? known : [...known, ...added]
+function union(ids: readonly string[], more: readonly string[]): readonly string[] {
+  const added = more.filter((id) => !ids.includes(id))
+  return added.length === 0 ? ids : [...ids, ...added]
 }

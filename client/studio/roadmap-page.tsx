@@ -85,7 +85,7 @@ function useShownPiece({ outline, overlays }: LiveRoadmap): ShownPiece | null {
   const { route } = useRoute()
   const [first, setFirst] = useState<ShownPiece | null>(null)
   if (route.conceptId !== null) {
-    const piece = pieces.find((one) => one.piece === route.piece)?.piece ?? 'TUTORIAL'
+    const piece = pieces.find((entry) => entry.piece === route.piece)?.piece ?? 'TUTORIAL'
     return { conceptId: route.conceptId, piece }
   }
   if (first !== null || outline === null) return first

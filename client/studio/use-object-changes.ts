@@ -5,12 +5,12 @@ import { useViewerUpdates } from '../react/use-viewer-updates.ts'
 export function useObjectChanges(id: string, refetch: () => void): void {
   const { changes } = useViewerUpdates()
   const latest = changes === null ? null : `${changes.objects.get(id) ?? 0} ${changes.gaps}`
-  const seen = useRef<string | null>(null)
+  const previous = useRef<string | null>(null)
   useEffect(() => {
-    if (latest === null || latest === seen.current) return
+    if (latest === null || latest === previous.current) return
     // The first state comes with the data of the page.
-    const isFirst = seen.current === null
-    seen.current = latest
+    const isFirst = previous.current === null
+    previous.current = latest
     if (!isFirst) refetch()
   }, [latest, refetch])
 }

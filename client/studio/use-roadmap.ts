@@ -40,7 +40,7 @@ export function useRoadmap(id: string): LiveRoadmap {
   const [started, setStarted] = useState<readonly string[]>([])
   const activeId = outline?.activeTask?.id
   const watch = useCallback((taskId: string) => {
-    setStarted((known) => (known.includes(taskId) ? known : [...known, taskId]))
+    setStarted((previous) => (previous.includes(taskId) ? previous : [...previous, taskId]))
   }, [])
   // The active task at opening is kept, even when a later fetch returns none or another one.
   useEffect(() => {
@@ -51,12 +51,13 @@ export function useRoadmap(id: string): LiveRoadmap {
   const newsIds = news?.taskIds
   useEffect(() => {
     // The events contain the tasks in the order in which they were started.
-    if (newsIds !== undefined) setStarted((known) => [...newsIds, ...known.filter((one) => !newsIds.includes(one))])
+    if (newsIds !== undefined)
+      setStarted((previous) => [...newsIds, ...previous.filter((taskId) => !newsIds.includes(taskId))])
   }, [newsIds])
 
   const states = useManyTasks(started)
   const tasks = useMemo(
-    () => started.map((one) => states.get(one)).filter((task) => task !== undefined),
+    () => started.map((taskId) => states.get(taskId)).filter((task) => task !== undefined),
     [started, states],
   )
 
@@ -82,7 +83,7 @@ export function useRoadmap(id: string): LiveRoadmap {
     if (isLoading || toAbsorb.current.length === 0) return
     const ids = toAbsorb.current
     toAbsorb.current = []
-    setAbsorbed((known) => [...known, ...ids])
+    setAbsorbed((previous) => [...previous, ...ids])
   }, [isLoading])
   useEffect(() => {
     for (const task of tasks) {
@@ -90,7 +91,7 @@ export function useRoadmap(id: string): LiveRoadmap {
       settled.current.add(task.id)
       // The result of a retry contains its concept, which the cache has applied already.
       const tellsAll = task.kind === 'RETRY_CONTENT' && task.status === 'COMPLETED'
-      if (tellsAll) setAbsorbed((known) => [...known, task.id])
+      if (tellsAll) setAbsorbed((previous) => [...previous, task.id])
       else {
         toAbsorb.current.push(task.id)
         refetch()

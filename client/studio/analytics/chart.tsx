@@ -77,13 +77,13 @@ export function Chart(props: {
     const element = holder.current
     if (element === null) return
     const size = (): { width: number; height: number } => ({ width: element.clientWidth, height: heightPx })
-    const made = new uPlot({ ...options, ...size() }, latest.current, element)
-    plot.current = made
-    const observer = new ResizeObserver(() => made.setSize(size()))
+    const instance = new uPlot({ ...options, ...size() }, latest.current, element)
+    plot.current = instance
+    const observer = new ResizeObserver(() => instance.setSize(size()))
     observer.observe(element)
     return () => {
       observer.disconnect()
-      made.destroy()
+      instance.destroy()
       plot.current = null
     }
   }, [options])

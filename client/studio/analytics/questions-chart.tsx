@@ -37,15 +37,15 @@ export function QuestionsChart({ hours }: { readonly hours: readonly AnalyticsHo
       aside={
         <fieldset className="choice">
           <legend className="tidings-hidden">Period</legend>
-          {spans.map((one) => (
+          {spans.map((option) => (
             <button
-              key={one.span}
+              key={option.span}
               type="button"
               className="quiet"
-              aria-pressed={span === one.span}
-              onClick={() => setSpan(one.span)}
+              aria-pressed={span === option.span}
+              onClick={() => setSpan(option.span)}
             >
-              {one.title}
+              {option.title}
             </button>
           ))}
         </fieldset>
@@ -86,7 +86,7 @@ function toData(steps: readonly Step[]): uPlot.AlignedData {
   ]
 }
 
-const sum = (values: readonly number[]): number => values.reduce((total, one) => total + one, 0)
+const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0)
 
 const draw = (stepS: number, format: Intl.DateTimeFormat) => (palette: Palette) => {
   const bars = uPlot.paths.bars?.({ size: [0.72, 40], align: 1, radius: 0.15 })

@@ -22,7 +22,7 @@ export function TimesChart(props: {
   const timed = useMemo(() => questions.filter(({ durationMs }) => durationMs !== null), [questions])
   const data = useMemo((): uPlot.AlignedData => {
     const of = (origin: QuestionTiming['origin']): (number | null)[] =>
-      timed.map((one) => (one.origin === origin ? (one.durationMs ?? 0) / 1_000 : null))
+      timed.map((question) => (question.origin === origin ? (question.durationMs ?? 0) / 1_000 : null))
     const level = (ms: number | null): (number | null)[] => timed.map(() => (ms === null ? null : ms / 1_000))
     return [timed.map((_, index) => index + 1), of('GENERATED'), of('REPLACED'), level(medianMs), level(p90Ms)]
   }, [timed, medianMs, p90Ms])

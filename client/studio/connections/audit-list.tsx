@@ -36,12 +36,12 @@ export function AuditList({ auditedAt }: { readonly auditedAt: string | null }):
         <select
           id={ids.event}
           value={event}
-          onChange={({ target }) => setEvent(events.find((one) => one === target.value) ?? '')}
+          onChange={({ target }) => setEvent(events.find((auditEvent) => auditEvent === target.value) ?? '')}
         >
           <option value="">All events</option>
-          {events.map((one) => (
-            <option key={one} value={one}>
-              {eventNames[one]}
+          {events.map((auditEvent) => (
+            <option key={auditEvent} value={auditEvent}>
+              {eventNames[auditEvent]}
             </option>
           ))}
         </select>

@@ -38,9 +38,9 @@ export function describeSubject(subject: string): string {
  */
 export function describeAgent(agent: string | null | undefined): string {
   if (agent === null || agent === undefined) return 'Unknown client'
-  const known = /(Firefox|Edg|OPR|HeadlessChrome|Chrome|Version(?=.*Safari))\/(\d+)/.exec(agent)
-  if (known === null) return agent.replace('/', ' ').slice(0, 40)
-  const [, name = '', version = ''] = known
+  const match = /(Firefox|Edg|OPR|HeadlessChrome|Chrome|Version(?=.*Safari))\/(\d+)/.exec(agent)
+  if (match === null) return agent.replace('/', ' ').slice(0, 40)
+  const [, name = '', version = ''] = match
   const names: Readonly<Record<string, string>> = {
     Edg: 'Edge',
     OPR: 'Opera',

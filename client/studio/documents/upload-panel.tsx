@@ -65,21 +65,21 @@ function Sending({ file }: { readonly file: File }): ReactElement {
   const { uploads } = useTidings()
   const { pending, dismiss } = useOutbox()
   const progress = useUpload(file)
-  const kept = pending.find(({ variables }) => {
+  const entry = pending.find(({ variables }) => {
     const input = variables['input'] as { readonly source?: { readonly file?: unknown } } | undefined
     return input?.source?.file === file
   })
   const part = progress === null ? 0 : progress.sentBytes / Math.max(1, progress.totalBytes)
   const percent = Math.floor(part * 100)
-  const isInterrupted = progress === null && kept !== undefined
+  const isInterrupted = progress === null && entry !== undefined
   const words = isInterrupted
     ? 'Interrupted. The upload resumes when the server is reachable.'
     : percent < 100
-      ? `Sending${kept === undefined ? '' : ' again'}, ${percent} %`
+      ? `Sending${entry === undefined ? '' : ' again'}, ${percent} %`
       : 'Sent; waiting for the server'
   const cancel = (): void => {
     if (progress !== null) uploads.cancel(file)
-    else if (kept !== undefined) dismiss(kept.id)
+    else if (entry !== undefined) dismiss(entry.id)
   }
   return (
     <div className="tidings-progress" data-status={isInterrupted ? 'RETRYING' : 'RUNNING'}>

@@ -31,7 +31,9 @@ export function useUploads(onImported: () => void): Uploads {
   const count = useRef(0)
   const last = useRef(Promise.resolve())
   const put = useCallback((key: number, upload: Upload | null) => {
-    setUploads((all) => all.flatMap((one) => (one.key !== key ? [one] : upload === null ? [] : [upload])))
+    setUploads((all) =>
+      all.flatMap((existing) => (existing.key !== key ? [existing] : upload === null ? [] : [upload])),
+    )
   }, [])
   const send = async (key: number, file: File, isOnly: boolean): Promise<void> => {
     put(key, { key, file, is: 'sending' })

@@ -40,7 +40,7 @@ export const Bell = memo(function Bell(): ReactElement {
         {inbox !== null && entries.length === 0 ? <p className="note">No notifications yet.</p> : null}
         <ul className="entries">
           {entries.map((entry) => (
-            <Entry key={entry.id} entry={entry} onRead={(one) => void markRead(one)} onFollow={close} />
+            <Entry key={entry.id} entry={entry} onRead={(entryId) => void markRead(entryId)} onFollow={close} />
           ))}
         </ul>
         <p className="inbox-foot">

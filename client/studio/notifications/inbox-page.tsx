@@ -118,7 +118,9 @@ function merge(
   inbox: InboxState,
   fetched: readonly NotificationFieldsFragment[],
 ): readonly NotificationFieldsFragment[] {
-  const known = new Set(inbox.entries.map(({ id }) => id))
-  const others = fetched.flatMap((one) => (known.has(one.id) ? [] : (bringUpToDate(inbox, one) ?? [])))
-  return [...inbox.entries, ...others]
+  const liveIds = new Set(inbox.entries.map(({ id }) => id))
+  const olderEntries = fetched.flatMap((notification) =>
+    liveIds.has(notification.id) ? [] : (bringUpToDate(inbox, notification) ?? []),
+  )
+  return [...inbox.entries, ...olderEntries]
 }

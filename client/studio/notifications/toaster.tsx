@@ -20,8 +20,8 @@ export function Toaster(): ReactElement {
   const region = useRef<HTMLElement>(null)
   // Errors do not wait behind toasts that clear themselves.
   const errors = toasts.filter(({ level }) => level === 'ERROR').slice(-maxShown)
-  const others = toasts.filter(({ level }) => level !== 'ERROR').slice(0, Math.max(1, maxShown - errors.length))
-  const hidden = toasts.length - errors.length - others.length
+  const otherToasts = toasts.filter(({ level }) => level !== 'ERROR').slice(0, Math.max(1, maxShown - errors.length))
+  const hidden = toasts.length - errors.length - otherToasts.length
   const isEmpty = toasts.length === 0
   // An element that was removed fires no leave event, so an empty list resets the hold.
   useEffect(() => {
@@ -59,7 +59,7 @@ export function Toaster(): ReactElement {
         </div>
       )}
       <div role="status" aria-atomic="false">
-        {others.map(show)}
+        {otherToasts.map(show)}
         {hidden > 0 ? <p className="toast toast-more">{hidden} more in your inbox</p> : null}
       </div>
     </section>

@@ -56,7 +56,9 @@ export function useToasts(): Toasts {
     },
     [clear, markRead],
   )
-  const toasts = unread.filter((one) => one.arrivedSeq !== null && !cleared.has(one.id) && !isHere(one)).reverse()
+  const toasts = unread
+    .filter((entry) => entry.arrivedSeq !== null && !cleared.has(entry.id) && !isHere(entry))
+    .reverse()
   return { toasts, clear, dismiss }
 }
 

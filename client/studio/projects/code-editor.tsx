@@ -28,7 +28,7 @@ export function CodeEditor(props: {
         const field = text.current
         if (field === null) return
         const before = field.value.split('\n').slice(0, line - 1)
-        const at = before.reduce((sum, one) => sum + one.length + 1, 0) + column - 1
+        const at = before.reduce((sum, lineText) => sum + lineText.length + 1, 0) + column - 1
         field.focus({ preventScroll: true })
         field.setSelectionRange(at, at)
         document.getElementById(`${hint}-${line}`)?.scrollIntoView({ block: 'nearest' })

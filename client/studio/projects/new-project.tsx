@@ -29,14 +29,14 @@ export function NewProject(): ReactElement {
   const quizzes = data?.quizzes.nodes.filter(({ status }) => status === 'DRAFT' || status === 'PUBLISHED') ?? []
   const submit = async (event: FormEvent): Promise<void> => {
     event.preventDefault()
-    const { data: made } = await run({
+    const { data: result } = await run({
       prompt,
       template,
       documentId: source.startsWith('document_') ? source : null,
       quizId: source.startsWith('quiz_') ? source : null,
     })
-    if (made?.generateProject.__typename === 'GenerateProjectSuccess')
-      go({ projectId: made.generateProject.project.id })
+    if (result?.generateProject.__typename === 'GenerateProjectSuccess')
+      go({ projectId: result.generateProject.project.id })
   }
   return (
     <form

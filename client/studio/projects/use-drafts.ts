@@ -41,10 +41,12 @@ export function useDrafts(projectId: string, stored: readonly StoredFile[]): Dra
   const [changes, setChanges] = useState(() => recall(projectId))
   useEffect(() => keep(projectId, changes), [projectId, changes])
   useEffect(() => {
-    const known = new Map(stored.map(({ path, content }) => [path, content]))
+    const storedContents = new Map(stored.map(({ path, content }) => [path, content]))
     setChanges((before) => {
-      const left = new Map([...before].filter(([path, content]) => content !== (known.get(path) ?? null)))
-      return left.size === before.size ? before : left
+      const remainingChanges = new Map(
+        [...before].filter(([path, content]) => content !== (storedContents.get(path) ?? null)),
+      )
+      return remainingChanges.size === before.size ? before : remainingChanges
     })
   }, [stored])
   const write = useCallback((path: string, content: string | null) => {
@@ -57,11 +59,11 @@ export function useDrafts(projectId: string, stored: readonly StoredFile[]): Dra
 }
 
 function merge(stored: readonly StoredFile[], changes: Changes): Pick<Drafts, 'files' | 'changeCount'> {
-  const known = new Map(stored.map((file) => [file.path, file]))
+  const storedFiles = new Map(stored.map((file) => [file.path, file]))
   const files: DraftFile[] = []
   let changeCount = 0
-  for (const path of [...new Set([...known.keys(), ...changes.keys()])].sort()) {
-    const file = known.get(path)
+  for (const path of [...new Set([...storedFiles.keys(), ...changes.keys()])].sort()) {
+    const file = storedFiles.get(path)
     const before = file?.content ?? null
     const now = changes.has(path) ? (changes.get(path) ?? null) : before
     if (now !== before) changeCount += 1

@@ -35,11 +35,11 @@ export function useProject(id: string): LiveProject {
     task === null
       ? ''
       : `${task.id} ${task.kind === 'GENERATE_PROJECT' ? task.progress.completedItems : 0} ${task.isOver}`
-  const seen = useRef('')
+  const previous = useRef('')
   useEffect(() => {
-    if (ready === seen.current) return
-    const isFirst = seen.current === ''
-    seen.current = ready
+    if (ready === previous.current) return
+    const isFirst = previous.current === ''
+    previous.current = ready
     // When the page is opened, the current state has just been fetched.
     if (!isFirst || ready.endsWith('true')) refetch()
   }, [ready, refetch])

@@ -38,8 +38,8 @@ function Paper({ quiz }: { readonly quiz: Quiz }): ReactElement {
   const [attempt, setAttempt] = useState<Attempt | null>(null)
   const { run, isSending, refusal } = useChange(SubmitQuizDocument)
   const submit = async (): Promise<void> => {
-    const given = Object.entries(answers).map(([questionId, answer]) => ({ questionId, answer }))
-    const data = await run({ input: { quizId: quiz.id, answers: given } })
+    const answerInputs = Object.entries(answers).map(([questionId, answer]) => ({ questionId, answer }))
+    const data = await run({ input: { quizId: quiz.id, answers: answerInputs } })
     if (data?.submitQuiz.__typename !== 'SubmitQuizSuccess') return
     setAttempt(data.submitQuiz.attempt)
     window.scrollTo({ top: 0 })

@@ -61,10 +61,10 @@ export function useQuiz(id: string): LiveQuiz {
 
   const [started, setStarted] = useState<readonly QuizTask[]>([])
   const watch = useCallback((taskId: string, questionId?: string) => {
-    setStarted((known) =>
-      known.some((task) => task.taskId === taskId)
-        ? known
-        : [...known, { taskId, replacedQuestionId: questionId ?? null }],
+    setStarted((previous) =>
+      previous.some((task) => task.taskId === taskId)
+        ? previous
+        : [...previous, { taskId, replacedQuestionId: questionId ?? null }],
     )
   }, [])
   const tasks = news?.tasks

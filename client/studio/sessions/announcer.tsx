@@ -14,13 +14,13 @@ export function Announcer(props: {
   readonly me: string | null
 }): ReactElement {
   const { messages, me } = props
-  const heard = useRef<Heard | null>(null)
+  const previous = useRef<Heard | null>(null)
   const [lines, setLines] = useState<readonly { readonly key: number; readonly text: string }[]>([])
   const count = useRef(0)
   useEffect(() => {
     // The viewer may not be known yet, and the viewer's own messages are not announced.
-    const next = hear(me === null ? null : heard.current, messages, me)
-    heard.current = next.heard
+    const next = hear(me === null ? null : previous.current, messages, me)
+    previous.current = next.heard
     if (next.said.length === 0) return
     const added = next.said.map((text) => ({ key: ++count.current, text }))
     setLines((before) => [...before, ...added].slice(-maxKept))

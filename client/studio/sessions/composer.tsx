@@ -71,8 +71,8 @@ export function Composer(props: {
 
 /** Describes the users who are typing. */
 function describeTyping(typing: readonly string[]): string {
-  const [one, two] = typing
-  if (one === undefined) return ''
-  if (two === undefined) return `${one} is typing …`
-  return typing.length === 2 ? `${one} and ${two} are typing …` : 'Several people are typing …'
+  const [first, second] = typing
+  if (first === undefined) return ''
+  if (second === undefined) return `${first} is typing …`
+  return typing.length === 2 ? `${first} and ${second} are typing …` : 'Several people are typing …'
 }

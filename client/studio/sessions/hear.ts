@@ -18,26 +18,28 @@ const maxAtOnce = 3
  * Returns the announcements for screen readers since the last call: messages of other users, and
  * for each reply its start and, once, its outcome; never the chunks in between. Pure.
  *
- * @param heard - null when the conversation has just been opened: existing messages are not
+ * @param previous - null when the conversation has just been opened: existing messages are not
  * announced
  */
 export function hear(
-  heard: Heard | null,
+  previous: Heard | null,
   messages: readonly SessionMessage[],
   me: string | null,
 ): { readonly heard: Heard; readonly said: readonly string[] } {
   const isWriting = ({ status }: SessionMessage): boolean => status === 'WRITING'
   const news =
-    heard === null
+    previous === null
       ? []
-      : messages.filter((one) => one.position > heard.newest || isWriting(one) !== heard.writing.has(one.id))
-  const said = news.filter(({ author }) => author === null || author !== me).map(describe)
+      : messages.filter(
+          (message) => message.position > previous.newest || isWriting(message) !== previous.writing.has(message.id),
+        )
+  const announcements = news.filter(({ author }) => author === null || author !== me).map(describe)
   return {
     heard: {
-      newest: Math.max(heard?.newest ?? 0, messages.at(-1)?.position ?? 0),
+      newest: Math.max(previous?.newest ?? 0, messages.at(-1)?.position ?? 0),
       writing: new Set(messages.filter(isWriting).map(({ id }) => id)),
     },
-    said: said.length > maxAtOnce ? [`${said.length} new messages`] : said,
+    said: announcements.length > maxAtOnce ? [`${announcements.length} new messages`] : announcements,
   }
 }
 

@@ -24,7 +24,8 @@ export function MessageList(props: {
   const { messages } = earlier
   const { newAfter } = seen
   const { box, isAway, toEnd, scrolled, hold } = useScroll(messages, unsent, seen.saw)
-  const fresh = newAfter === null ? [] : messages.filter((one) => one.position > newAfter && one.author !== me)
+  const fresh =
+    newAfter === null ? [] : messages.filter((message) => message.position > newAfter && message.author !== me)
   const askers = new Map(messages.map(({ id, author }) => [id, author]))
   const isMine = ({ replyTo }: SessionMessage): boolean => replyTo !== null && me !== null && askers.get(replyTo) === me
   return (

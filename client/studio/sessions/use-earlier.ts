@@ -27,8 +27,8 @@ export function useEarlier(session: SessionState | null): Earlier {
   const [page, setPage] = useState<Page | null>(null)
   const [isLoading, setIsLoading] = useState(false)
   const [failure, setFailure] = useState<string | null>(null)
-  const known = session?.messages ?? nothing
-  const first = known[0]?.position ?? 1
+  const liveMessages = session?.messages ?? nothing
+  const first = liveMessages[0]?.position ?? 1
   // After a long absence, messages between the two may be missing; the earlier ones are then loaded
   // again.
   const earlier = page !== null && page.messages.at(-1)?.position === first - 1 ? page : null
@@ -51,6 +51,9 @@ export function useEarlier(session: SessionState | null): Earlier {
       }, console.warn)
       .finally(() => setIsLoading(false))
   }, [urql, id, before, isLoading, earlier])
-  const messages = useMemo(() => (earlier === null ? known : [...earlier.messages, ...known]), [earlier, known])
+  const messages = useMemo(
+    () => (earlier === null ? liveMessages : [...earlier.messages, ...liveMessages]),
+    [earlier, liveMessages],
+  )
   return { messages, hasEarlier: before !== null, isLoading, failure, load }
 }

@@ -143,9 +143,9 @@ function foldSnapshot(
 ): TaskStory {
   const { seq, task, status, reason } = event
   if (seq < before.seq && reason !== 'RESET') return before
-  const kept = reason === 'RESET' ? { ...emptyStory, eventCount: before.eventCount } : before
+  const base = reason === 'RESET' ? { ...emptyStory, eventCount: before.eventCount } : before
   // A slow connection misses events that are stored nevertheless.
-  const story = { ...log(kept, event), seq, lastAt: at, isPartial: kept.isPartial || reason !== 'LAGGED' }
+  const story = { ...log(base, event), seq, lastAt: at, isPartial: base.isPartial || reason !== 'LAGGED' }
   if (status === 'COMPLETED' || status === 'FAILED' || status === 'CANCELED')
     return close(story, at, status === 'COMPLETED' ? 'completed' : status === 'FAILED' ? 'failed' : 'canceled')
   const { attempt } = task
@@ -169,8 +169,8 @@ function log(story: TaskStory, event: TaskEvent): TaskStory {
   const isRepeated = type === 'TaskQueueMoved' && story.entries.at(-1)?.type === type
   const eventCount = story.eventCount + (isRepeated ? 0 : 1)
   const entry: LogEntry = { key: eventCount, seq, type, at, payload }
-  const others = isRepeated ? story.entries.slice(0, -1) : story.entries
-  return { ...story, eventCount, entries: [...others, entry].slice(-maxEntries) }
+  const entries = isRepeated ? story.entries.slice(0, -1) : story.entries
+  return { ...story, eventCount, entries: [...entries, entry].slice(-maxEntries) }
 }
 
 function open(story: TaskStory, span: Pick<Span, 'kind' | 'key' | 'label' | 'attempt'>, startedAt: number): TaskStory {
