@@ -42,7 +42,7 @@ export function defineConnection<T>(
       node: t.field({
         type: node as ObjectRef<Types, unknown>,
         description: 'The entry.',
-        resolve: (one) => one.node,
+        resolve: (entry) => entry.node,
       }),
     }),
   })
@@ -53,7 +53,7 @@ export function defineConnection<T>(
       nodes: t.field({
         type: [node as ObjectRef<Types, unknown>],
         description: 'The entries without their cursors.',
-        resolve: (page) => page.edges.map((one) => one.node),
+        resolve: (page) => page.edges.map((entry) => entry.node),
       }),
       pageInfo: t.field({
         type: pageInfo,

@@ -37,13 +37,13 @@ const reads = {
   lastSync: ({ projects }, ids: Ids) => projects.lastSyncs(ids),
   preview: ({ projects }, ids: Ids) => projects.previews.getMany(ids),
   quiz: ({ quizzes }, ids: Ids) => quizzes.getMany(ids),
-  quizzesOf: ({ quizzes }, those: readonly DocumentOfOwner[]) => quizzes.listOfDocuments(those),
+  quizzesOf: ({ quizzes }, documents: readonly DocumentOfOwner[]) => quizzes.listOfDocuments(documents),
   question: ({ quizzes }, ids: Ids) => quizzes.questions(ids),
   questionsOf: ({ quizzes }, ids: Ids) => quizzes.questionsOf(ids),
   publishedQuestions: ({ quizzes }, ids: Ids) => readEachOnce(ids, quizzes.publishedQuestions),
   questionVersions: ({ quizzes }, ids: Ids) => quizzes.versionsOf(ids),
   session: ({ sessions }, ids: Ids) => sessions.getMany(ids),
-  participantsOf: ({ sessions }, those: readonly Session[]) => sessions.participantsOf(those),
+  participantsOf: ({ sessions }, keys: readonly Session[]) => sessions.participantsOf(keys),
   cardsOf: ({ sessions }, ids: Ids) => sessions.cardsOf(ids),
 } satisfies Readonly<Record<string, Read>>
 
@@ -70,14 +70,14 @@ export type Loaders = { readonly [N in keyof typeof reads]: LoaderOf<(typeof rea
  */
 export function createLoaders(services: Services): Loaders {
   const byName: Readonly<Record<string, Read>> = reads
-  const made = new Map<string, DataLoader<never, unknown>>()
+  const loaders = new Map<string, DataLoader<never, unknown>>()
   // `Loaders` is derived from `reads`, so their types agree.
   return new Proxy({} as Loaders, {
     get(_, name: string) {
       const read = byName[name]
       if (read === undefined) return undefined
-      const loader = made.get(name) ?? new DataLoader((keys) => read(services, keys), { cache: false })
-      made.set(name, loader)
+      const loader = loaders.get(name) ?? new DataLoader((keys) => read(services, keys), { cache: false })
+      loaders.set(name, loader)
       return loader
     },
   })

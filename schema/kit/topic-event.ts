@@ -66,10 +66,10 @@ export function defineTopicEvents<E extends TopicEvent>(
   name: string,
   options: { readonly description: string; readonly seq: string; readonly unknown: string },
 ) {
-  const known = new Set<string>()
+  const knownTypes = new Set<string>()
   const event = builder.interfaceRef<E>(name).implement({
     description: options.description,
-    resolveType: ({ type }) => (known.has(type) ? type : options.unknown),
+    resolveType: ({ type }) => (knownTypes.has(type) ? type : options.unknown),
     fields: (t) => ({
       cursor: t.field({
         type: 'Cursor',
@@ -81,7 +81,7 @@ export function defineTopicEvents<E extends TopicEvent>(
     }),
   })
   const eventRef = (type: string) => {
-    known.add(type)
+    knownTypes.add(type)
     return builder.objectRef<E>(type)
   }
   return {

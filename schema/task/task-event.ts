@@ -59,8 +59,8 @@ const tasksAfter = new WeakMap<EventSource, Promise<TaskSource>>()
 
 /** Returns the task after its terminal event. Read when a client selects it: once per event and subscription group. */
 export function taskAfter(event: EventSource, context: Pick<Context, 'engine'>): Promise<TaskSource> {
-  const known = tasksAfter.get(event)
-  if (known !== undefined) return known
+  const existing = tasksAfter.get(event)
+  if (existing !== undefined) return existing
   const task = readTaskAfter(event, context)
   tasksAfter.set(event, task)
   // A temporary failure is not cached: the event may be executed again.
@@ -73,9 +73,9 @@ async function readTaskAfter(event: EventSource, { engine }: Pick<Context, 'engi
   const { taskId, status, seq, at, payload, earlier } = event
   const snapshot = await engine.store.snapshot(taskId)
   if (snapshot !== null) return snapshot.state
-  const known = promised(earlier, event)
+  const previousTask = promised(earlier, event)
   const task = {
-    ...known,
+    ...previousTask,
     status,
     seq,
     progress: progressOf(payload['progress']),

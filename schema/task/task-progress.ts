@@ -48,7 +48,7 @@ Unsubscribing does not cancel the task. A TaskSnapshot with its \`reason\` repla
           isWanted: status === 'QUEUED',
           isWantedAfter: (followed) =>
             (followed.is === 'event' ? followed.event.payload['status'] : followed.state.task.status) === 'QUEUED',
-          watch: (tell) => engine.queuePositions.watch({ id, kind }, tell),
+          watch: (notify) => engine.queuePositions.watch({ id, kind }, notify),
           read: async () => (await engine.queuePositions.of([{ id, kind }])).get(id),
           toEvent: (position, place) => readQueueMoved(position as QueuePosition, place, task),
         },

@@ -71,9 +71,9 @@ const attemptRef = builder.objectRef<Attempt>('QuizAttempt').implement({
       type: [questionResult],
       description: 'The results in the order of the questions.',
       resolve: async ({ quizId, answers }, _, { loaders }) => {
-        const given = new Map(answers.map((answer) => [answer.questionId, answer]))
+        const answersByQuestion = new Map(answers.map((answer) => [answer.questionId, answer]))
         return (await loaders.publishedQuestions.load(quizId)).map((question): Graded => {
-          const answer = given.get(question.id)
+          const answer = answersByQuestion.get(question.id)
           return { question, given: answer?.given ?? null, isCorrect: answer?.isCorrect ?? false }
         })
       },

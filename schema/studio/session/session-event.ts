@@ -186,7 +186,7 @@ begin with the current presence. Completes when the session is closed; ends at o
           isWanted: true,
           isWantedAfter: () => true,
           isRetained: true,
-          watch: (tell) => engine.presence.watch(topic, tell),
+          watch: (notify) => engine.presence.watch(topic, notify),
           read: () => engine.presence.list(topic),
           toEvent: (present, place) => ({
             ...place,

@@ -41,8 +41,16 @@ const invitationRef = builder.objectRef<Invitation>('SessionInvitation').impleme
     id: t.exposeID('id', { description: 'Begins with `invitation_`.' }),
     isSingleUse: t.exposeBoolean('isSingleUse', { description: 'Whether it admits a single user.' }),
     useCount: t.exposeInt('useCount', { description: 'The number of users that it has admitted.' }),
-    createdAt: t.field({ type: 'DateTime', description: 'When it was created.', resolve: (one) => one.createdAt }),
-    expiresAt: t.field({ type: 'DateTime', description: 'When it expires.', resolve: (one) => one.expiresAt }),
+    createdAt: t.field({
+      type: 'DateTime',
+      description: 'When it was created.',
+      resolve: (invitation) => invitation.createdAt,
+    }),
+    expiresAt: t.field({
+      type: 'DateTime',
+      description: 'When it expires.',
+      resolve: (invitation) => invitation.expiresAt,
+    }),
   }),
 })
 const sessionLink = builder.objectRef<CreatedLink>('SessionLink').implement({
