@@ -166,10 +166,11 @@ async function explainRefusals(
 function toWire({ task, trace: _trace, ...unit }: AppendUnit): object {
   if (task === undefined) return unit
   const { id, set, ...rest } = task
-  const told = unit.events.at(-1)?.payload['progress']
+  const eventProgress = unit.events.at(-1)?.payload['progress']
   // Progress is most of an append's bytes and nearly always in both places: parsing it once makes
   // an append 10 % cheaper.
-  if (set?.progress === undefined || !isDeepStrictEqual(told, set.progress)) return { ...unit, ...rest, set, task: id }
+  if (set?.progress === undefined || !isDeepStrictEqual(eventProgress, set.progress))
+    return { ...unit, ...rest, set, task: id }
   return { ...unit, ...rest, set: { ...set, progress: undefined }, told: true, task: id }
 }
 
@@ -207,11 +208,13 @@ export async function recallAppend(
   const isOurs = events.every(({ type, payload }, index) => {
     const row = rows[index]
     if (row?.type !== type) return false
-    const wanted = JSON.parse(JSON.stringify(payload)) as JsonObject
+    const expectedPayload = JSON.parse(JSON.stringify(payload)) as JsonObject
     // The statement adds the progress if the writer omitted it.
     return isDeepStrictEqual(
       row.payload,
-      task && !('progress' in wanted) ? { ...wanted, progress: row.payload['progress'] } : wanted,
+      task && !('progress' in expectedPayload)
+        ? { ...expectedPayload, progress: row.payload['progress'] }
+        : expectedPayload,
     )
   })
   if (!isOurs) return null

@@ -191,19 +191,19 @@ export function createAppender(options: {
       client?.release(classifyDatabaseError(failure)?.isConnectionLost === true)
     }
     const kind = classifyFailure(failure, client !== undefined)
-    const left = [...open]
+    const remainingEntries = [...open]
     if (kind !== 'refused')
       logger.warn(
-        { cause: classifyDatabaseError(failure)?.cause, err: failure, count: left.length },
+        { cause: classifyDatabaseError(failure)?.cause, err: failure, count: remainingEntries.length },
         'failed to append events',
       )
-    if ((kind === 'refused' || kind === 'blocked') && left.length > 1) {
+    if ((kind === 'refused' || kind === 'blocked') && remainingEntries.length > 1) {
       // An invalid unit must not fail the others, nor a blocked topic delay them: the group is
       // halved until the unit is alone.
-      const middle = Math.ceil(left.length / 2)
-      return [...(await write(left.slice(0, middle))), ...(await write(left.slice(middle)))]
+      const middle = Math.ceil(remainingEntries.length / 2)
+      return [...(await write(remainingEntries.slice(0, middle))), ...(await write(remainingEntries.slice(middle)))]
     }
-    return left.filter((entry) => {
+    return remainingEntries.filter((entry) => {
       const canRepeat = kind === 'undone' || kind === 'blocked' || (kind === 'unknown' && entry.unit.base !== undefined)
       if (canRepeat && !isClosing && Date.now() - entry.since < retryMs) {
         entry.mayBeWritten ||= kind === 'unknown'

@@ -156,20 +156,20 @@ export function createFeeds(options: {
   /** Emits the events that are due. Returns whether events are waiting behind a gap. */
   const take = (feed: Feed, events: readonly LogEvent[]): boolean => {
     const { sequence } = feed
-    const known = sequence.repeated
-    const due = sequence.take(events)
-    counters.repeated += sequence.repeated - known
-    if (due.length > 0) {
+    const repeatedBefore = sequence.repeated
+    const dueEvents = sequence.take(events)
+    counters.repeated += sequence.repeated - repeatedBefore
+    if (dueEvents.length > 0) {
       // A single subscriber that reconnects opens a new feed: keeping events that are never read
       // costs more than the events.
       if (feed.attached > alone) {
-        feed.ring.push(...due)
+        feed.ring.push(...dueEvents)
         // Trimmed only occasionally: shifting the array for each event would cost more than the
         // events.
         if (feed.ring.length > 2 * ringSize) feed.ring = feed.ring.slice(-ringSize)
       }
-      counters.delivered += due.length
-      tell(feed, (listener) => listener.onEvents(due))
+      counters.delivered += dueEvents.length
+      tell(feed, (listener) => listener.onEvents(dueEvents))
     }
     return sequence.waiting.length > 0
   }
@@ -308,18 +308,18 @@ export function createFeeds(options: {
     const behind: { feed: Feed; head: TopicHead }[] = []
     // Batched: one query with 10,000 topic names would delay other work.
     for (let first = 0; first < open.length; first += comparedTogether) {
-      const asked = open.slice(first, first + comparedTogether).map((feed) => ({ feed, had: feed.sequence.head }))
-      const heads = await reader.moved(asked.map(({ feed, had }) => ({ topic: feed.topic, seq: had })))
-      for (const { feed, had } of asked) {
+      const batch = open.slice(first, first + comparedTogether).map((feed) => ({ feed, had: feed.sequence.head }))
+      const heads = await reader.moved(batch.map(({ feed, had }) => ({ topic: feed.topic, seq: had })))
+      for (const { feed, had: previousHead } of batch) {
         const head = heads.get(feed.topic)
         if (head === undefined || feed.isClosed) continue
         // Its listeners find out themselves.
         if (head === null) reset(feed, 'RESET', 0)
         else if (head.seq > feed.sequence.head) behind.push({ feed, head })
-        else if (head.seq < had) {
+        else if (head.seq < previousHead) {
           // The events the feed had before the query were in the log at that time.
           logger.warn(
-            { topic: feed.topic, had, has: head.seq },
+            { topic: feed.topic, had: previousHead, has: head.seq },
             'found the log behind its feed: was a backup restored?',
           )
           wentBack = feed.epoch
@@ -365,16 +365,16 @@ export function createFeeds(options: {
       if (isDisposed) throw new TidingsError('SHUTTING_DOWN', 'This process no longer follows topics')
       let feed = feeds.get(topic)
       if (feed === undefined || feed.isClosed) feed = open(topic)
-      const joined = feed
-      joined.listeners.add(listener)
-      joined.attached++
+      const attachedFeed = feed
+      attachedFeed.listeners.add(listener)
+      attachedFeed.attached++
       const detach = (): void => {
-        joined.listeners.delete(listener)
-        if (joined.listeners.size === 0) close(joined)
+        attachedFeed.listeners.delete(listener)
+        if (attachedFeed.listeners.size === 0) close(attachedFeed)
       }
       let exists: boolean
       try {
-        exists = await joined.opened
+        exists = await attachedFeed.opened
       } catch (error) {
         detach()
         throw error
@@ -384,11 +384,11 @@ export function createFeeds(options: {
         return null
       }
       return {
-        head: joined.sequence.head,
+        head: attachedFeed.sequence.head,
         recent(seq) {
-          const first = joined.ring[0]
-          if (first === undefined || seq + 1 < first.seq || seq >= joined.sequence.head) return null
-          return joined.ring.slice(seq + 1 - first.seq)
+          const first = attachedFeed.ring[0]
+          if (first === undefined || seq + 1 < first.seq || seq >= attachedFeed.sequence.head) return null
+          return attachedFeed.ring.slice(seq + 1 - first.seq)
         },
         detach,
       }

@@ -91,11 +91,11 @@ async function* run<S>(
   const wakeUp = createWakeUp(signal)
   let buffer: LogEvent[] = []
   /** The newest seq known to exist. */
-  let known = 0
+  let newestSeq = 0
   let resetReason: 'PRUNED' | 'RESET' | undefined
   const attachment = await feeds.attach(topic, {
     onEvents(events) {
-      known = Math.max(known, events.at(-1)?.seq ?? 0)
+      newestSeq = Math.max(newestSeq, events.at(-1)?.seq ?? 0)
       // The subscriber is too slow for the buffer: events that do not fit are read from the log
       // when they are due.
       if (buffer.length + events.length <= maxBuffered) buffer.push(...events)
@@ -118,16 +118,16 @@ async function* run<S>(
     const look = async (): Promise<TopicHead> => {
       const head = await reader.head(topic)
       if (head === null) throw notFound(topic)
-      known = Math.max(known, head.seq)
+      newestSeq = Math.max(newestSeq, head.seq)
       if (head.closed) end = head.seq
       return head
     }
     const summarise = async (reason: SnapshotReason): Promise<Followed<S>> => {
-      const taken = await retryTransient(snapshotRetryMs, snapshot)
-      if (taken === null) throw notFound(topic)
-      at = taken.seq
+      const result = await retryTransient(snapshotRetryMs, snapshot)
+      if (result === null) throw notFound(topic)
+      at = result.seq
       await look()
-      return { is: 'snapshot', reason, seq: at, state: taken.state, isLast: end !== null && at >= end }
+      return { is: 'snapshot', reason, seq: at, state: result.state, isLast: end !== null && at >= end }
     }
 
     const head = await look()
@@ -144,7 +144,7 @@ async function* run<S>(
         const reason = resetReason
         resetReason = undefined
         buffer = []
-        known = 0
+        newestSeq = 0
         yield await summarise(reason)
       }
       while (buffer[0] !== undefined && buffer[0].seq <= at) buffer.shift()
@@ -155,13 +155,13 @@ async function* run<S>(
         yield { is: 'event', event: next }
         if (isLast(next)) return
       } else if (end !== null && at >= end) return
-      else if (known > at) {
+      else if (newestSeq > at) {
         const events = attachment.recent(at) ?? (await reader.read(topic, at, pageSize))
         if (events[0]?.seq !== at + 1) {
           // The event was pruned or never existed: the database has the answer.
-          known = 0
+          newestSeq = 0
           const { prunedSeq } = await look()
-          if (at < prunedSeq || (events[0] !== undefined && known > at)) yield await summarise('PRUNED')
+          if (at < prunedSeq || (events[0] !== undefined && newestSeq > at)) yield await summarise('PRUNED')
           continue
         }
         for (const event of events) {

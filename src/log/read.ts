@@ -32,9 +32,10 @@ export interface LogReader {
    * Starts a new epoch of the log after it was restored to an older state: existing cursors are no
    * longer valid.
    *
-   * @param seen - the epoch in which this was detected; if it is no longer current, nothing happens
+   * @param expectedEpoch - the epoch in which this was detected; if it is no longer current, nothing
+   * happens
    */
-  renewEpoch(seen: string): Promise<void>
+  renewEpoch(expectedEpoch: string): Promise<void>
   /** Reads the current state of a topic; null if it does not exist. */
   head(topic: string): Promise<TopicHead | null>
   /**
@@ -42,7 +43,7 @@ export interface LogReader {
    * null those that do not exist.
    */
   moved(
-    known: readonly { readonly topic: string; readonly seq: number }[],
+    positions: readonly { readonly topic: string; readonly seq: number }[],
   ): Promise<ReadonlyMap<string, TopicHead | null>>
   /** Reads the events after a seq, oldest first, at most `limit`. */
   read(topic: string, after: number, limit: number): Promise<readonly LogEvent[]>
@@ -113,7 +114,7 @@ export async function createLogReader(
   const readInBatch = createBatchLoader<Range, readonly LogEvent[]>(async (ranges) => {
     // Deduplicated: many clients that reconnect at once and request the same range cost one range.
     const distinct = new Map(ranges.map((range) => [`${range.after} ${range.limit} ${range.topic}`, range]))
-    const asked = [...distinct.values()]
+    const uniqueRanges = [...distinct.values()]
     const { rows } = await query<EventRow & { ord: number }>({
       name: 'tidings-read',
       text: `select r.ord, e.topic, e.seq, e.type, e.at, e.payload
@@ -121,7 +122,11 @@ export async function createLogReader(
         cross join lateral (
           select * from event where topic = r.topic and seq > r.after order by seq limit r.max
         ) e order by r.ord, e.seq`,
-      values: [asked.map((range) => range.topic), asked.map((range) => range.after), asked.map((range) => range.limit)],
+      values: [
+        uniqueRanges.map((range) => range.topic),
+        uniqueRanges.map((range) => range.after),
+        uniqueRanges.map((range) => range.limit),
+      ],
     })
     const byKey = new Map<string, LogEvent[]>([...distinct.keys()].map((key) => [key, []]))
     const keys = [...distinct.keys()]
@@ -134,17 +139,17 @@ export async function createLogReader(
     get epoch() {
       return epoch
     },
-    async renewEpoch(seen) {
-      epoch = await retryTransient(retryMs, () => renewEpoch(database, seen))
+    async renewEpoch(expectedEpoch) {
+      epoch = await retryTransient(retryMs, () => renewEpoch(database, expectedEpoch))
     },
     head: headInBatch,
-    async moved(known) {
+    async moved(positions) {
       const { rows } = await query<MovedRow>({
         name: 'tidings-moved',
         text: `select e.value as epoch, known.topic, t.name, t.seq, t.pruned_seq, t.closed
           from meta e left join (unnest($1::text[], $2::bigint[]) as known(topic, had) left join topic t on t.name = known.topic)
             on t.seq is distinct from known.had where e.key = 'epoch'`,
-        values: [known.map(({ topic }) => topic), known.map(({ seq }) => seq)],
+        values: [positions.map(({ topic }) => topic), positions.map(({ seq }) => seq)],
       })
       const missing = rows.flatMap(({ topic, name }) =>
         topic !== null && name === null ? [[topic, null] as const] : [],

@@ -62,18 +62,18 @@ class TopicSequence implements ReorderBuffer {
       this.#head += events.length
       return events
     }
-    const due: LogEvent[] = []
-    this.#release(due)
+    const dueEvents: LogEvent[] = []
+    this.#release(dueEvents)
     for (const event of events) {
       if (event.seq <= this.#head) this.#repeated++
       else if (event.seq > this.#head + 1) this.#keep(event)
       else {
-        this.#handOut(event, due)
-        this.#release(due)
+        this.#handOut(event, dueEvents)
+        this.#release(dueEvents)
       }
     }
     this.#dropKnown()
-    return due
+    return dueEvents
   }
 
   keep(events: readonly LogEvent[]): void {
@@ -94,17 +94,17 @@ class TopicSequence implements ReorderBuffer {
     if (this.#waiting.size < maxWaiting) this.#waiting.set(event.seq, event)
   }
 
-  #handOut(event: LogEvent, due: LogEvent[]): void {
-    due.push(event)
+  #handOut(event: LogEvent, dueEvents: LogEvent[]): void {
+    dueEvents.push(event)
     this.#head = event.seq
   }
 
-  #release(due: LogEvent[]): void {
+  #release(dueEvents: LogEvent[]): void {
     const waiting = this.#waiting
     if (waiting === undefined) return
     for (let next = waiting.get(this.#head + 1); next !== undefined; next = waiting.get(this.#head + 1)) {
       waiting.delete(next.seq)
-      this.#handOut(next, due)
+      this.#handOut(next, dueEvents)
     }
   }
 

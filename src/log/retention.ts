@@ -130,7 +130,15 @@ export function createPruner(options: {
   readonly others?: readonly ((maxRows: number) => Promise<number>)[]
   readonly batch?: number
 }): Pruner {
-  const { database, logger, everyMs, retentionHours, idempotencyHours, others = [], batch = defaultBatch } = options
+  const {
+    database,
+    logger,
+    everyMs,
+    retentionHours,
+    idempotencyHours,
+    others: otherPruners = [],
+    batch = defaultBatch,
+  } = options
   const maxKeys = batch * 25
   let isStopped = false
 
@@ -148,7 +156,7 @@ export function createPruner(options: {
       total.keys += keys
       isLeft = keys === maxKeys
     }
-    for (const pruneSome of others)
+    for (const pruneSome of otherPruners)
       for (let isLeft = true; isLeft && !isStopped; ) {
         const rows = await pruneSome(maxKeys)
         total.others += rows
