@@ -231,7 +231,7 @@ export function createLive(options: {
         counts.set(group.topic.topic, (counts.get(group.topic.topic) ?? 0) + users)
       return counts
     },
-    openSocket: (given) => createSocketSink({ ...given, common: socketSinks }),
+    openSocket: (socketOptions) => createSocketSink({ ...socketOptions, common: socketSinks }),
     async subscribe(args, onOver = () => undefined) {
       const context = (args.contextValue ?? {}) as LiveContext
       const operation = plans.read(args, context.isLimited === true)

@@ -12,14 +12,14 @@ export function compact<S>(
 ): readonly LogEvent[] {
   const newest = new Map<string, LogEvent>()
   for (const event of events) if (classOf(event.type) === 'latest') newest.set(event.type, event)
-  const kept: LogEvent[] = []
+  const result: LogEvent[] = []
   for (const event of events) {
     const eventClass = classOf(event.type)
     if (eventClass === 'latest' && newest.get(event.type) !== event) continue
-    const last = kept.at(-1)
-    const joined = eventClass === 'append' && last?.type === event.type ? join(last, event) : null
-    if (joined === null) kept.push(event)
-    else kept[kept.length - 1] = joined
+    const last = result.at(-1)
+    const mergedEvent = eventClass === 'append' && last?.type === event.type ? join(last, event) : null
+    if (mergedEvent === null) result.push(event)
+    else result[result.length - 1] = mergedEvent
   }
-  return kept
+  return result
 }

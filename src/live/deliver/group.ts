@@ -173,10 +173,10 @@ class TopicGroup<S> implements Group<S>, FeedListener, EphemeralGroup {
     this.#pending = []
     this.#flushed = 0
     this.#head = head
-    const those = [...this.#members]
+    const members = [...this.#members]
     this.#members.clear()
     this.#ephemeral?.goOn()
-    for (const member of those) member.onReset(reason)
+    for (const member of members) member.onReset(reason)
   }
 
   async #open(): Promise<void> {
@@ -233,9 +233,9 @@ class TopicGroup<S> implements Group<S>, FeedListener, EphemeralGroup {
   }
 
   #fail(error: unknown): void {
-    const those = [...this.#members]
+    const members = [...this.#members]
     this.#members.clear()
-    for (const member of those) member.onFailure(error)
+    for (const member of members) member.onFailure(error)
   }
 
   /**

@@ -41,7 +41,7 @@ export function attempt(render: Render, value: unknown, marks?: Marks): Renderin
 /** Renders one event or state, at most once for concurrent late subscribers. */
 export function renderOnce(
   rendered: Rendered,
-  one: {
+  request: {
     /** The event or the state. */
     readonly key: unknown
     /** The reason of the snapshot; empty for an event. */
@@ -52,14 +52,14 @@ export function renderOnce(
     readonly marks: Marks | undefined
   },
 ): Rendering {
-  const { key, reason, render, read, marks } = one
+  const { key, reason, render, read, marks } = request
   // Only objects can be keys: primitive states cannot be distinguished from each other.
   if (typeof key !== 'object' || key === null) return render(read(), marks)
-  const known = rendered.get(key) ?? []
-  const same = known.find((other) => other.render === render && other.reason === reason)
+  const entries = rendered.get(key) ?? []
+  const same = entries.find((entry) => entry.render === render && entry.reason === reason)
   if (same !== undefined) return same.payload
   const payload = render(read(), marks)
-  rendered.set(key, [...known, { render, reason, payload }])
+  rendered.set(key, [...entries, { render, reason, payload }])
   // A retry must not receive the same failure: the database may have been unavailable.
   if (payload instanceof Promise) payload.catch(() => rendered.delete(key))
   return payload

@@ -106,9 +106,9 @@ class WebSocketSink implements SocketSink {
     }
     const frames = batch.frames(operationId.length)
     const bytes = frames.withId(operationId)
-    const { sent } = this.#common
-    sent.payloads += batch.payloads.length
-    sent.bytes += bytes.length
+    const { sent: counter } = this.#common
+    counter.payloads += batch.payloads.length
+    counter.bytes += bytes.length
     // Data waiting for a slow client must have memory of its own: small buffers are slices of a
     // larger pool, and would retain all of it.
     if (socket.writableLength > 0) return void socket.write(copyAlone(bytes))
@@ -129,7 +129,7 @@ class WebSocketSink implements SocketSink {
       clearTimeout(timer)
       const listeners = this.#waiting ?? []
       this.#waiting = undefined
-      if (error === null || error === undefined) for (const heard of listeners) heard()
+      if (error === null || error === undefined) for (const callback of listeners) callback()
     })
   }
 
@@ -143,7 +143,7 @@ class WebSocketSink implements SocketSink {
   }
 
   closed(served: ServedOperation): void {
-    this.#served = this.#served.filter((one) => one !== served)
+    this.#served = this.#served.filter((operation) => operation !== served)
   }
 
   close(): void {

@@ -311,14 +311,14 @@ class GroupSubscriber implements Subscriber, Member, ServedOperation {
 
   async #summarise(reason: SnapshotReason): Promise<void> {
     const { topic, snapshot } = this.#group.topic
-    const taken = await retryTransient(snapshotRetryMs, snapshot)
-    if (taken === null) throw new TidingsError('NOT_FOUND', `There is no topic "${topic}"`)
+    const result = await retryTransient(snapshotRetryMs, snapshot)
+    if (result === null) throw new TidingsError('NOT_FOUND', `There is no topic "${topic}"`)
     const head = await this.#delivery.log.reader.head(topic)
-    const isLast = head?.closed === true && head.seq <= taken.seq
-    const payload = await this.#group.render({ is: 'snapshot', reason, ...taken, isLast })
+    const isLast = head?.closed === true && head.seq <= result.seq
+    const payload = await this.#group.render({ is: 'snapshot', reason, ...result, isLast })
     if (this.#isOver) return
     this.#delivery.counters.summarised++
-    this.#write([payload], taken.seq)
+    this.#write([payload], result.seq)
   }
 
   /**

@@ -29,7 +29,7 @@ export function collectFields(
   selections: readonly SelectionSetNode[],
 ): ReadonlyMap<string, readonly FieldNode[]> {
   const fields = new Map<string, FieldNode[]>()
-  const seen = new Set<string>()
+  const visitedFragmentNames = new Set<string>()
   const visit = (set: SelectionSetNode): void => {
     for (const node of set.selections) {
       if (!isIncluded(node, selecting.variables)) continue
@@ -47,8 +47,8 @@ export function collectFields(
         case Kind.FRAGMENT_SPREAD: {
           const name = node.name.value
           const fragment = selecting.fragments[name]
-          if (fragment === undefined || seen.has(name)) break
-          seen.add(name)
+          if (fragment === undefined || visitedFragmentNames.has(name)) break
+          visitedFragmentNames.add(name)
           if (applies(selecting, type, fragment.typeCondition.name.value)) visit(fragment.selectionSet)
         }
       }

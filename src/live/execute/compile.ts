@@ -38,11 +38,11 @@ const isPromise = (value: unknown): value is Promise<unknown> => value instanceo
 /**
  * Aborts the compiled execution.
  *
- * @param given - the discarded value: its promises have no other handler, and the execution that
+ * @param value - the discarded value: its promises have no other handler, and the execution that
  * follows reports their failure
  */
-const bail = (given?: unknown): never => {
-  for (const one of Array.isArray(given) ? given : [given]) if (isPromise(one)) one.catch(() => undefined)
+const bail = (value?: unknown): never => {
+  for (const item of Array.isArray(value) ? value : [value]) if (isPromise(item)) item.catch(() => undefined)
   throw notPlain
 }
 
@@ -210,7 +210,8 @@ function compilePresent(
       const { isTypeOf } = object
       const writeObject = compileObject(compiling, object, sets, info.path)
       write = isTypeOf
-        ? (one, given) => (isTypeOf(one, given, info) === true ? writeObject(one, given) : bail())
+        ? (source, contextValue) =>
+            isTypeOf(source, contextValue, info) === true ? writeObject(source, contextValue) : bail()
         : writeObject
       writes.set(name, write)
     }

@@ -74,8 +74,8 @@ export function createPlans(schema: GraphQLSchema): Plans {
   let planCount = 0
 
   const shapeOf = (document: DocumentNode): Shape => {
-    const known = shapes.get(document)
-    if (known !== undefined) return known
+    const existing = shapes.get(document)
+    if (existing !== undefined) return existing
     const shape = readShape(document)
     shapes.set(document, shape)
     return shape
@@ -92,10 +92,10 @@ export function createPlans(schema: GraphQLSchema): Plans {
       const variables = coerced.coerced
       const shape = shapeOf(document)
       const selecting = { schema, fragments: shape.fragments, variables }
-      const [fields, ...others] = collectFields(selecting, root, [operation.selectionSet]).values()
+      const [fields, ...otherFields] = collectFields(selecting, root, [operation.selectionSet]).values()
       const [node] = fields ?? []
       const definition = node === undefined ? undefined : root.getFields()[node.name.value]
-      if (node === undefined || definition === undefined || others.length > 0) return null
+      if (node === undefined || definition === undefined || otherFields.length > 0) return null
       const field = readTopicField(definition)
       if (field === null) return null
       let fieldArgs: Record<string, unknown>
@@ -154,7 +154,9 @@ function readShape(document: DocumentNode): Shape {
     [Kind.FRAGMENT_DEFINITION]: { enter: () => void depth++, leave: () => void depth-- },
     [Kind.ARGUMENT]: {
       enter(_node, _key, _parent, _path, ancestors) {
-        const owner = ancestors.findLast((one) => !Array.isArray(one)) as { readonly kind?: string } | undefined
+        const owner = ancestors.findLast((ancestor) => !Array.isArray(ancestor)) as
+          | { readonly kind?: string }
+          | undefined
         isInRootArgument = depth === 1 && owner?.kind === Kind.FIELD
       },
       leave() {

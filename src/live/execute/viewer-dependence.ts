@@ -6,7 +6,7 @@ import { type Dependence, readDependence } from './topic-field.ts'
  * field. Results are cached per document.
  */
 export function createDependences(schema: GraphQLSchema): (document: DocumentNode, isLimited: boolean) => boolean {
-  const known = new WeakMap<DocumentNode, ReadonlySet<Dependence>>()
+  const cache = new WeakMap<DocumentNode, ReadonlySet<Dependence>>()
 
   const read = (document: DocumentNode): ReadonlySet<Dependence> => {
     const found = new Set<Dependence>()
@@ -25,8 +25,8 @@ export function createDependences(schema: GraphQLSchema): (document: DocumentNod
   }
 
   return (document, isLimited) => {
-    const found = known.get(document) ?? read(document)
-    known.set(document, found)
+    const found = cache.get(document) ?? read(document)
+    cache.set(document, found)
     return found.has('viewer') || (isLimited && found.has('limits'))
   }
 }
