@@ -27,12 +27,12 @@ const maxPollers = 10_000
 /** Creates the list. Pages of one user in one browser at one address count as one client. */
 export function createPollers({ quietMs = defaultQuietMs, now = Date.now } = {}): Pollers {
   /** The least recently seen client first. */
-  const known = new Map<string, Poller & { seenAtMs: number }>()
+  const pollers = new Map<string, Poller & { seenAtMs: number }>()
   let ids = 0
   const forget = (): void => {
-    for (const [key, { seenAtMs }] of known) {
+    for (const [key, { seenAtMs }] of pollers) {
       if (now() - seenAtMs <= quietMs) return
-      known.delete(key)
+      pollers.delete(key)
     }
   }
   return {
@@ -40,21 +40,21 @@ export function createPollers({ quietMs = defaultQuietMs, now = Date.now } = {})
       forget()
       const userId = viewer?.userId ?? null
       const key = JSON.stringify([userId, address, userAgent])
-      const one = known.get(key)
-      if (one === undefined && known.size >= maxPollers) return false
-      known.delete(key)
+      const existing = pollers.get(key)
+      if (existing === undefined && pollers.size >= maxPollers) return false
+      pollers.delete(key)
       const at = now()
-      known.set(
+      pollers.set(
         key,
-        one === undefined
+        existing === undefined
           ? { id: `p${++ids}`, userId, address, userAgent, openedAtMs: at, seenAtMs: at }
-          : Object.assign(one, { seenAtMs: at }),
+          : Object.assign(existing, { seenAtMs: at }),
       )
-      return one === undefined
+      return existing === undefined
     },
     list() {
       forget()
-      return [...known.values()].sort((a, b) => a.openedAtMs - b.openedAtMs)
+      return [...pollers.values()].sort((a, b) => a.openedAtMs - b.openedAtMs)
     },
   }
 }

@@ -125,8 +125,8 @@ export function createServerMetrics(): ServerMetrics {
     },
     subscribed: (field) => {
       add(subscriptions, field, 1)
-      const known = endings.get(field)
-      if (known !== undefined) return known
+      const existing = endings.get(field)
+      if (existing !== undefined) return existing
       const end = (): void => add(subscriptions, field, -1)
       endings.set(field, end)
       return end

@@ -104,9 +104,9 @@ async function inPlace<T>(
   try {
     return await work()
   } finally {
-    const left = (uploads.get(owner) ?? 1) - 1
-    if (left === 0) uploads.delete(owner)
-    else uploads.set(owner, left)
+    const remainingUploads = (uploads.get(owner) ?? 1) - 1
+    if (remainingUploads === 0) uploads.delete(owner)
+    else uploads.set(owner, remainingUploads)
   }
 }
 

@@ -121,8 +121,8 @@ export function readMultipart(
   const finish = async (): Promise<GraphQLParams> => {
     try {
       await ended.promise
-      const taken = await Promise.all([...files].map(async ([name, file]) => [name, await file] as const))
-      return assemble(operations, map, new Map(taken))
+      const entries = await Promise.all([...files].map(async ([name, file]) => [name, await file] as const))
+      return assemble(operations, map, new Map(entries))
     } catch (error) {
       await Promise.allSettled(files.values())
       await spool[Symbol.asyncDispose]()
@@ -163,8 +163,8 @@ function misplaced(
   name: string,
   { operations, map }: { readonly operations: unknown; readonly map: ReadonlyMap<string, unknown> | undefined },
 ): GraphQLError {
-  const known = name === 'operations' || name === 'map'
-  if (known && operations !== undefined && (name === 'operations' || map !== undefined))
+  const isParameterField = name === 'operations' || name === 'map'
+  if (isParameterField && operations !== undefined && (name === 'operations' || map !== undefined))
     return malformed(`The field "${name}" is there twice, or a file has its name`)
   if (operations === undefined)
     return malformed(`The multipart form field "operations" must come first and be text, before "${name}"`)

@@ -75,12 +75,12 @@ function summarisePoller({ openedAtMs, ...poller }: Poller): ConnectionSummary {
 
 /** Returns the largest counts. Sorting all of them would cost more than the rest of the statistics. */
 function largest(counts: Iterable<readonly [string | null, number]>): Count[] {
-  const kept: Count[] = []
+  const topCounts: Count[] = []
   for (const [name, count] of counts) {
-    if (kept.length === maxListed && count <= (kept.at(-1)?.count ?? 0)) continue
-    const at = kept.findIndex((one) => one.count < count)
-    kept.splice(at === -1 ? kept.length : at, 0, { name, count })
-    if (kept.length > maxListed) kept.pop()
+    if (topCounts.length === maxListed && count <= (topCounts.at(-1)?.count ?? 0)) continue
+    const at = topCounts.findIndex((entry) => entry.count < count)
+    topCounts.splice(at === -1 ? topCounts.length : at, 0, { name, count })
+    if (topCounts.length > maxListed) topCounts.pop()
   }
-  return kept
+  return topCounts
 }

@@ -76,8 +76,8 @@ function readValues(
 ): readonly (readonly [named: Record<string, string>, value: number])[] {
   const values = read()
   if (typeof values === 'number') return [[{}, values]]
-  return [...values].map((one) => [
-    Object.fromEntries(labels.map((label, index) => [label, String(one[index])])),
-    Number(one.at(-1)),
+  return [...values].map((value) => [
+    Object.fromEntries(labels.map((label, index) => [label, String(value[index])])),
+    Number(value.at(-1)),
   ])
 }

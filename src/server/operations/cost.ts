@@ -56,8 +56,8 @@ export function measureOperation(options: {
   const measured = new Map<string, Measure>()
 
   const ofFragment = (name: string): Measure => {
-    const known = measured.get(name)
-    if (known !== undefined) return known
+    const existing = measured.get(name)
+    if (existing !== undefined) return existing
     const fragment = fragments.get(name)
     if (fragment === undefined) return none
     measured.set(name, none)
@@ -179,12 +179,12 @@ function lengthOf(
   const paging = field.args.filter(({ name }) => pagingArguments.includes(name))
   if (paging.length > 0) {
     const sizes = paging.flatMap(({ name, defaultValue }) => {
-      const given = node.arguments?.find((argument) => argument.name.value === name)?.value
+      const valueNode = node.arguments?.find((argument) => argument.name.value === name)?.value
       const value =
-        given?.kind === Kind.INT
-          ? Number(given.value)
-          : given?.kind === Kind.VARIABLE
-            ? (variables[given.name.value] ?? defaultValue)
+        valueNode?.kind === Kind.INT
+          ? Number(valueNode.value)
+          : valueNode?.kind === Kind.VARIABLE
+            ? (variables[valueNode.name.value] ?? defaultValue)
             : defaultValue
       return typeof value === 'number' && value >= 0 ? [value] : []
     })

@@ -118,11 +118,11 @@ export function createOperations(
       return remembered.size
     },
     parse(text) {
-      const known = remembered.get(text)
-      if (known !== undefined) {
+      const existing = remembered.get(text)
+      if (existing !== undefined) {
         remembered.delete(text)
-        remembered.set(text, known)
-        return known
+        remembered.set(text, existing)
+        return existing
       }
       const document = parseText(text, limits.MAX_QUERY_TOKENS)
       texts.set(document, text)
@@ -187,7 +187,7 @@ function parseText(text: string, maxTokens: number): DocumentNode {
 /** Whether all root fields of a document are available without a token. */
 function isWithoutToken(schema: GraphQLSchema, document: DocumentNode): boolean {
   const fragments = fragmentsOf(document)
-  const seen = new Set<string>()
+  const visitedFragmentNames = new Set<string>()
   const isListed = (type: OperationTypeNode, { selections }: SelectionSetNode): boolean =>
     selections.every((selection) => {
       if (selection.kind === Kind.INLINE_FRAGMENT) return isListed(type, selection.selectionSet)
@@ -198,8 +198,8 @@ function isWithoutToken(schema: GraphQLSchema, document: DocumentNode): boolean 
           schema.getRootType(type)?.getFields()[name]?.extensions['withoutToken'] === withoutToken.withoutToken
         )
       const fragment = fragments.get(name)
-      if (fragment === undefined || seen.has(name)) return true
-      seen.add(name)
+      if (fragment === undefined || visitedFragmentNames.has(name)) return true
+      visitedFragmentNames.add(name)
       return isListed(type, fragment.selectionSet)
     })
   return document.definitions.every(

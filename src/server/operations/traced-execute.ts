@@ -27,7 +27,7 @@ export function createTracedExecute(tracing: Tracing): (args: ExecutionArgs) => 
 
 function readTraceParent(context: unknown): string | null {
   const { req, params } = (context ?? {}) as Partial<OperationContext>
-  const given =
+  const traceParent =
     req?.headers['traceparent'] ?? (params?.extensions as Record<string, unknown> | undefined)?.['traceparent']
-  return typeof given === 'string' && parseTraceParent(given) !== null ? given : null
+  return typeof traceParent === 'string' && parseTraceParent(traceParent) !== null ? traceParent : null
 }

@@ -86,7 +86,7 @@ export function createStudioPage(options: {
       const name = path === '/' ? '/index.html' : path
       if (name !== '/index.html' && !name.startsWith('/assets/')) return false
       const found = await read().then(
-        (known) => known.get(name),
+        (pageFiles) => pageFiles.get(name),
         () => null,
       )
       if (found === null) {

@@ -24,12 +24,15 @@ export function declaredParams(
     isKept: (name: string, value: unknown) => boolean = () => true,
   ): Record<string, unknown> | undefined => {
     if (!isRecord(values)) return undefined
-    const kept = names.filter((name) => Object.hasOwn(values, name) && isKept(name, values[name]))
-    return kept.length === 0 ? undefined : Object.fromEntries(kept.map((name) => [name, values[name]]))
+    const pickedNames = names.filter((name) => Object.hasOwn(values, name) && isKept(name, values[name]))
+    return pickedNames.length === 0 ? undefined : Object.fromEntries(pickedNames.map((name) => [name, values[name]]))
   }
-  const kept = pick(variables, declared)
+  const declaredVariables = pick(variables, declared)
   const read = pick(extensions, Object.keys(readExtensions), (name, value) => readExtensions[name]?.(value) === true)
-  return { ...(kept === undefined ? {} : { variables: kept }), ...(read === undefined ? {} : { extensions: read }) }
+  return {
+    ...(declaredVariables === undefined ? {} : { variables: declaredVariables }),
+    ...(read === undefined ? {} : { extensions: read }),
+  }
 }
 
 /** What an operation retains until it ends. */
@@ -74,11 +77,11 @@ export function createRetained({
       operations.delete(id)
       const documents = new Set([document])
       let sum = added.chars + added.own
-      for (const [other, retained] of operations) {
-        if (isOpen(other)) {
+      for (const [otherId, retained] of operations) {
+        if (isOpen(otherId)) {
           sum += retained.own + (documents.has(retained.document) ? 0 : retained.chars)
           documents.add(retained.document)
-        } else operations.delete(other)
+        } else operations.delete(otherId)
       }
       if (sum > maxBytes) return false
       operations.set(id, added)

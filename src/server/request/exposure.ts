@@ -37,12 +37,12 @@ export function removeSuggestion(error: GraphQLError): void {
 export function createIntrospectionCheck({
   introspection,
 }: Exposure): (document: DocumentNode, viewer: Viewer | null) => GraphQLError | null {
-  const known = new WeakMap<DocumentNode, boolean>()
+  const cache = new WeakMap<DocumentNode, boolean>()
   const isIntrospection = (document: DocumentNode): boolean => {
-    let isFound = known.get(document)
+    let isFound = cache.get(document)
     if (isFound === undefined) {
       isFound = findIntrospection(document)
-      known.set(document, isFound)
+      cache.set(document, isFound)
     }
     return isFound
   }

@@ -9,12 +9,12 @@ const singleHeaders: ReadonlySet<string> = new Set(['host', 'origin', 'authoriza
  * may decide by another one of two equal headers than this server.
  */
 export function refuseRepeatedHeader({ rawHeaders }: IncomingMessage): string | null {
-  const seen = new Set<string>()
+  const headerNames = new Set<string>()
   for (let index = 0; index < rawHeaders.length; index += 2) {
     const name = rawHeaders[index]?.toLowerCase() ?? ''
     if (!singleHeaders.has(name)) continue
-    if (seen.has(name)) return `The header "${name}" was sent twice; send it once`
-    seen.add(name)
+    if (headerNames.has(name)) return `The header "${name}" was sent twice; send it once`
+    headerNames.add(name)
   }
   return null
 }

@@ -37,15 +37,19 @@ export function resumeAfter(
 ): Resumed | null {
   const { schema, document, operationName, variableValues } = args
   const operation = getOperationAST(document, operationName)
-  const [selection, ...others] = operation?.selectionSet.selections ?? []
-  if (operation?.operation !== OperationTypeNode.SUBSCRIPTION || selection?.kind !== Kind.FIELD || others.length > 0)
+  const [selection, ...otherSelections] = operation?.selectionSet.selections ?? []
+  if (
+    operation?.operation !== OperationTypeNode.SUBSCRIPTION ||
+    selection?.kind !== Kind.FIELD ||
+    otherSelections.length > 0
+  )
     return null
   const field = schema.getSubscriptionType()?.getFields()[selection.name.value]
   const type = field?.args.find(({ name }) => name === argumentName)?.type
   if (type === undefined) return null
-  const given = selection.arguments?.find(({ name }) => name.value === argumentName)?.value
-  if (given?.kind === Kind.VARIABLE)
-    return { document, variableValues: { ...variableValues, [given.name.value]: lastEventId } }
+  const valueNode = selection.arguments?.find(({ name }) => name.value === argumentName)?.value
+  if (valueNode?.kind === Kind.VARIABLE)
+    return { document, variableValues: { ...variableValues, [valueNode.name.value]: lastEventId } }
   let resumable = rewritten.get(document)
   if (resumable === undefined) {
     resumable = declareVariable(document, operation, String(type))

@@ -198,10 +198,10 @@ export function createOperationStream(
         await new Promise<void>((resolve) => {
           wake = resolve
         })
-      const taken = isLeft ? undefined : ready.shift()
-      if (taken !== undefined) {
-        taken.onTaken?.()
-        return { done: false, value: taken.frame }
+      const entry = isLeft ? undefined : ready.shift()
+      if (entry !== undefined) {
+        entry.onTaken?.()
+        return { done: false, value: entry.frame }
       }
       if (isComplete || isLeft) return { done: true, value: undefined }
       isComplete = true

@@ -61,9 +61,9 @@ export function createSocketProtocol(options: {
   const tooManyMessage = `At most ${maxSubscriptions} operations may be under way on one socket (MAX_SUBSCRIPTIONS_PER_SOCKET)`
   const tooMany = { message: tooManyMessage, extensions: { code: 'RATE_LIMITED', retryable: true } }
   const preparedOf = (args: ExecutionArgs): Enveloped => {
-    const known = prepared.get(args)
-    if (known === undefined) throw new Error('This operation was not prepared')
-    return known
+    const enveloped = prepared.get(args)
+    if (enveloped === undefined) throw new Error('This operation was not prepared')
+    return enveloped
   }
 
   const prepare = async (
@@ -96,7 +96,7 @@ export function createSocketProtocol(options: {
       socket.noteLimit('retained', error.message)
       return [error]
     }
-    const given = {
+    const baseArgs = {
       schema: enveloped.schema,
       document,
       ...(operationName ? { operationName } : {}),
@@ -109,9 +109,9 @@ export function createSocketProtocol(options: {
         socketId,
         sinkOperation: { sink, operationId: operationIdOf(id), number },
       }
-      return { ...given, contextValue: destination }
+      return { ...baseArgs, contextValue: destination }
     }
-    const args: ExecutionArgs = { ...given, contextValue: await enveloped.contextFactory() }
+    const args: ExecutionArgs = { ...baseArgs, contextValue: await enveloped.contextFactory() }
     prepared.set(args, enveloped)
     return args
   }

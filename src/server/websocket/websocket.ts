@@ -78,15 +78,15 @@ export function createWebSockets(options: {
   let pinged = 0
   const pings = setInterval(() => {
     pinged = (pinged + 1) % pingTurns
-    for (const one of served.values()) {
-      one.sink.flushLeftCorked()
-      if (one.pingTurn !== pinged) continue
+    for (const servedSocket of served.values()) {
+      servedSocket.sink.flushLeftCorked()
+      if (servedSocket.pingTurn !== pinged) continue
       // A throttled socket is not read, so that its pong does not arrive; its pings keep proxies
       // from closing an idle connection.
-      if (one.isUnanswered && !one.isThrottled) one.terminate()
-      else if (one.socket.readyState === one.socket.OPEN) {
-        one.isUnanswered = true
-        one.socket.ping()
+      if (servedSocket.isUnanswered && !servedSocket.isThrottled) servedSocket.terminate()
+      else if (servedSocket.socket.readyState === servedSocket.socket.OPEN) {
+        servedSocket.isUnanswered = true
+        servedSocket.socket.ping()
       }
     }
   }, keepAliveMs / pingTurns).unref()
@@ -98,22 +98,23 @@ export function createWebSockets(options: {
   const anonymous = new Map<ServedSocket, number>()
   const tickMs = initMs / initTicks
   const inits = setInterval(() => {
-    for (const [one, ticks] of anonymous) {
-      const isDone = one.hasBegun && (one.viewer !== null || anonymousMs === Number.POSITIVE_INFINITY)
-      if (isDone) anonymous.delete(one)
-      else if (ticks * tickMs < (one.hasBegun ? anonymousMs : initMs)) anonymous.set(one, ticks + 1)
+    for (const [servedSocket, ticks] of anonymous) {
+      const isDone = servedSocket.hasBegun && (servedSocket.viewer !== null || anonymousMs === Number.POSITIVE_INFINITY)
+      if (isDone) anonymous.delete(servedSocket)
+      else if (ticks * tickMs < (servedSocket.hasBegun ? anonymousMs : initMs)) anonymous.set(servedSocket, ticks + 1)
       else {
-        anonymous.delete(one)
-        if (one.hasBegun) one.close(closeCodes.unauthorized, 'A socket without a token ends; connect with a token')
-        else one.close(CloseCode.ConnectionInitialisationTimeout, 'Connection initialisation timeout')
+        anonymous.delete(servedSocket)
+        if (servedSocket.hasBegun)
+          servedSocket.close(closeCodes.unauthorized, 'A socket without a token ends; connect with a token')
+        else servedSocket.close(CloseCode.ConnectionInitialisationTimeout, 'Connection initialisation timeout')
       }
     }
   }, tickMs).unref()
 
   // One set of functions for all sockets; `this` is the socket.
   function onPong(this: WebSocket): void {
-    const one = served.get(this)
-    if (one !== undefined) one.isUnanswered = false
+    const servedSocket = served.get(this)
+    if (servedSocket !== undefined) servedSocket.isUnanswered = false
   }
   // Handles frames that violate the protocol or are too large: ws closes the socket itself, with
   // the right code.
@@ -125,11 +126,11 @@ export function createWebSockets(options: {
     logger.debug({ err: error }, 'lost a WebSocket')
   }
   function onClose(this: WebSocket, code: number, reason: Buffer): void {
-    const one = served.get(this)
-    if (one === undefined) return
+    const servedSocket = served.get(this)
+    if (servedSocket === undefined) return
     served.delete(this)
-    anonymous.delete(one)
-    one.closed(code, String(reason))
+    anonymous.delete(servedSocket)
+    servedSocket.closed(code, String(reason))
   }
   const surroundings = {
     maxBufferBytes: limits.MAX_SOCKET_BUFFER_BYTES,
@@ -147,13 +148,13 @@ export function createWebSockets(options: {
   let opened = 0
   const open = (socket: WebSocket, tcp: Duplex, authorization: string | undefined, from: ClientInfo): void => {
     const pingTurn = opened++ % pingTurns
-    const one = createServedSocket({ socket, tcp, authorization, from, pingTurn, surroundings })
-    served.set(socket, one)
-    anonymous.set(one, 0)
+    const servedSocket = createServedSocket({ socket, tcp, authorization, from, pingTurn, surroundings })
+    served.set(socket, servedSocket)
+    anonymous.set(servedSocket, 0)
     socket.on('pong', onPong)
     socket.on('error', onSocketError)
     socket.on('close', onClose)
-    one.onClosed = protocol.opened(one, one)
+    servedSocket.onClosed = protocol.opened(servedSocket, servedSocket)
   }
 
   return {
@@ -165,7 +166,7 @@ export function createWebSockets(options: {
       clearInterval(pings)
       clearInterval(inits)
       const ends = [...served.keys()].map((socket) => new Promise((resolve) => socket.once('close', resolve)))
-      for (const one of served.values()) one.terminate()
+      for (const servedSocket of served.values()) servedSocket.terminate()
       await Promise.all(ends)
       server.close()
     },
