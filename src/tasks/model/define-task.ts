@@ -136,12 +136,12 @@ export interface TaskDefinition<I = unknown, R extends JsonObject = JsonObject> 
    * `Visibility.changed`. Access of all subscribers is rechecked periodically: many pairs per call,
    * answered in the same order.
    */
-  mayWatch?(database: Database, asked: readonly Watcher[]): Promise<readonly boolean[]>
+  mayWatch?(database: Database, watchers: readonly Watcher[]): Promise<readonly boolean[]>
   /**
    * Whether users with permission to see a task, other than its owner, may also cancel it. Without
    * it only the owner may.
    */
-  mayCancel?(database: Database, asked: readonly Watcher[]): Promise<readonly boolean[]>
+  mayCancel?(database: Database, watchers: readonly Watcher[]): Promise<readonly boolean[]>
   /**
    * Updates the application's own tables when the task ends, regardless of what ends it (worker,
    * cancel, sweeper), in the transaction of the terminal event. Must not touch the tables of the

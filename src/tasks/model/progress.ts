@@ -17,13 +17,13 @@ const roundPercent = (percent: number): number => Math.round(percent * 100) / 10
  *   otherwise it is the share of items that are done
  */
 export function beginAttempt(items: readonly TaskItem[], startedAt: string, hasStages = false): AttemptState {
-  const kept = items.map(
-    (one): TaskItem =>
-      one.status === 'COMPLETED' || one.status === 'SKIPPED'
-        ? one
-        : { ...one, status: 'PENDING', percent: 0, error: null },
+  const attemptItems = items.map(
+    (item): TaskItem =>
+      item.status === 'COMPLETED' || item.status === 'SKIPPED'
+        ? item
+        : { ...item, status: 'PENDING', percent: 0, error: null },
   )
-  const map = new Map(kept.map((one) => [one.key, one]))
+  const map = new Map(attemptItems.map((item) => [item.key, item]))
   return {
     items: map,
     progress: {
@@ -98,9 +98,10 @@ export function reduceReport(
     case 'advance': {
       const stage = report.stage ?? progress.stage
       const isNewStage = stage !== progress.stage
-      const given =
+      const reportedPercent =
         report.stagePercent === undefined ? (isNewStage ? 0 : progress.stagePercent) : clampPercent(report.stagePercent)
-      const stagePercent = isNewStage || given === null ? given : Math.max(given, progress.stagePercent ?? 0)
+      const stagePercent =
+        isNewStage || reportedPercent === null ? reportedPercent : Math.max(reportedPercent, progress.stagePercent ?? 0)
       const derived = stages !== undefined && stage !== null ? percentOfStages(stages, stage, stagePercent ?? 0) : null
       const percent =
         report.percent === undefined ? (derived ?? progress.percent) : roundPercent(clampPercent(report.percent))
@@ -123,17 +124,17 @@ export function reduceReport(
       return { items, progress: { ...progress, ...countItems(items) } }
     }
     case 'item':
-      return changeItem(state, report.key, stages, (one) => ({
-        ...one,
+      return changeItem(state, report.key, stages, (item) => ({
+        ...item,
         status: report.status,
         // An item that restarts after it had ended begins at 0.
-        percent: report.status !== 'RUNNING' ? 100 : one.status === 'RUNNING' ? one.percent : 0,
+        percent: report.status !== 'RUNNING' ? 100 : item.status === 'RUNNING' ? item.percent : 0,
         error: report.error ? toJson(report.error) : null,
       }))
     case 'itemPercent':
-      return changeItem(state, report.key, stages, (one) => ({
-        ...one,
-        percent: Math.max(one.percent, clampPercent(report.percent)),
+      return changeItem(state, report.key, stages, (item) => ({
+        ...item,
+        percent: Math.max(item.percent, clampPercent(report.percent)),
       }))
     case 'output':
       return state

@@ -68,8 +68,8 @@ export function createEstimates(options: { readonly database: Database; readonly
     const entry = { at: Date.now(), value, known: existing?.known ?? null }
     cache.set(kind, entry)
     value.then(
-      (known) => {
-        entry.known = known
+      (durations) => {
+        entry.known = durations
       },
       // The next call queries again immediately; the callers awaiting `value` receive the failure.
       () => cache.delete(kind),
@@ -113,15 +113,17 @@ export function estimateRemainingMs(
 ): number | null {
   const elapsedMs = Math.max(0, nowMs - start.atMs)
   const toDo = 1 - start.percent / 100
-  const left = 1 - progress.percent / 100
-  if (left <= 0) return 0
-  const done = toDo > 0 ? Math.max(0, toDo - left) / toDo : 1
+  const remainingShare = 1 - progress.percent / 100
+  if (remainingShare <= 0) return 0
+  const done = toDo > 0 ? Math.max(0, toDo - remainingShare) / toDo : 1
   const ownMs = done > leastDone ? (elapsedMs * (1 - done)) / done : null
   if (ownMs === null)
     // A task that takes longer than expected still has work left.
-    return expected === null ? null : Math.round(Math.max(expected.ms * toDo - elapsedMs, expected.ms * left * 0.1))
+    return expected === null
+      ? null
+      : Math.round(Math.max(expected.ms * toDo - elapsedMs, expected.ms * remainingShare * 0.1))
   if (expected === null) return Math.round(ownMs)
   const variance = expected.spread ** 2
   const weight = Math.max(done, variance / (variance + (ownVariance * (1 - done)) / done))
-  return Math.round(Math.max(ownMs, 1) ** weight * Math.max(expected.ms * left, 1) ** (1 - weight))
+  return Math.round(Math.max(ownMs, 1) ** weight * Math.max(expected.ms * remainingShare, 1) ** (1 - weight))
 }

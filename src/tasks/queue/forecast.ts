@@ -77,8 +77,8 @@ function insert<T>(sorted: T[], item: T, rank: (item: T) => number): void {
   let to = sorted.length
   while (from < to) {
     const middle = (from + to) >> 1
-    const other = sorted[middle]
-    if (other !== undefined && rank(other) <= rank(item)) from = middle + 1
+    const candidate = sorted[middle]
+    if (candidate !== undefined && rank(candidate) <= rank(item)) from = middle + 1
     else to = middle
   }
   sorted.splice(from, 0, item)

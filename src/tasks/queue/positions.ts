@@ -117,15 +117,15 @@ export function createQueuePositions(options: {
   }
 
   const tell = async (kinds: readonly string[]): Promise<void> => {
-    const wanted = kinds.flatMap((kind) => [...(watched.get(kind) ?? [])])
-    if (wanted.length === 0) return
-    const queuePositions = await of(wanted)
-    for (const one of wanted) {
-      const place = queuePositions.get(one.id)
+    const entries = kinds.flatMap((kind) => [...(watched.get(kind) ?? [])])
+    if (entries.length === 0) return
+    const queuePositions = await of(entries)
+    for (const entry of entries) {
+      const place = queuePositions.get(entry.id)
       if (place === undefined) continue
-      if (one.last?.position === place.position && one.last.waiting === place.waiting) continue
-      one.last = place
-      if (watched.get(one.kind)?.has(one)) one.listener(place)
+      if (entry.last?.position === place.position && entry.last.waiting === place.waiting) continue
+      entry.last = place
+      if (watched.get(entry.kind)?.has(entry)) entry.listener(place)
     }
   }
 
@@ -152,9 +152,9 @@ export function createQueuePositions(options: {
     of,
     watch(task, listener) {
       const { id, kind } = task
-      const one: Watched = { id, kind, listener, last: undefined }
-      const those = watched.get(kind) ?? new Set()
-      watched.set(kind, those.add(one))
+      const entry: Watched = { id, kind, listener, last: undefined }
+      const watchers = watched.get(kind) ?? new Set()
+      watched.set(kind, watchers.add(entry))
       if (!subscriptions.has(kind))
         subscriptions.set(
           kind,
@@ -162,8 +162,8 @@ export function createQueuePositions(options: {
         )
       dirty.add(kind)
       return () => {
-        those.delete(one)
-        if (those.size > 0 || watched.get(kind) !== those) return
+        watchers.delete(entry)
+        if (watchers.size > 0 || watched.get(kind) !== watchers) return
         watched.delete(kind)
         const subscription = subscriptions.get(kind)
         subscriptions.delete(kind)

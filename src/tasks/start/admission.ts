@@ -57,14 +57,14 @@ export function createAdmission(options: {
          where owner in ($1, 'erased ' || hashtextextended($1, 0)) and key = $2 and created_at > now() - $3 * interval '1 hour'`,
         [owner, idempotencyKey, idempotencyHours],
       )
-      const known = rows[0]
-      if (known === undefined) return null
-      if (known.digest !== digestOf(request))
+      const existing = rows[0]
+      if (existing === undefined) return null
+      if (existing.digest !== digestOf(request))
         throw keyReused(
           'idempotencyKey',
           `The idempotency key "${idempotencyKey}" was used for another request less than ${idempotencyHours} hours ago; use a new key for a new request`,
         )
-      return known.task_id
+      return existing.task_id
     },
     async lock(client, owner) {
       await client.query(`select pg_advisory_xact_lock(hashtextextended('tidings start ' || $1, 0))`, [owner])

@@ -140,14 +140,14 @@ export function createTaskService(
     const parts = items.map(
       ({ key, label }, position): TaskItem => ({ key, label, position, status: 'PENDING', percent: 0, error: null }),
     )
-    const told = { status: 'QUEUED', progress }
+    const queuedPayload = { status: 'QUEUED', progress }
     await appendInTransaction(appender, client, {
       topic: taskTopic(id),
       events: [
-        { type: 'TaskQueued', payload: told },
+        { type: 'TaskQueued', payload: queuedPayload },
         // Items known before the start are events too, so that subscribers that replay the history
         // receive them.
-        ...(parts.length > 0 ? [{ type: 'TaskItemsAdded', payload: { ...told, items: parts } }] : []),
+        ...(parts.length > 0 ? [{ type: 'TaskItemsAdded', payload: { ...queuedPayload, items: parts } }] : []),
       ],
       task: { id, expect: ['QUEUED'], ...(parts.length > 0 ? { items: parts } : {}) },
     })
@@ -161,8 +161,8 @@ export function createTaskService(
     withTransaction(database, async (client) => {
       const { owner, retriedSubject = null } = request
       await admission.lock(client, owner)
-      const known = await admission.find(client, request)
-      if (known !== null) return { known }
+      const existingId = await admission.find(client, request)
+      if (existingId !== null) return { known: existingId }
       await admission.checkRate(client, owner)
       const id = typeid('task').toString()
       // The application's rows are locked before the engine's, here as in every other transaction.
@@ -194,8 +194,8 @@ export function createTaskService(
     }
     refuseUnstorable(request)
     checkIdempotencyKey(request.idempotencyKey)
-    const known = await admission.find(database.pool, request)
-    if (known !== null) return { task: await mustGet(known), isNew: false }
+    const existingId = await admission.find(database.pool, request)
+    if (existingId !== null) return { task: await mustGet(existingId), isNew: false }
     // One start per owner at a time in this process, so that starts waiting for each other take one
     // connection and not the whole pool.
     const outcome = await inTurn(request.owner, () => startInTransaction(request, definition, parsed.data))
@@ -233,8 +233,8 @@ export function createTaskService(
     return true
   }
 
-  const cancel: TaskService['cancel'] = async (id, given) => {
-    const reason = given === undefined ? undefined : storableText(given)
+  const cancel: TaskService['cancel'] = async (id, rawReason) => {
+    const reason = rawReason === undefined ? undefined : storableText(rawReason)
     const task = await mustGet(id)
     if (!isFinal(task.status) && (await cancelOnce(task, reason))) return mustGet(id)
     const now = await mustGet(id)

@@ -87,26 +87,26 @@ export function createVisibility(options: {
     if (ask === undefined || task.subject === null || viewer.userId === task.owner) return false
     return ask([task.subject, viewer.userId])
   }
-  const check = async (one: Guarded): Promise<void> => {
+  const check = async (entry: Guarded): Promise<void> => {
     try {
-      if ((await one.isAllowed()) || !guarded.delete(one)) return
-      one.revoke(one.refuse())
+      if ((await entry.isAllowed()) || !guarded.delete(entry)) return
+      entry.revoke(entry.refuse())
     } catch (error) {
       // The result is unknown; the next periodic check repeats the query.
-      logger.warn({ err: error, subject: one.subject }, 'failed to check access of a subscriber')
+      logger.warn({ err: error, subject: entry.subject }, 'failed to check access of a subscriber')
     }
   }
   const checkAll = (subject?: string): void => {
-    for (const one of guarded) if (subject === undefined || one.subject === subject) void check(one)
+    for (const entry of guarded) if (subject === undefined || entry.subject === subject) void check(entry)
   }
 
   const guard = (watched: Omit<Guarded, 'revoke'>): ((revoke: Guarded['revoke']) => () => void) => {
     return (revoke) => {
-      const one = { ...watched, revoke }
-      guarded.add(one)
+      const entry = { ...watched, revoke }
+      guarded.add(entry)
       // Access may have been revoked between the check that admitted the viewer and this call.
-      void check(one)
-      return () => void guarded.delete(one)
+      void check(entry)
+      return () => void guarded.delete(entry)
     }
   }
 

@@ -204,9 +204,9 @@ export function createJournal(options: {
     get state() {
       return state
     },
-    async report(told) {
+    async report(rawReport) {
       rethrow()
-      const report = storableReport(told)
+      const report = storableReport(rawReport)
       const before = state
       state = reduceReport(state, report, stages())
       clock.enter(state.progress.stage)

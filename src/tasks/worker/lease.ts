@@ -46,10 +46,10 @@ export function createLeases(options: {
     readonly controller: AbortController
     renewedAt: number
   }
-  const held = new Map<string, Held>()
+  const leases = new Map<string, Held>()
 
   const renew = async (): Promise<void> => {
-    const asked = [...held]
+    const entries = [...leases]
     const startedAt = performance.now()
     // Rows are locked in the order of their ids, as an append locks them, so the two cannot
     // deadlock.
@@ -66,15 +66,15 @@ export function createLeases(options: {
       values: [
         worker,
         JSON.stringify(slots),
-        asked.map(([id]) => id),
-        asked.map(([, { attempt }]) => attempt),
+        entries.map(([id]) => id),
+        entries.map(([, { attempt }]) => attempt),
         leaseMs,
       ],
     })
     const renewed = new Set(rows.map(({ id }) => id))
-    for (const [id, entry] of asked) {
+    for (const [id, entry] of entries) {
       if (renewed.has(id)) entry.renewedAt = startedAt
-      else if (held.get(id) === entry) entry.controller.abort('lease lost' satisfies StopReason)
+      else if (leases.get(id) === entry) entry.controller.abort('lease lost' satisfies StopReason)
     }
   }
 
@@ -83,7 +83,7 @@ export function createLeases(options: {
   )
   const beat = (): void => {
     const now = performance.now()
-    for (const entry of held.values())
+    for (const entry of leases.values())
       if (now - entry.renewedAt > leaseMs) entry.controller.abort('lease lost' satisfies StopReason)
     void renewOnce()
   }
@@ -93,25 +93,25 @@ export function createLeases(options: {
   return {
     hold(taskId, attempt) {
       const entry: Held = { attempt, controller: new AbortController(), renewedAt: performance.now() }
-      held.set(taskId, entry)
+      leases.set(taskId, entry)
       return {
         signal: entry.controller.signal,
         stop: (reason) => entry.controller.abort(reason),
         release: () => {
-          if (held.get(taskId) === entry) held.delete(taskId)
+          if (leases.get(taskId) === entry) leases.delete(taskId)
         },
       }
     },
     stop(taskId, reason) {
-      const entry = held.get(taskId)
+      const entry = leases.get(taskId)
       entry?.controller.abort(reason)
       return entry !== undefined
     },
     stopAll(reason) {
-      for (const entry of held.values()) entry.controller.abort(reason)
+      for (const entry of leases.values()) entry.controller.abort(reason)
     },
     get size() {
-      return held.size
+      return leases.size
     },
     async [Symbol.asyncDispose]() {
       clearInterval(timer)

@@ -46,10 +46,10 @@ export function createOutputBuffer(): OutputBuffer {
       if (text === '') return
       const stream = streams.get(name) ?? { offset: 0, text: '', half: '' }
       streams.set(name, stream)
-      const joined = stream.half + text
-      const isCut = /[\ud800-\udbff]$/.test(joined)
-      const whole = storableText(isCut ? joined.slice(0, -1) : joined)
-      stream.half = isCut ? joined.slice(-1) : ''
+      const fullText = stream.half + text
+      const isCut = /[\ud800-\udbff]$/.test(fullText)
+      const whole = storableText(isCut ? fullText.slice(0, -1) : fullText)
+      stream.half = isCut ? fullText.slice(-1) : ''
       stream.text += whole
       length += whole.length
       if (whole !== '') waiting.add(name)

@@ -110,11 +110,11 @@ export function createSweeper(
   }
 
   const takeBackLost = async (): Promise<void> => {
-    const lost = await database.pool.query<{ id: string }>(
+    const lostTasks = await database.pool.query<{ id: string }>(
       `select id from task where status = 'RUNNING' and kind = any($1::text[]) and lease_until < now() order by id limit 100`,
       [kinds],
     )
-    const tasks = await store.getMany(lost.rows.map(({ id }) => id))
+    const tasks = await store.getMany(lostTasks.rows.map(({ id }) => id))
     // Concurrently: an unresponsive queue must not delay the other tasks.
     await Promise.all(
       tasks.map(async (task) => {
@@ -152,22 +152,22 @@ export function createSweeper(
   }
 
   const retryLater = (error: unknown): void => logger.warn({ err: error }, 'failed to sweep; retrying')
-  const lost = createSingleFlight(() => takeBackLost().catch(retryLater))
-  const forgotten = createSingleFlight(() => ringForForgotten().catch(retryLater))
+  const takeBackOnce = createSingleFlight(() => takeBackLost().catch(retryLater))
+  const ringOnce = createSingleFlight(() => ringForForgotten().catch(retryLater))
   const timers = [
-    setInterval(() => void lost(), Math.min(sweepMs, leaseMs / 10)).unref(),
-    setInterval(() => void forgotten(), sweepMs).unref(),
+    setInterval(() => void takeBackOnce(), Math.min(sweepMs, leaseMs / 10)).unref(),
+    setInterval(() => void ringOnce(), sweepMs).unref(),
   ]
 
   return {
     counters,
     async sweep() {
-      await lost()
-      await forgotten()
+      await takeBackOnce()
+      await ringOnce()
     },
     async [Symbol.asyncDispose]() {
       for (const timer of timers) clearInterval(timer)
-      await Promise.all([lost.pending(), forgotten.pending()])
+      await Promise.all([takeBackOnce.pending(), ringOnce.pending()])
     },
   }
 }

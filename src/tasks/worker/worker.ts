@@ -148,9 +148,9 @@ export async function startWorker(
   /** Returns a promise that resolves when an attempt of the kind ends, or with the drain. */
   const waitForSlot = (kind: string): Promise<void> =>
     new Promise((resolve) => {
-      const held = heldWakeUps.get(kind)
-      if (held === undefined) heldWakeUps.set(kind, [resolve])
-      else held.push(resolve)
+      const resolvers = heldWakeUps.get(kind)
+      if (resolvers === undefined) heldWakeUps.set(kind, [resolve])
+      else resolvers.push(resolve)
     })
 
   /** Runs {@link runNext} within this process's limit for the kind. Never rejects. */
