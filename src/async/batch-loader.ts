@@ -34,17 +34,17 @@ export function createBatchLoader<K, V>(answer: (keys: readonly K[]) => Promise<
   }
   const call = (): void => {
     isScheduled = false
-    const asked = waiting.slice(0, maxKeys)
+    const batch = waiting.slice(0, maxKeys)
     waiting = waiting.slice(maxKeys)
     calls++
     schedule()
-    answer(asked.map(({ key }) => key))
+    answer(batch.map(({ key }) => key))
       .then(
         (values) => {
-          for (const [index, { resolve }] of asked.entries()) resolve(values[index] as V)
+          for (const [index, { resolve }] of batch.entries()) resolve(values[index] as V)
         },
         (error: unknown) => {
-          for (const { reject } of asked) reject(error)
+          for (const { reject } of batch) reject(error)
         },
       )
       .finally(() => {
