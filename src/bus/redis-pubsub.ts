@@ -29,9 +29,9 @@ export function createRedisPubSub(options: {
   for (const name of ['subscribe', 'unsubscribe', 'punsubscribe'] as const) {
     const original = subscriber[name].bind(subscriber) as (...args: unknown[]) => Promise<unknown>
     const guarded = (...args: unknown[]): Promise<unknown> => {
-      const sent = original(...args)
-      sent.catch(onFailure)
-      return sent
+      const promise = original(...args)
+      promise.catch(onFailure)
+      return promise
     }
     Object.assign(subscriber, { [name]: guarded })
   }
