@@ -162,10 +162,10 @@ export function createPresenceRecord(options: {
       })
       const byTopic = Map.groupBy(rows, ({ topic }) => topic)
       return topics.map((topic) => {
-        const those = byTopic.get(topic) ?? []
-        const ends = those.flatMap(({ ends_ms }) => (ends_ms === null ? [] : [ends_ms]))
+        const topicRows = byTopic.get(topic) ?? []
+        const ends = topicRows.flatMap(({ ends_ms }) => (ends_ms === null ? [] : [ends_ms]))
         return {
-          present: those.map(({ user_id, mark }) => ({ userId: user_id, mark })),
+          present: topicRows.map(({ user_id, mark }) => ({ userId: user_id, mark })),
           nextEndMs: ends.length === 0 ? null : Math.min(...ends),
         }
       })

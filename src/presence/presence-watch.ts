@@ -32,23 +32,23 @@ export function createPresenceWatch(options: {
 }): PresenceWatch {
   const { read, logger } = options
   const watched = new Map<string, Watched>()
-  const wanted = new Set<string>()
+  const pendingTopics = new Set<string>()
   let reading: Promise<void> | undefined
 
   const tell = (topic: string, { present, nextEndMs }: PresenceReading): void => {
-    const one = watched.get(topic)
-    if (one === undefined) return
-    clearTimeout(one.timer)
-    one.timer = nextEndMs === null ? undefined : setTimeout(() => look([topic]), nextEndMs + slackMs).unref()
+    const entry = watched.get(topic)
+    if (entry === undefined) return
+    clearTimeout(entry.timer)
+    entry.timer = nextEndMs === null ? undefined : setTimeout(() => look([topic]), nextEndMs + slackMs).unref()
     const text = JSON.stringify(present)
-    if (one.last?.text === text) return
-    one.last = { present, text }
-    for (const listener of one.listeners) listener(present)
+    if (entry.last?.text === text) return
+    entry.last = { present, text }
+    for (const listener of entry.listeners) listener(present)
   }
   const readAll = async (): Promise<void> => {
-    while (wanted.size > 0) {
-      const topics = [...wanted]
-      wanted.clear()
+    while (pendingTopics.size > 0) {
+      const topics = [...pendingTopics]
+      pendingTopics.clear()
       const readings = await read(topics)
       for (const [index, topic] of topics.entries()) {
         const reading = readings[index]
@@ -57,32 +57,32 @@ export function createPresenceWatch(options: {
     }
   }
   const look = (topics: readonly string[] | null): void => {
-    for (const topic of topics ?? watched.keys()) if (watched.has(topic)) wanted.add(topic)
-    if (wanted.size === 0 || reading !== undefined) return
+    for (const topic of topics ?? watched.keys()) if (watched.has(topic)) pendingTopics.add(topic)
+    if (pendingTopics.size === 0 || reading !== undefined) return
     reading = readAll()
       .catch((error: unknown) => {
         // The next beat reads all topics.
-        wanted.clear()
+        pendingTopics.clear()
         logger.warn({ err: error }, 'failed to read presence')
       })
       .finally(() => {
         reading = undefined
         // Requested at the moment when the last read ended.
-        if (wanted.size > 0) look([])
+        if (pendingTopics.size > 0) look([])
       })
   }
 
   return {
     watch(topic, listener) {
-      const one = watched.get(topic) ?? { listeners: new Set(), last: undefined, timer: undefined }
-      watched.set(topic, one)
-      one.listeners.add(listener)
-      if (one.last === undefined) look([topic])
-      else listener(one.last.present)
+      const entry = watched.get(topic) ?? { listeners: new Set(), last: undefined, timer: undefined }
+      watched.set(topic, entry)
+      entry.listeners.add(listener)
+      if (entry.last === undefined) look([topic])
+      else listener(entry.last.present)
       return () => {
-        one.listeners.delete(listener)
-        if (one.listeners.size > 0 || watched.get(topic) !== one) return
-        clearTimeout(one.timer)
+        entry.listeners.delete(listener)
+        if (entry.listeners.size > 0 || watched.get(topic) !== entry) return
+        clearTimeout(entry.timer)
         watched.delete(topic)
       }
     },
@@ -90,7 +90,7 @@ export function createPresenceWatch(options: {
     close() {
       for (const { timer } of watched.values()) clearTimeout(timer)
       watched.clear()
-      wanted.clear()
+      pendingTopics.clear()
     },
     get size() {
       return watched.size

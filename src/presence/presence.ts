@@ -98,10 +98,10 @@ export function createPresence(options: {
   const write = async (): Promise<number> => {
     const pairs = [...dirty].flatMap(([topic, users]) => [...users].map((userId) => [topic, userId] as const))
     dirty.clear()
-    const come = pairs.filter((pair) => isHere(...pair))
-    const gone = pairs.filter((pair) => !isHere(...pair))
+    const arrivals = pairs.filter((pair) => isHere(...pair))
+    const departures = pairs.filter((pair) => !isHere(...pair))
     try {
-      const topics = await record.write({ come, gone, everybody })
+      const topics = await record.write({ come: arrivals, gone: departures, everybody })
       changed(topics)
       return times.batchMs
     } catch (error) {
@@ -189,7 +189,7 @@ export function createPresence(options: {
     watch: watch.watch,
     get size() {
       let users = 0
-      for (const those of here.values()) users += those.size
+      for (const userIds of here.values()) users += userIds.size
       return { here: users, watched: watch.size }
     },
     [Symbol.asyncDispose]() {
