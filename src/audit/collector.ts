@@ -125,9 +125,9 @@ export function createCollector({
       }
       if (newRows >= perMinute) return put(othersOfAll(fact), 1)
       const source = fact.userId === null ? `a${networkOfFact(fact)}` : `u${fact.userId}`
-      const known = bySource.get(source) ?? 0
-      if (known >= perSource) return put(othersOf(fact), 1)
-      bySource.set(source, known + 1)
+      const rowCount = bySource.get(source) ?? 0
+      if (rowCount >= perSource) return put(othersOf(fact), 1)
+      bySource.set(source, rowCount + 1)
       newRows++
       put(fact, 1)
     },

@@ -27,9 +27,9 @@ export function mergeServerStatistics(servers: readonly ReportedServer[], at: Da
   const clients = (read: (server: ReportedServer) => readonly ConnectionSummary[]): ConnectedClient[] =>
     servers.flatMap((server) => read(server).map((client) => ({ ...client, server: server.name })))
   const transports = {
-    ws: sum((one) => one.transports.ws),
-    sse: sum((one) => one.transports.sse),
-    polling: sum((one) => one.transports.polling),
+    ws: sum((server) => server.transports.ws),
+    sse: sum((server) => server.transports.sse),
+    polling: sum((server) => server.transports.polling),
   }
   const audited = servers.map(({ auditedAt }) => auditedAt?.getTime() ?? 0)
   return {

@@ -128,11 +128,11 @@ export function createStatisticsExchange(options: {
       timer ??= setInterval(look, 2 * everyMs).unref()
       try {
         await load()
-        let told: typeof latest
+        let reportedStatistics: typeof latest
         while (!signal.aborted) {
-          if (latest !== undefined && latest !== told) {
-            told = latest
-            yield told.servers
+          if (latest !== undefined && latest !== reportedStatistics) {
+            reportedStatistics = latest
+            yield reportedStatistics.servers
             if (once) return
           } else await wakeUp.wait()
         }
@@ -173,14 +173,14 @@ export function createStatisticsExchange(options: {
         if (!announced.delete(announcement)) return
         clearInterval(renewing)
         await renew.pending()
-        const gone = database.pool
+        const removal = database.pool
           .query('delete from server_statistics where server_id = $1', [id])
           .then(() => bus.publish(channel, { server: id }))
           .catch((error: unknown) =>
             logger.debug({ err: error }, 'failed to remove the server from connection statistics'),
           )
         // If the database is unavailable, the server is removed after `silentMs` instead.
-        await withTimeout(longestGoodbyeMs, gone)
+        await withTimeout(longestGoodbyeMs, removal)
       },
     }
     announced.add(announcement)
@@ -194,7 +194,7 @@ export function createStatisticsExchange(options: {
     async [Symbol.asyncDispose]() {
       clearInterval(timer)
       await subscription.close()
-      await Promise.all([...announced].map((one) => one[Symbol.asyncDispose]()))
+      await Promise.all([...announced].map((announcement) => announcement[Symbol.asyncDispose]()))
     },
   }
 }
