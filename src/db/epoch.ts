@@ -6,15 +6,15 @@ import type { Database } from './connect.ts'
  * `RESET`. Use it after restoring a backup. Servers do so automatically when they detect that the
  * log went back, but only later.
  *
- * @param seen - renews only while this is the current epoch, so that of several servers that detect
- *   the same reset only one renews it
+ * @param expectedEpoch - renews only while this is the current epoch, so that of several servers
+ *   that detect the same reset only one renews it
  * @returns the current epoch, new or not
  */
-export async function renewEpoch(database: Pick<Database, 'pool'>, seen?: string): Promise<string> {
+export async function renewEpoch(database: Pick<Database, 'pool'>, expectedEpoch?: string): Promise<string> {
   await database.pool.query(
     `update meta set value = substr(replace(gen_random_uuid()::text, '-', ''), 1, 8)
      where key = 'epoch' and value = coalesce($1, value)`,
-    [seen ?? null],
+    [expectedEpoch ?? null],
   )
   const { rows } = await database.pool.query<{ value: string }>(`select value from meta where key = 'epoch'`)
   const epoch = rows[0]?.value

@@ -106,20 +106,20 @@ async function readMigrations(directory: string): Promise<readonly Migration[]> 
 }
 
 /** Throws unless the applied migrations are a prefix of the known ones. */
-function checkHistory(known: readonly Migration[], applied: readonly AppliedMigration[]): void {
-  for (const [index, one] of applied.entries()) {
-    const migration = known[index]
-    if (migration === undefined || one.id > known.length)
+function checkHistory(migrations: readonly Migration[], applied: readonly AppliedMigration[]): void {
+  for (const [index, row] of applied.entries()) {
+    const migration = migrations[index]
+    if (migration === undefined || row.id > migrations.length)
       throw new TidingsError(
         'BAD_CONFIGURATION',
-        `The database has migration ${one.id} (${one.name}), and this version of Tidings knows only ${known.length}; run a newer version, or use another database`,
-        { migration: one.id },
+        `The database has migration ${row.id} (${row.name}), and this version of Tidings knows only ${migrations.length}; run a newer version, or use another database`,
+        { migration: row.id },
       )
-    if (migration.id !== one.id || migration.checksum !== one.checksum)
+    if (migration.id !== row.id || migration.checksum !== row.checksum)
       throw new TidingsError(
         'BAD_CONFIGURATION',
-        `The migration ${migration.file} has changed since it was applied to this database (as ${one.id}, ${one.name}); restore the file and put the change into a new one`,
-        { migration: one.id },
+        `The migration ${migration.file} has changed since it was applied to this database (as ${row.id}, ${row.name}); restore the file and put the change into a new one`,
+        { migration: row.id },
       )
   }
 }

@@ -19,7 +19,7 @@ export async function havePairs(
     name: `tidings-pairs-${table}`,
     text: `select ord::int from unnest($1::text[], $2::text[]) with ordinality as a(one, other, ord)
       where exists (select from ${table} where ${first} = a.one and ${second} = a.other)`,
-    values: [pairs.map(([one]) => storable(one)), pairs.map(([, other]) => storable(other))],
+    values: [pairs.map(([firstValue]) => storable(firstValue)), pairs.map(([, secondValue]) => storable(secondValue))],
   })
   const found = new Set(rows.map(({ ord }) => ord))
   return pairs.map((_, index) => found.has(index + 1))

@@ -114,22 +114,22 @@ export function createPools(options: {
   const opened = new Set<pg.Pool>()
   let omitsParameters = false
 
-  const sharesFate = (one: Watched, expired: Watched): boolean => {
-    if (one === expired) return true
-    if (expired.limitMs < tellingMs || one.silentMs < expired.deadlineMs) return false
-    const isIdle = stateOf(one.client).readyForQuery === true && one.client.getTransactionStatus() === 'I'
-    return isIdle || one.silentMs >= one.deadlineMs
+  const sharesFate = (entry: Watched, expired: Watched): boolean => {
+    if (entry === expired) return true
+    if (expired.limitMs < tellingMs || entry.silentMs < expired.deadlineMs) return false
+    const isIdle = stateOf(entry.client).readyForQuery === true && entry.client.getTransactionStatus() === 'I'
+    return isIdle || entry.silentMs >= entry.deadlineMs
   }
   const destroySilent = (expired: Watched): void => {
-    const silent = [...watched].filter((one) => sharesFate(one, expired))
+    const silent = [...watched].filter((entry) => sharesFate(entry, expired))
     logger.warn(
       { silentMs: Math.round(expired.waitingMs), connections: silent.length },
       'destroying silent connections to the database',
     )
-    for (const one of silent) {
-      watched.delete(one)
-      const error = new Error(`The database sent nothing for ${one.deadlineMs} ms; the connection was destroyed`)
-      stateOf(one.client).connection.stream.destroy(Object.assign(error, { code: silentConnectionCode }))
+    for (const entry of silent) {
+      watched.delete(entry)
+      const error = new Error(`The database sent nothing for ${entry.deadlineMs} ms; the connection was destroyed`)
+      stateOf(entry.client).connection.stream.destroy(Object.assign(error, { code: silentConnectionCode }))
     }
   }
   /**
@@ -137,19 +137,19 @@ export function createPools(options: {
    * may go unnoticed.
    */
   const forgetEnded = (): void => {
-    for (const one of watched) if (stateOf(one.client).connection.stream.destroyed) watched.delete(one)
+    for (const entry of watched) if (stateOf(entry.client).connection.stream.destroyed) watched.delete(entry)
   }
   const look = (elapsedMs: number): void => {
     forgetEnded()
-    for (const one of watched) {
-      const { connection, readyForQuery } = stateOf(one.client)
+    for (const entry of watched) {
+      const { connection, readyForQuery } = stateOf(entry.client)
       const { bytesRead } = connection.stream
-      const isHeard = bytesRead !== one.bytesRead
-      one.bytesRead = bytesRead
-      one.silentMs = isHeard ? 0 : one.silentMs + elapsedMs
-      one.waitingMs = isHeard || readyForQuery !== false ? 0 : one.waitingMs + elapsedMs
+      const isHeard = bytesRead !== entry.bytesRead
+      entry.bytesRead = bytesRead
+      entry.silentMs = isHeard ? 0 : entry.silentMs + elapsedMs
+      entry.waitingMs = isHeard || readyForQuery !== false ? 0 : entry.waitingMs + elapsedMs
     }
-    for (const one of watched) if (one.waitingMs >= one.deadlineMs) destroySilent(one)
+    for (const entry of watched) if (entry.waitingMs >= entry.deadlineMs) destroySilent(entry)
   }
   const lookMs = Math.min(longestLookMs, options.statementMs / looksPerDeadline)
   let lookedAt = performance.now()
@@ -187,12 +187,12 @@ export function createPools(options: {
       pool.on('error', () => undefined)
       pool.on('connect', (client) => {
         const deadlineMs = statementMs * (1 + graceShare)
-        const one = { client, limitMs: statementMs, deadlineMs, bytesRead: 0, silentMs: 0, waitingMs: 0 }
-        watched.add(one)
+        const entry = { client, limitMs: statementMs, deadlineMs, bytesRead: 0, silentMs: 0, waitingMs: 0 }
+        watched.add(entry)
         client.on('error', (error) => {
           if (!pool.ending) logger.warn({ reason: error.message }, 'lost a connection to the database')
         })
-        client.once('end', () => watched.delete(one))
+        client.once('end', () => watched.delete(entry))
       })
       return pool
     },

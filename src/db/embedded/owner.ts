@@ -43,14 +43,14 @@ export async function claimDirectory(directory: string): Promise<AsyncDisposable
   const deadline = Date.now() + longestContentionMs
   for (;;) {
     await write('claiming')
-    const others = await readLivingClaims(directory, file)
-    if (others.length === 0) {
+    const otherClaims = await readLivingClaims(directory, file)
+    if (otherClaims.length === 0) {
       await write('owner')
       return { [Symbol.asyncDispose]: withdraw }
     }
     await withdraw()
-    const owner = others.find((claim) => claim.state === 'owner')
-    if (owner !== undefined || Date.now() >= deadline) throw refusal(directory, owner ?? others[0])
+    const owner = otherClaims.find((claim) => claim.state === 'owner')
+    if (owner !== undefined || Date.now() >= deadline) throw refusal(directory, owner ?? otherClaims[0])
     // Several processes started at the same moment and saw each other: all back off, and one is
     // first on the next try.
     await delay(10 + Math.random() * 90)

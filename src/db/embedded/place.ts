@@ -36,8 +36,8 @@ export async function findAccount(cluster: string, logger: Logger): Promise<Acco
   if (process.getuid?.() !== 0) return undefined
   const owner = await stat(cluster).catch(() => undefined)
   if (owner !== undefined && owner.uid !== 0) return { uid: owner.uid, gid: owner.gid }
-  const known = (await lookUpUser('postgres')) ?? (await lookUpUser('tidings'))
-  if (known !== undefined) return known
+  const existing = (await lookUpUser('postgres')) ?? (await lookUpUser('tidings'))
+  if (existing !== undefined) return existing
   try {
     await run('useradd', ['--system', '--user-group', '--no-create-home', '--shell', '/bin/false', 'tidings'])
     logger.info({ user: 'tidings' }, 'created a user for PostgreSQL, which refuses to run as root')
@@ -53,15 +53,15 @@ export async function findAccount(cluster: string, logger: Logger): Promise<Acco
 }
 
 /**
- * Creates the data directory where the PostgreSQL user can access it: at `wanted`, or, when a
- * parent folder is closed to that user (such as a home of mode 700), in `/var/lib/tidings`, under a
- * name derived from `wanted`.
+ * Creates the data directory where the PostgreSQL user can access it: at `preferredPath`, or, when
+ * a parent folder is closed to that user (such as a home of mode 700), in `/var/lib/tidings`, under
+ * a name derived from `preferredPath`.
  *
  * @returns the directory to use, absolute and without symbolic links
  * @throws TidingsError `BAD_CONFIGURATION` when this process may not write there
  */
-export async function placeData(wanted: string, account: Account | undefined, logger: Logger): Promise<string> {
-  const directory = await makeDirectory(wanted, account)
+export async function placeData(preferredPath: string, account: Account | undefined, logger: Logger): Promise<string> {
+  const directory = await makeDirectory(preferredPath, account)
   if (account === undefined || (await canEnter(directory, account))) return directory
   const elsewhere = join(
     await makeSharedFolder(account),
