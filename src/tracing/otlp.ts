@@ -89,9 +89,9 @@ export function createOtlpTracing(options: {
   const place = new AsyncLocalStorage<string>()
 
   const contextOf = (parent: string | null | undefined): Context => {
-    const known = parseTraceParent(parent)
-    if (known === null) return ROOT_CONTEXT
-    const { traceId, spanId, isSampled } = known
+    const traceParent = parseTraceParent(parent)
+    if (traceParent === null) return ROOT_CONTEXT
+    const { traceId, spanId, isSampled } = traceParent
     const traceFlags = isSampled ? TraceFlags.SAMPLED : TraceFlags.NONE
     return trace.setSpanContext(ROOT_CONTEXT, { traceId, spanId, traceFlags, isRemote: true })
   }
