@@ -382,15 +382,15 @@ export type Config = { readonly [K in keyof typeof settings]: SettingValue<(type
 export function parseConfig(environment: Readonly<Record<string, string | undefined>>): Config {
   const problems: string[] = []
   const values: Record<string, unknown> = {}
-  for (const [name, one] of Object.entries(settings) as [string, Setting<unknown>][]) {
-    const given = environment[name] === '' ? undefined : environment[name]
-    const raw = given ?? one.fallback
+  for (const [name, definition] of Object.entries(settings) as [string, Setting<unknown>][]) {
+    const variable = environment[name] === '' ? undefined : environment[name]
+    const raw = variable ?? definition.fallback
     if (raw === undefined) continue
-    const parsed = one.schema.safeParse(raw)
+    const parsed = definition.schema.safeParse(raw)
     if (parsed.success) values[name] = parsed.data
     else {
       const allowed = [...new Set(parsed.error.issues.map((issue) => issue.message))].join(', ')
-      problems.push(`${name} is ${one.secret ? '(hidden)' : JSON.stringify(raw)}; allowed: ${allowed}`)
+      problems.push(`${name} is ${definition.secret ? '(hidden)' : JSON.stringify(raw)}; allowed: ${allowed}`)
     }
   }
   const config = values as Config
@@ -439,10 +439,10 @@ export function describeSettings(): string {
   const rows = Object.entries(settings) as [string, Setting<unknown>][]
   const width = Math.max(...rows.map(([name]) => name.length))
   return rows
-    .map(([name, one]) => {
-      const fallback = one.fallback === undefined || one.fallback === '' ? 'not set' : one.fallback
-      const allowed = one.choices === undefined ? '' : `one of ${one.choices.join(', ')}; `
-      return `  ${name.padEnd(width)}  ${one.help} (${allowed}default: ${fallback})`
+    .map(([name, definition]) => {
+      const fallback = definition.fallback === undefined || definition.fallback === '' ? 'not set' : definition.fallback
+      const allowed = definition.choices === undefined ? '' : `one of ${definition.choices.join(', ')}; `
+      return `  ${name.padEnd(width)}  ${definition.help} (${allowed}default: ${fallback})`
     })
     .join('\n')
 }

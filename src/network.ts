@@ -31,10 +31,10 @@ const ipv4Prefixes: ReadonlySet<string> = new Set(['0:0:0:0:0:ffff', '64:ff9b:0:
 
 /** Returns the eight groups of an IPv6 address, in hexadecimal without leading zeros. */
 function groupsOf(address: string): readonly string[] {
-  const [left = [], right = []] = hexadecimal(address)
+  const [head = [], tail = []] = hexadecimal(address)
     .split('::')
     .map((side) => side.split(':').filter((group) => group !== ''))
-  return [...left, ...Array.from({ length: 8 - left.length - right.length }, () => '0'), ...right]
+  return [...head, ...Array.from({ length: 8 - head.length - tail.length }, () => '0'), ...tail]
 }
 
 /** Returns the canonical form of an IPv6 address, without its zone and without IPv4 notation. */
