@@ -37,13 +37,13 @@ export function createCitationCheck(
   }
   return {
     find(quotation, sectionKey) {
-      const wanted = comparable(quotation)
-      if (wanted.trim().split(' ').length < minWords) return null
+      const needle = comparable(quotation)
+      if (needle.trim().split(' ').length < minWords) return null
       const named = sections.find(({ key }) => key === sectionKey)
       const found =
-        named !== undefined && textIn(named).includes(wanted)
+        named !== undefined && textIn(named).includes(needle)
           ? named
-          : sections.find((section) => textIn(section).includes(wanted))
+          : sections.find((section) => textIn(section).includes(needle))
       if (found === undefined) return null
       return {
         sectionKey: found.key,

@@ -79,9 +79,9 @@ function extractiveQuestions(pool: GenerationPool, delayMs: number): QuestionPro
   return {
     name: 'extractive',
     ask: ({ signal: requested, ...request }) =>
-      interruptible(async function* (left) {
+      interruptible(async function* (returnSignal) {
         requested.throwIfAborted()
-        const signal = AbortSignal.any([requested, left])
+        const signal = AbortSignal.any([requested, returnSignal])
         const sections = request.sections.map(({ key, heading, body }) => ({
           key,
           heading,

@@ -12,10 +12,10 @@ export function createPieces(
   signal: AbortSignal,
   run: (signal: AbortSignal) => AsyncGenerator<string, void, undefined>,
 ): AsyncIterable<string> {
-  return interruptible(async function* (left) {
+  return interruptible(async function* (returnSignal) {
     signal.throwIfAborted()
     try {
-      for await (const piece of run(AbortSignal.any([signal, left]))) {
+      for await (const piece of run(AbortSignal.any([signal, returnSignal]))) {
         signal.throwIfAborted()
         if (piece !== '') yield piece
       }

@@ -143,15 +143,15 @@ export function createAskedQuestions(questions: readonly Pick<Question, 'prompt'
     },
     has(question) {
       const own = essenceOf(question)
-      return essences.some((other) => isSameEssence(own, other))
+      return essences.some((essence) => isSameEssence(own, essence))
     },
   }
 }
 
-function isSameEssence(one: ReadonlySet<string>, other: ReadonlySet<string>): boolean {
+function isSameEssence(first: ReadonlySet<string>, second: ReadonlySet<string>): boolean {
   let shared = 0
-  for (const word of one) if (other.has(word)) shared += 1
-  const all = one.size + other.size - shared
+  for (const word of first) if (second.has(word)) shared += 1
+  const all = first.size + second.size - shared
   return all === 0 || shared / all >= sameShare
 }
 

@@ -130,9 +130,9 @@ function createMailbox<Message>(process: ChildProcess): Sandbox<Message> {
       return { code, signal, ...rest, isOutOfMemory, isOutOfTime: text.includes(timeMessage) }
     },
     takeErrorText() {
-      const taken = text
+      const errorText = text
       text = ''
-      return taken
+      return errorText
     },
   }
 }

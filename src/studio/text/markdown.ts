@@ -94,8 +94,8 @@ export function* parseInWindows(text: string): Generator<MarkdownWindow, void> {
     const cut = end === text.length ? { next: end } : findCut(nodes, { text, start, end, toDocument, context, size })
     const toOffset = (offset: number): number => offset + toDocument
     const maskedText = (node: Nodes): string | undefined => {
-      const seen = parsed.slice(startOf(node), endOf(node))
-      return seen === text.slice(toOffset(startOf(node)), toOffset(endOf(node))) ? undefined : seen
+      const parsedText = parsed.slice(startOf(node), endOf(node))
+      return parsedText === text.slice(toOffset(startOf(node)), toOffset(endOf(node))) ? undefined : parsedText
     }
     if (cut === undefined) {
       size *= 2

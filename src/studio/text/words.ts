@@ -37,7 +37,7 @@ export function quote(name: string): string {
 
 /** Creates unique keys from headings, in the style of GitHub's anchors. */
 export function createSlugger(): (heading: string) => string {
-  const taken = new Set<string>()
+  const usedKeys = new Set<string>()
   const nextByBase = new Map<string, number>()
   return (heading) => {
     const base =
@@ -49,11 +49,11 @@ export function createSlugger(): (heading: string) => string {
         .slice(0, 80)
         .toWellFormed() || 'section'
     let key = base
-    for (let next = nextByBase.get(base) ?? 2; taken.has(key); next += 1) {
+    for (let next = nextByBase.get(base) ?? 2; usedKeys.has(key); next += 1) {
       key = `${base}-${next}`
       nextByBase.set(base, next + 1)
     }
-    taken.add(key)
+    usedKeys.add(key)
     return key
   }
 }

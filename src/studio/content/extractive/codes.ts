@@ -30,8 +30,8 @@ export function createCodes(): {
   const codes: string[] = []
   const characters = new Map<string, string>()
   const encode = (code: string): string => {
-    const known = characters.get(code)
-    if (known !== undefined) return known
+    const existing = characters.get(code)
+    if (existing !== undefined) return existing
     if (firstCode + codes.length > lastCode) return code
     const character = String.fromCharCode(firstCode + codes.length)
     codes.push(code)

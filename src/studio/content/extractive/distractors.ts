@@ -28,22 +28,22 @@ const alike: Partial<Record<EntryKind, readonly EntryKind[]>> = {
  * @returns at most `count`; fewer when there are not enough
  */
 export function chooseDistractors(
-  wanted: Wanted,
+  target: Wanted,
   pools: readonly (readonly Entry[])[],
   count: number,
   random: Random,
 ): Entry[] {
-  const words = wanted.plain.split(/\s+/).length
+  const words = target.plain.split(/\s+/).length
   const fitting = pools.flatMap((pool, distance) =>
     pool
-      .filter((entry) => isOfKind(entry, wanted) && isWrong(entry, wanted))
+      .filter((entry) => isOfKind(entry, target) && isWrong(entry, target))
       .map((entry) => ({
         entry,
         cost:
           distance * 0.5 +
-          (entry.kind === wanted.kind ? 0 : 2) +
+          (entry.kind === target.kind ? 0 : 2) +
           Math.abs(entry.words - words) * 0.8 +
-          Math.abs(entry.plain.length - wanted.plain.length) * 0.05 -
+          Math.abs(entry.plain.length - target.plain.length) * 0.05 -
           Math.min(3, entry.count) * 0.2 +
           random.next() * 1.2,
       })),
@@ -51,7 +51,7 @@ export function chooseDistractors(
   const chosen: Entry[] = []
   for (const { entry } of fitting.sort((a, b) => a.cost - b.cost)) {
     if (chosen.length === count) break
-    if (!chosen.some((other) => overlaps(other, entry))) chosen.push(entry)
+    if (!chosen.some((choice) => overlaps(choice, entry))) chosen.push(entry)
   }
   return chosen
 }
@@ -64,12 +64,12 @@ function isOfKind(entry: Entry, { kind, plain }: Wanted): boolean {
   return (kind !== 'CODE' && kind !== 'TERM') || looksLike(entry.plain) === looksLike(plain)
 }
 
-function isWrong(entry: Entry, wanted: Wanted): boolean {
-  if (entry.plain.length < 2 || entry.stem === wanted.stem || entry.plain.length > wanted.plain.length * 4 + 12)
+function isWrong(entry: Entry, target: Wanted): boolean {
+  if (entry.plain.length < 2 || entry.stem === target.stem || entry.plain.length > target.plain.length * 4 + 12)
     return false
-  if (entry.plain.includes(wanted.plain) || wanted.plain.includes(entry.plain)) return false
-  if (entry.stems.some((stem) => wanted.stems.includes(stem) || wanted.sentenceStems.has(stem))) return false
-  return !wanted.sentence.includes(entry.plain)
+  if (entry.plain.includes(target.plain) || target.plain.includes(entry.plain)) return false
+  if (entry.stems.some((stem) => target.stems.includes(stem) || target.sentenceStems.has(stem))) return false
+  return !target.sentence.includes(entry.plain)
 }
 
 function overlaps(a: Entry, b: Entry): boolean {
@@ -94,16 +94,16 @@ export function makeQuantities(quantity: string, sentence: string, count: number
   if (!Number.isFinite(value) || value <= 0) return []
   const decimals = /[.,](\d{1,2})$/.exec(digits.replace(/,(?=\d{3}\b)/g, ''))?.[1]?.length ?? 0
   const isPercent = /^\s?(%|percent)/.test(unit)
-  const made = new Set<string>()
+  const quantities = new Set<string>()
   for (const factor of random.shuffle([0.1, 0.25, 0.5, 2, 3, 4, 10])) {
-    const other = value * factor
-    if ((decimals === 0 && !Number.isInteger(other)) || (isPercent && other > 100)) continue
-    const shown = other.toLocaleString('en', {
+    const candidate = value * factor
+    if ((decimals === 0 && !Number.isInteger(candidate)) || (isPercent && candidate > 100)) continue
+    const shown = candidate.toLocaleString('en', {
       minimumFractionDigits: decimals,
       maximumFractionDigits: decimals,
-      useGrouping: digits.includes(',') || other >= 10_000,
+      useGrouping: digits.includes(',') || candidate >= 10_000,
     })
-    if (Number(shown.replace(/,/g, '')) !== value && !sentence.includes(shown)) made.add(shown)
+    if (Number(shown.replace(/,/g, '')) !== value && !sentence.includes(shown)) quantities.add(shown)
   }
-  return [...made].slice(0, count).map((shown) => `${shown}${unit}`)
+  return [...quantities].slice(0, count).map((shown) => `${shown}${unit}`)
 }

@@ -37,8 +37,8 @@ export function collectEntries(reading: Reading): Entry[] {
   const add = (kind: EntryKind, text: string, shown: string): void => {
     const plain = plainText(text, source).toLowerCase()
     if (plain.length > maxEntryCharacters) return
-    const known = entries.get(`${kind} ${plain}`)
-    const entry = known ?? {
+    const existing = entries.get(`${kind} ${plain}`)
+    const entry = existing ?? {
       kind,
       shown,
       plain,
@@ -93,8 +93,8 @@ export function findCodeNames({ source }: Reading): CodeName[] {
       value.split('\n').flatMap((line) => {
         const code = (line.split(/\/\/|#/, 1)[0] ?? '').slice(0, maxCodeLine).trimEnd()
         if (/^\s*console\./.test(code)) return []
-        return [...code.matchAll(callsAndClasses)].map(({ index, 1: method, 2: made }): CodeName => {
-          const name = method ?? made ?? ''
+        return [...code.matchAll(callsAndClasses)].map(({ index, 1: method, 2: className }): CodeName => {
+          const name = method ?? className ?? ''
           const indent = code.length - code.trimStart().length
           return {
             kind: method === undefined ? 'CLASS' : 'METHOD',

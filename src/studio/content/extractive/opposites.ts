@@ -2,7 +2,7 @@
  * Pairs of words that can be exchanged in a sentence to give a grammatical sentence with the
  * opposite meaning.
  */
-const pairs: readonly (readonly [one: string, other: string])[] = [
+const pairs: readonly (readonly [first: string, second: string])[] = [
   ['before', 'after'],
   ['always', 'never'],
   ['first', 'last'],
@@ -70,12 +70,12 @@ interface Turn {
 }
 const whole = (words: string, flags: string): RegExp =>
   new RegExp(`(?<![\\p{L}\\p{N}-])${words}(?![\\p{L}\\p{N}-])`, flags)
-const turns: readonly Turn[] = pairs.flatMap(([one, other]) =>
+const turns: readonly Turn[] = pairs.flatMap(([first, second]) =>
   [
-    { from: one, to: other },
-    { from: other, to: one },
+    { from: first, to: second },
+    { from: second, to: first },
   ]
-    .filter(({ from, to }) => !(oneWay.has(from) && to === one))
+    .filter(({ from, to }) => !(oneWay.has(from) && to === first))
     .map(({ from, to }) => ({ from, to, find: whole(from, 'giu'), findOther: whole(to, 'iu') })),
 )
 

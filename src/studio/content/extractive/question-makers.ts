@@ -206,7 +206,7 @@ function about({ section, reading }: Passage, stem: string): string {
     /^(introduction|overview|usage|example|api|returns?|parameters?|fields?|note|methods?|options?|use|see also|install)s?$/i
   if (heading === '' || heading.length > 60 || isEmpty.test(heading)) return ''
   const parts = stem.split(' ')
-  if (stems.some((one) => parts.includes(one)) || heading.toLowerCase().includes(stem)) return ''
+  if (stems.some((headingStem) => parts.includes(headingStem)) || heading.toLowerCase().includes(stem)) return ''
   return reading.english ? ` (from “${escapeMarkdown(heading)}”)` : ''
 }
 
@@ -226,9 +226,9 @@ function partsOf({ sentence: { text }, phrase }: SubjectOf<'PHRASE'>, passage: P
       whole: `${before}${own}${after}`,
       withGap: `${open}${gap}${after}`,
       withAnswer: `${before}${own.startsWith('`') ? own : `**${own}**`}${after}`,
-      fill: (other: string) => {
-        const article = /^[`“]?[aeiou]/i.test(other) ? 'an' : 'a'
-        return `${before.replace(/(?<=^|\s)an?(?= $)/, article)}${other}${after}`
+      fill: (filler: string) => {
+        const article = /^[`“]?[aeiou]/i.test(filler) ? 'an' : 'a'
+        return `${before.replace(/(?<=^|\s)an?(?= $)/, article)}${filler}${after}`
       },
     },
   }

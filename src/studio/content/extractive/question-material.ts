@@ -57,19 +57,19 @@ export async function readMaterial(
 ): Promise<Material> {
   const filled = sections.filter(({ body }) => body.trim() !== '')
   const subject = filled.filter(({ heading }) => !aside.test(heading.trim()))
-  const asked = subject.length > 0 ? subject : filled
-  const total = asked.reduce((sum, { body }) => sum + Math.min(body.length, maxSectionCharacters), 0)
+  const usableSections = subject.length > 0 ? subject : filled
+  const total = usableSections.reduce((sum, { body }) => sum + Math.min(body.length, maxSectionCharacters), 0)
   const step = Math.max(1, total / (maxWords * 6))
   const passages: Passage[] = []
   let characters = 0
-  let taken = 0
-  for (const section of asked) {
+  let usedCharacters = 0
+  for (const section of usableSections) {
     const size = Math.min(section.body.length, maxSectionCharacters)
     const at = total === 0 ? 0 : (characters + size / 2) / total
     characters += size
     // Takes sections at regular intervals, measured in characters.
-    if (taken * step > characters) continue
-    taken += size
+    if (usedCharacters * step > characters) continue
+    usedCharacters += size
     await setImmediate()
     signal.throwIfAborted()
     const reading = read(section.body.slice(0, maxSectionCharacters))
@@ -81,11 +81,11 @@ export async function readMaterial(
 /** Looks up each kind of a passage once: a question is tried for many phrases of each passage. */
 function createSurroundings(passages: readonly Passage[]): Material['entriesAround'] {
   const cache = new Map<Passage, Map<EntryKind, readonly (readonly Entry[])[]>>()
-  const collect = (kind: EntryKind, isIncluded: (other: Passage) => boolean): Entry[] => {
+  const collect = (kind: EntryKind, isIncluded: (candidate: Passage) => boolean): Entry[] => {
     const found: Entry[] = []
-    for (const other of passages) {
+    for (const candidate of passages) {
       if (found.length >= maxAround) break
-      if (isIncluded(other)) found.push(...other.entries.filter((entry) => entry.kind === kind))
+      if (isIncluded(candidate)) found.push(...candidate.entries.filter((entry) => entry.kind === kind))
     }
     return found.slice(0, maxAround)
   }
@@ -94,11 +94,11 @@ function createSurroundings(passages: readonly Passage[]): Material['entriesArou
     cache.set(passage, byKind)
     const cached = byKind.get(kind)
     if (cached !== undefined) return cached
-    const isNear = (other: Passage): boolean => Math.abs(other.at - passage.at) < nearShare
+    const isNear = (candidate: Passage): boolean => Math.abs(candidate.at - passage.at) < nearShare
     const pools = [
-      collect(kind, (other) => other === passage),
-      collect(kind, (other) => other !== passage && isNear(other)),
-      collect(kind, (other) => other !== passage && !isNear(other)),
+      collect(kind, (candidate) => candidate === passage),
+      collect(kind, (candidate) => candidate !== passage && isNear(candidate)),
+      collect(kind, (candidate) => candidate !== passage && !isNear(candidate)),
     ]
     byKind.set(kind, pools)
     return pools
@@ -136,11 +136,11 @@ function toMaterial(passages: readonly Passage[], sections: readonly QuestionSec
     passages,
     count: (stem) => counts.get(stem) ?? 0,
     isTerm: (stem) => keys.has(stem) || (counts.get(stem) ?? 0) >= (stem.includes(' ') ? often.phrase : often.word),
-    isSaid: ([first, ...others], context) =>
+    isSaid: ([first, ...otherStems], context) =>
       context.length > 0 &&
       (first === undefined ||
         (sentencesByStem.get(first) ?? []).some((own) => {
-          if (!others.every((word) => own.has(word))) return false
+          if (!otherStems.every((word) => own.has(word))) return false
           const shared = context.filter((word) => own.has(word)).length
           return shared / context.length >= 0.6
         })),

@@ -26,12 +26,12 @@ function looksOf(text: string): string {
   return /[\s.:]/.test(code) ? 'expression' : 'name'
 }
 
-function looksAlike(kind: EntryKind, one: string, other: string): boolean {
-  if (kind === 'CODE') return looksOf(one) === looksOf(other)
+function looksAlike(kind: EntryKind, first: string, second: string): boolean {
+  if (kind === 'CODE') return looksOf(first) === looksOf(second)
   if (kind !== 'NAME') return true
-  if (one.startsWith('`') !== other.startsWith('`')) return false
+  if (first.startsWith('`') !== second.startsWith('`')) return false
   const isShort = (text: string): boolean => /^[\p{Lu}\d]{2,6}s?$/u.test(text)
-  return isShort(one) === isShort(other)
+  return isShort(first) === isShort(second)
 }
 
 /**
@@ -49,7 +49,7 @@ export function wrongPhrases(
   if (kind === 'NUMBER') return makeQuantities(text, sentence.text, count, random).map(escapeMarkdown)
   const plain = plainText(text, source).toLowerCase()
   const context = stemsIn(`${sentence.text.slice(0, phrase.start)} ${sentence.text.slice(phrase.end)}`, source)
-  const wanted: Wanted = {
+  const target: Wanted = {
     kind,
     plain,
     stem,
@@ -66,7 +66,7 @@ export function wrongPhrases(
     (!isCommon || (material.isTerm(entry.stem) && entry.plain.length > 3)) &&
     (!isCommon || entry.words === plain.split(/\s+/).length || Math.min(entry.words, plain.split(/\s+/).length) > 1)
   const pools = material.entriesAround(passage, kind).map((pool) => pool.filter(fits))
-  return chooseDistractors(wanted, pools, count + 3, random)
+  return chooseDistractors(target, pools, count + 3, random)
     .filter((entry) => !material.isSaid(entry.stems, context))
     .slice(0, count)
     .map((entry) => entry.shown)
@@ -81,13 +81,13 @@ export function otherMeanings(meaning: string, { passage }: Candidate): string[]
   const length = plainText(meaning, source).length
   const own = new Set(stemsIn(meaning, source))
   const right = asOption(shown(meaning, passage))
-  const found = source.definitions.flatMap((one) => {
-    const text = plainText(one.meaning, source)
-    const stems = stemsIn(one.meaning, source)
+  const found = source.definitions.flatMap((definition) => {
+    const text = plainText(definition.meaning, source)
+    const stems = stemsIn(definition.meaning, source)
     const shared = stems.filter((stem) => own.has(stem)).length
     const isAlike = text.length > length * 0.4 && text.length < length * 2.5
     const isUsable = isAlike && text.split(/\s+/).length >= 4 && !isOutside(text) && !/\bsee\b|\/\//i.test(text)
-    return isUsable && shared <= stems.length * 0.4 ? [asOption(shown(one.meaning, passage))] : []
+    return isUsable && shared <= stems.length * 0.4 ? [asOption(shown(definition.meaning, passage))] : []
   })
   return [...new Set(found)].filter((text) => text !== right)
 }

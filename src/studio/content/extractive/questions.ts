@@ -39,10 +39,10 @@ export function createExtractiveQuestions({
   return {
     name: 'extractive',
     ask: (request) =>
-      interruptible(async function* (left) {
+      interruptible(async function* (returnSignal) {
         const { signal } = request
         signal.throwIfAborted()
-        const either = AbortSignal.any([signal, left])
+        const either = AbortSignal.any([signal, returnSignal])
         try {
           const material = await readMaterial(request.sections, read, either)
           const candidates = await findCandidates(material, either)
@@ -87,12 +87,12 @@ function* chooseQuestions(
         failed: new Set(),
       }),
     )
-  const asked = createAskedQuestions(avoid)
+  const previousQuestions = createAskedQuestions(avoid)
   let attempts = 0
   const stems = new Map<string, number>()
   const places = new Set<string>()
   const perSection = new Map<string, number>()
-  const known = new Set(avoid.map(({ citation }) => wordsOf(citation.quotation).join(' ')))
+  const knownQuotations = new Set(avoid.map(({ citation }) => wordsOf(citation.quotation).join(' ')))
   const near = material.passages.find(({ section }) => section.key === request.nearSection)?.at
   let falses = 0
   let statements = 0
@@ -101,7 +101,7 @@ function* chooseQuestions(
     const turn = kinds[slot % kinds.length]
     const question = pick(turn === undefined ? [] : [turn, ...kinds.filter((kind) => kind !== turn)], target)
     if (question === undefined) return
-    asked.add(question)
+    previousQuestions.add(question)
     yield question
   }
 
@@ -158,9 +158,9 @@ function* chooseQuestions(
     const draft = makeQuestion(kind, candidate, { material, random, wantsFalse })
     if (draft === undefined) return undefined
     const { quotation, ...rest } = draft
-    if (known.has(wordsOf(quotation).join(' '))) return undefined
+    if (knownQuotations.has(wordsOf(quotation).join(' '))) return undefined
     const citation = cite(check, quotation, candidate)
-    if (citation === null || asked.has(draft)) return undefined
+    if (citation === null || previousQuestions.has(draft)) return undefined
     return { ...rest, citation }
   }
 }

@@ -89,8 +89,8 @@ function sentenceCandidates(
   const scores = rankSentences(reading, title, random.next)
   const titleStem = stemOfPhrase(title, source)
   const usable = source.sentences.filter((sentence) => isStatement(sentence) && !isPointer(sentence))
-  const asked = usable.length > 0 ? usable : source.sentences.filter(({ text }) => text.split(' ').length >= 3)
-  return asked.flatMap((sentence) =>
+  const sentences = usable.length > 0 ? usable : source.sentences.filter(({ text }) => text.split(' ').length >= 3)
+  return sentences.flatMap((sentence) =>
     (reading.phrases[sentence.position] ?? []).flatMap((phrase): Candidate[] => {
       if (!occursOnce(phrase, sentence, reading)) return []
       const plain = plainText(phrase.text, source)
@@ -113,8 +113,8 @@ function sentenceCandidates(
 export function occursOnce({ text, stem, start, end }: Phrase, sentence: Sentence, { source }: Reading): boolean {
   const rest = `${sentence.text.slice(0, start)} ${sentence.text.slice(end)}`
   if (plainText(rest, source).toLowerCase().includes(plainText(text, source).toLowerCase())) return false
-  const others = new Set(stemsIn(rest, source))
-  return !stem.split(' ').every((part) => others.has(part))
+  const restStems = new Set(stemsIn(rest, source))
+  return !stem.split(' ').every((part) => restStems.has(part))
 }
 
 function buildSentence(
@@ -125,7 +125,7 @@ function buildSentence(
   random: Random,
 ): QuizQuestion {
   const { source } = reading
-  const wanted: Wanted = {
+  const target: Wanted = {
     kind: phrase.kind,
     plain: plainText(phrase.text, source).toLowerCase(),
     stem: phrase.stem,
@@ -137,7 +137,7 @@ function buildSentence(
   const wrong =
     phrase.kind === 'NUMBER'
       ? makeQuantities(phrase.text, sentence.text, optionCount - 1, random).map(escapeMarkdown)
-      : chooseDistractors(wanted, pools, optionCount - 1, random).map(({ shown }) => shown)
+      : chooseDistractors(target, pools, optionCount - 1, random).map(({ shown }) => shown)
   // "an" in front of the gap would rule out half of the answers.
   const before = renderText(sentence.text.slice(0, phrase.start), source)
     .replace(/(^|\s)(a|an)( )$/i, '$1$2(n)$3')
@@ -173,7 +173,7 @@ function buildTerm(
 ): QuizQuestion {
   const { source } = reading
   const answer = renderText(term, source)
-  const wanted: Wanted = {
+  const target: Wanted = {
     kind: 'TERM',
     plain: plainText(term, source).toLowerCase(),
     stem: stemOfPhrase(term, source),
@@ -181,7 +181,7 @@ function buildTerm(
     sentenceStems: new Set(stemsIn(meaning, source)),
     sentence: plainText(meaning, source).toLowerCase(),
   }
-  const wrong = chooseDistractors(wanted, pools, optionCount - 1, random).map(({ shown }) => shown)
+  const wrong = chooseDistractors(target, pools, optionCount - 1, random).map(({ shown }) => shown)
   return {
     kind: 'TERM',
     prompt: `${gap} – ${renderText(meaning, source)}`,
@@ -208,7 +208,7 @@ function buildCode(
 ): QuizQuestion {
   const answer = `\`${name}\``
   const stem = name.toLowerCase()
-  const wanted: Wanted = {
+  const target: Wanted = {
     kind,
     plain: stem,
     stem,
@@ -216,7 +216,7 @@ function buildCode(
     sentenceStems: new Set(),
     sentence: line.toLowerCase(),
   }
-  const wrong = chooseDistractors(wanted, pools, optionCount - 1, random).map(({ shown }) => shown)
+  const wrong = chooseDistractors(target, pools, optionCount - 1, random).map(({ shown }) => shown)
   return {
     kind: 'CODE',
     prompt: `\`${line.slice(0, start)}${gap}${line.slice(start + name.length)}\``,
@@ -241,7 +241,7 @@ const instructions: Readonly<Record<QuizQuestion['kind'], string>> = {
 
 /** Writes questions as Markdown, the answers with their passages below. */
 export function writeQuiz(title: string, questions: readonly QuizQuestion[]): string {
-  const asked = questions.flatMap(({ kind, prompt, options }, index) => [
+  const prompts = questions.flatMap(({ kind, prompt, options }, index) => [
     `## ${index + 1}. ${instructions[kind]}`,
     `> ${prompt}`,
     options.map((option, place) => `- ${letter(place)}. ${option}`).join('\n'),
@@ -251,7 +251,7 @@ export function writeQuiz(title: string, questions: readonly QuizQuestion[]): st
     const where = heading === '' || heading === escapeMarkdown(title) ? '' : ` (${heading})`
     return `${index + 1}. **${place === -1 ? '' : `${letter(place)}. `}${answer}** – ${passage}${where}`
   })
-  const parts = [`# Quiz: ${escapeMarkdown(title)}`, ...asked, '## Answers', answers.join('\n')]
+  const parts = [`# Quiz: ${escapeMarkdown(title)}`, ...prompts, '## Answers', answers.join('\n')]
   return `${parts.filter((part) => part !== '').join('\n\n')}\n`
 }
 

@@ -77,11 +77,11 @@ export function rankSentences(reading: Reading, title: string, jitter: () => num
   for (const set of sets) for (const stem of set) weights.set(stem, (weights.get(stem) ?? 0) + 1)
   for (const [stem, sentencesWith] of weights) weights.set(stem, Math.log(1 + sets.length / sentencesWith))
   const links = sets.map((own, from) =>
-    sets.map((other, to) => {
-      if (from === to || own.size === 0 || other.size === 0) return 0
+    sets.map((otherStems, to) => {
+      if (from === to || own.size === 0 || otherStems.size === 0) return 0
       let shared = 0
-      for (const stem of own) if (other.has(stem)) shared += weights.get(stem) ?? 0
-      return shared / (Math.log(1 + own.size) + Math.log(1 + other.size))
+      for (const stem of own) if (otherStems.has(stem)) shared += weights.get(stem) ?? 0
+      return shared / (Math.log(1 + own.size) + Math.log(1 + otherStems.size))
     }),
   )
   const totals = links.map((row) => row.reduce((sum, weight) => sum + weight, 0))

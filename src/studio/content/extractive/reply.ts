@@ -37,8 +37,8 @@ export function createExtractiveReplies({ delayMs = 0 }: { readonly delayMs?: nu
   return {
     name: 'extractive',
     reply: (request) =>
-      interruptible(async function* (left): AsyncGenerator<ReplyPart, void, undefined> {
-        const signal = AbortSignal.any([request.signal, left])
+      interruptible(async function* (returnSignal): AsyncGenerator<ReplyPart, void, undefined> {
+        const signal = AbortSignal.any([request.signal, returnSignal])
         const { text, citations } = composeQuotation(request)
         try {
           for await (const piece of paced(cutIntoPieces(text), delayMs, signal)) {

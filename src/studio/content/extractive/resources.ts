@@ -35,7 +35,7 @@ export function writeResources(
     `# Resources: ${escapeMarkdown(request.title)}`,
     ...section(
       'Links',
-      outside.slice(0, maxLinks).map((one) => `- ${writeLink(one)}`),
+      outside.slice(0, maxLinks).map((resource) => `- ${writeLink(resource)}`),
     ),
     outside.length > maxLinks ? `*The text has ${outside.length - maxLinks} more links.*` : '',
     ...section(
@@ -72,20 +72,20 @@ function writeShared(shared: readonly string[]): string {
   return shared.length === 0 ? '' : ` – also about ${shared.map(escapeMarkdown).join(', ')}`
 }
 
-function collectResources(source: SourceText, given: ContentRequest['links']): Resource[] {
+function collectResources(source: SourceText, requestLinks: ContentRequest['links']): Resource[] {
   const found = new Map<string, Resource>()
   // Links that contain only an image are badges.
   const badges = new Set(source.links.flatMap(({ text, url }) => (text === '' ? [url] : [])))
   const add = (url: string, text: string, sentence: string): void => {
-    const known = safeUrl(url)
-    if (known === undefined || found.has(known) || badges.has(known)) return
-    const name = /[\p{L}\p{N}\ue000-\uf8ff]/u.test(text) ? shorten(text, 120) : nameOf(known)
+    const address = safeUrl(url)
+    if (address === undefined || found.has(address) || badges.has(address)) return
+    const name = /[\p{L}\p{N}\ue000-\uf8ff]/u.test(text) ? shorten(text, 120) : nameOf(address)
     const isTelling = sentence.split(' ').length > name.split(' ').length + 3
     const context = isTelling ? ` – ${renderText(shorten(sentence, 240), source)}` : ''
-    found.set(known, { url: known, text: renderText(name === known ? nameOf(known) : name, source), context })
+    found.set(address, { url: address, text: renderText(name === address ? nameOf(address) : name, source), context })
   }
   for (const { text, url, sentence } of source.links) add(url, text, sentence)
-  for (const { text, url } of given) add(url, text, '')
+  for (const { text, url } of requestLinks) add(url, text, '')
   for (const { text } of source.sentences) {
     for (const [url] of text.matchAll(/https?:\/\/[^\s<>"'`)\]]*[^\s<>"'`)\].,;:!?]/g)) add(url, url, text)
     for (const [name, number] of text.matchAll(/\bRFC[ -]?(\d{3,5})\b/g))
@@ -105,26 +105,26 @@ interface Suggestion {
 }
 
 function suggestReading(reading: Reading, { title, corpus }: Pick<ContentRequest, 'title' | 'corpus'>): Suggestion[] {
-  const others = corpus.map(titleAndWords).filter((other) => other.title !== '' && other.title !== title)
+  const documents = corpus.map(titleAndWords).filter((document) => document.title !== '' && document.title !== title)
   const occurrences = new Map<string, number>()
-  for (const { words } of others)
+  for (const { words } of documents)
     for (const stem of words.keys()) occurrences.set(stem, (occurrences.get(stem) ?? 0) + 1)
   const subjects = subjectsOf(reading)
-  return others
+  return documents
     .map(({ title: name, words }) => {
       const shared = [...subjects]
         .flatMap(([stem, count]) => {
           const word = words.get(stem)
-          const rarity = Math.log((others.length + 1) / (occurrences.get(stem) ?? 1))
+          const rarity = Math.log((documents.length + 1) / (occurrences.get(stem) ?? 1))
           return word === undefined ? [] : [{ word, weight: rarity * Math.sqrt(count) }]
         })
         .sort((a, b) => b.weight - a.weight || (a.word < b.word ? -1 : 1))
-      const weight = shared.slice(0, 12).reduce((sum, one) => sum + one.weight, 0)
+      const weight = shared.slice(0, 12).reduce((sum, match) => sum + match.weight, 0)
       return {
         title: name,
         weight,
         shared: shared
-          .filter((one) => one.weight > 0.5)
+          .filter((match) => match.weight > 0.5)
           .slice(0, 3)
           .map(({ word }) => word),
       }

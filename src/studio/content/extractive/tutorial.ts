@@ -104,9 +104,9 @@ function isInstruction({ text }: Sentence): boolean {
  * one of its items is chosen.
  */
 function chooseSentences({ source }: Reading, scores: readonly number[], summary: Sentence | undefined): Set<Sentence> {
-  const others = source.sentences.filter((sentence) => sentence !== summary && !/[:?]$/.test(sentence.text))
-  const count = Math.min(maxKeySentences, Math.max(3, Math.ceil(others.length * 0.35)))
-  const best = others
+  const candidates = source.sentences.filter((sentence) => sentence !== summary && !/[:?]$/.test(sentence.text))
+  const count = Math.min(maxKeySentences, Math.max(3, Math.ceil(candidates.length * 0.35)))
+  const best = candidates
     .filter((sentence) => (isStatement(sentence) || source.sentences.length <= 4) && !isPointer(sentence))
     .toSorted((a, b) => (scores[b.position] ?? 0) - (scores[a.position] ?? 0))
     .slice(0, count)
@@ -115,7 +115,8 @@ function chooseSentences({ source }: Reading, scores: readonly number[], summary
     const list = source.blocks[sentence.block]?.list
     if (list !== undefined) {
       const all = source.blocks.filter((block) => block.list?.id === list.id).flatMap((block) => block.sentences)
-      if (all.length <= maxListSentences) for (const one of all) if (one !== summary) chosen.add(one)
+      if (all.length <= maxListSentences)
+        for (const listSentence of all) if (listSentence !== summary) chosen.add(listSentence)
     }
     // "This …" is meaningless without the previous sentence.
     for (let at = sentence; isDangling(at); ) {

@@ -55,8 +55,8 @@ export function isFunctionWord(word: string): boolean {
 export function isEnglish(text: string): boolean {
   const words = text.toLowerCase().match(/[\p{L}']+/gu) ?? []
   if (words.length < 5) return /^[\x20-\x7e\s–—’“”…→·]*$/.test(text)
-  const known = words.filter((word) => functionWords.has(word)).length
-  return known / words.length > 0.18
+  const functionWordCount = words.filter((word) => functionWords.has(word)).length
+  return functionWordCount / words.length > 0.18
 }
 
 /** Returns a word's stem, accurate enough to match its forms. */

@@ -69,8 +69,8 @@ function watchSilence(silenceMs: number, controller: AbortController): Silence {
   let error: ContentError | undefined
   return {
     async during(promise) {
-      const heard = new AbortController()
-      const deadline = sleep(silenceMs, undefined, { signal: heard.signal, ref: false }).then(
+      const timerController = new AbortController()
+      const deadline = sleep(silenceMs, undefined, { signal: timerController.signal, ref: false }).then(
         () => {
           error = new ContentError('PROVIDER_UNAVAILABLE', `The provider said nothing for ${silenceMs} ms`, {
             retryable: true,
@@ -85,7 +85,7 @@ function watchSilence(silenceMs: number, controller: AbortController): Silence {
       try {
         return await Promise.race([promise, deadline])
       } finally {
-        heard.abort()
+        timerController.abort()
       }
     },
     broken: () => error,

@@ -30,12 +30,12 @@ async function* stream(
  */
 async function* tidy(title: string, pieces: AsyncIterable<string>): AsyncGenerator<string, void, undefined> {
   let isBegun = false
-  let held = ''
+  let pendingSpace = ''
   for await (const piece of pieces) {
-    const all = held + piece
+    const all = pendingSpace + piece
     const text = all.trimEnd()
     // White space is held back until text follows it, and dropped at the end.
-    held = all.slice(text.length)
+    pendingSpace = all.slice(text.length)
     if (text === '') continue
     const start = isBegun ? text : text.trimStart()
     yield isBegun || start.startsWith('#') ? start : `# ${title}\n\n${start}`

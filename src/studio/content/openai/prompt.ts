@@ -22,7 +22,7 @@ export function writePrompt(request: ContentRequest): ChatMessage[] {
   const { piece, title, context, source, links, corpus } = request
   const titles = corpus
     .map((text) => shorten(text.trimStart().split('\n', 1)[0] ?? '', 100))
-    .filter((one) => one !== '')
+    .filter((part) => part !== '')
   const parts = [
     `Concept: ${title}`,
     `Part of: ${[context.roadmap, context.stage, context.module].join(' › ')}`,

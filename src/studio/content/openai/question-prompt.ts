@@ -22,7 +22,7 @@ export function writeQuestionPrompt(
   request: Pick<QuestionRequest, 'title' | 'kinds' | 'reason'>,
   source: readonly QuestionSection[],
   count: number,
-  asked: readonly { readonly prompt: string }[],
+  previousQuestions: readonly { readonly prompt: string }[],
   complaints: readonly string[],
 ): ChatMessage[] {
   const parts = [
@@ -32,15 +32,15 @@ export function writeQuestionPrompt(
     request.reason === undefined
       ? ''
       : `The question replaces one that a teacher rejected: ${JSON.stringify(shorten(request.reason, 500))}`,
-    asked.length === 0
+    previousQuestions.length === 0
       ? ''
-      : `Do not repeat these, nor ask for the same in other words:\n${asked
+      : `Do not repeat these, nor ask for the same in other words:\n${previousQuestions
           .slice(-maxAvoided)
           .map(({ prompt }) => `- ${shorten(prompt, 160)}`)
           .join('\n')}`,
     complaints.length === 0
       ? ''
-      : `Your last answer could not be used as it was. Mend this:\n${complaints.map((one) => `- ${one}`).join('\n')}`,
+      : `Your last answer could not be used as it was. Mend this:\n${complaints.map((complaint) => `- ${complaint}`).join('\n')}`,
     `<source>\n${source.map(({ key, heading, body }) => `<section key="${key}" heading="${heading.replace(/"/g, '’')}">\n${body.toWellFormed()}\n</section>`).join('\n')}\n</source>`,
   ]
   return [

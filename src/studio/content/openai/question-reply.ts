@@ -21,12 +21,12 @@ const kindNames: Readonly<Record<string, QuestionKind>> = {
   boolean: 'TRUE_FALSE',
 }
 const kind = z.string().transform((name, context): QuestionKind => {
-  const known = kindNames[name.toLowerCase().replace(/[^a-z]/g, '')]
-  if (known !== undefined) return known
+  const kindName = kindNames[name.toLowerCase().replace(/[^a-z]/g, '')]
+  if (kindName !== undefined) return kindName
   context.addIssue({ code: 'custom', message: `"${name.slice(0, 40)}" is no kind` })
   return z.NEVER
 })
-const option = z.union([text, z.object({ text }).transform((one) => one.text)])
+const option = z.union([text, z.object({ text }).transform((value) => value.text)])
 
 /**
  * The requested JSON with the variations that models produce: the first alternative of each field
@@ -62,7 +62,7 @@ export function readReply(
   object: string,
   request: Pick<QuestionRequest, 'kinds'>,
   check: CitationCheck,
-  asked: readonly Pick<Question, 'prompt' | 'answer'>[],
+  previousQuestions: readonly Pick<Question, 'prompt' | 'answer'>[],
 ): Reply {
   const raw = parseLenient(object)
   if (raw === undefined) return { complaint: 'One object was not valid JSON.' }
@@ -87,7 +87,7 @@ export function readReply(
     difficulty: data.difficulty,
     citation,
   }
-  if (asked.some((one) => isSameQuestion(one, question)))
+  if (previousQuestions.some((previous) => isSameQuestion(previous, question)))
     return { complaint: `${name}: was asked already.`, isRepeated: true }
   return { question }
 }
@@ -97,8 +97,9 @@ type Shaped = Pick<Question, 'prompt' | 'options' | 'answer'>
 
 const shape: Readonly<Record<QuestionKind, (data: Data) => Shaped | string>> = {
   MULTIPLE_CHOICE({ prompt, options, answer }) {
-    const bare = (options ?? []).map((one) => one.replace(/^\(?[A-Ha-h][.):]\s+/, ''))
-    const isDistinct = new Set(bare.map((one) => wordsOf(one).join(' ') || one)).size === bare.length
+    const bare = (options ?? []).map((optionText) => optionText.replace(/^\(?[A-Ha-h][.):]\s+/, ''))
+    const isDistinct =
+      new Set(bare.map((optionText) => wordsOf(optionText).join(' ') || optionText)).size === bare.length
     if (bare.length < 3 || bare.length > 5 || !isDistinct) return 'needs three to five different options.'
     const right = bare[indexOf(answer, bare)]
     return right === undefined ? 'its answer is none of its options.' : { prompt, options: bare, answer: right }
@@ -111,9 +112,9 @@ const shape: Readonly<Record<QuestionKind, (data: Data) => Shaped | string>> = {
     return { prompt: whole, options: [], answer: plain }
   },
   TRUE_FALSE({ prompt, answer }) {
-    const said = String(answer).toUpperCase()
-    if (/^(TRUE|YES|T|1)$/.test(said)) return { prompt, options: [], answer: 'TRUE' }
-    if (/^(FALSE|NO|F|0)$/.test(said)) return { prompt, options: [], answer: 'FALSE' }
+    const verdict = String(answer).toUpperCase()
+    if (/^(TRUE|YES|T|1)$/.test(verdict)) return { prompt, options: [], answer: 'TRUE' }
+    if (/^(FALSE|NO|F|0)$/.test(verdict)) return { prompt, options: [], answer: 'FALSE' }
     return 'its answer has to be true or false.'
   },
 }
@@ -125,24 +126,24 @@ const shape: Readonly<Record<QuestionKind, (data: Data) => Shaped | string>> = {
 function indexOf(answer: string | number | boolean, options: readonly string[]): number {
   if (typeof answer !== 'string') return typeof answer === 'number' && Number.isInteger(answer) ? answer : -1
   const bare = answer.replace(/^\(?[A-Ha-h][.):]\s+/, '')
-  const exact = options.findIndex((one) => one === answer || one === bare)
+  const exact = options.findIndex((optionText) => optionText === answer || optionText === bare)
   if (exact >= 0) return exact
   const words = wordsOf(bare).join(' ')
-  const alike = options.findIndex((one) => words !== '' && wordsOf(one).join(' ') === words)
+  const alike = options.findIndex((optionText) => words !== '' && wordsOf(optionText).join(' ') === words)
   if (alike >= 0) return alike
   return /^\(?[A-Ha-h][.)]?$/.test(answer) ? (/[A-Ha-h]/.exec(answer)?.[0] ?? '').toUpperCase().charCodeAt(0) - 65 : -1
 }
 
 function withUsualNames(raw: unknown): unknown {
   if (typeof raw !== 'object' || raw === null) return raw
-  const given = raw as Record<string, unknown>
+  const fields = raw as Record<string, unknown>
   return {
-    ...given,
-    kind: given['kind'] ?? given['type'],
-    prompt: given['prompt'] ?? given['question'] ?? given['statement'],
-    options: given['options'] ?? given['choices'],
-    answer: given['answer'] ?? given['correct_answer'] ?? given['correctAnswer'] ?? given['correct'],
-    quotation: given['quotation'] ?? given['quote'] ?? given['citation'],
-    section: given['section'] ?? given['sectionKey'],
+    ...fields,
+    kind: fields['kind'] ?? fields['type'],
+    prompt: fields['prompt'] ?? fields['question'] ?? fields['statement'],
+    options: fields['options'] ?? fields['choices'],
+    answer: fields['answer'] ?? fields['correct_answer'] ?? fields['correctAnswer'] ?? fields['correct'],
+    quotation: fields['quotation'] ?? fields['quote'] ?? fields['citation'],
+    section: fields['section'] ?? fields['sectionKey'],
   }
 }

@@ -37,11 +37,11 @@ export function createOpenAiQuestions({
   return {
     name: 'openai',
     ask: (request) =>
-      interruptible(async function* (left) {
+      interruptible(async function* (returnSignal) {
         const { signal } = request
         signal.throwIfAborted()
         try {
-          yield* askInParts(chat, readCitable, request, AbortSignal.any([signal, left]))
+          yield* askInParts(chat, readCitable, request, AbortSignal.any([signal, returnSignal]))
         } catch (error) {
           // Any failure caused by the abort is replaced with the signal's reason.
           signal.throwIfAborted()
@@ -57,7 +57,7 @@ async function* askInParts(
   request: QuestionRequest,
   signal: AbortSignal,
 ): AsyncGenerator<Question, void, undefined> {
-  const asked: Pick<Question, 'prompt' | 'answer'>[] = [...request.avoid]
+  const previousQuestions: Pick<Question, 'prompt' | 'answer'>[] = [...request.avoid]
   const parts = partsOf(request)
   // The model can quote only what it is shown.
   const sections = parts.flat()
@@ -66,43 +66,45 @@ async function* askInParts(
     signal,
   )
   const check = createCitationCheck(sections, texts)
-  let made = 0
+  let questionCount = 0
   // The last complaint about unusable output; a model that only repeats itself has no more
   // questions.
   let unusable: string | undefined
   for (const [index, part] of parts.entries()) {
     // The remaining questions are shared among the remaining parts.
-    const until = made + Math.ceil((request.count - made) / (parts.length - index))
+    const until = questionCount + Math.ceil((request.count - questionCount) / (parts.length - index))
     let complaints: string[] = []
-    for (let fruitless = 0; made < until && fruitless < maxFruitless; ) {
-      const wanted = Math.min(maxPerRequest, until - made)
-      const kinds = request.kinds.map((_, turn) => request.kinds[(turn + made) % request.kinds.length] ?? 'CLOZE')
-      const messages = writeQuestionPrompt({ ...request, kinds }, part, wanted, asked, complaints)
-      const before = made
+    for (let fruitless = 0; questionCount < until && fruitless < maxFruitless; ) {
+      const batchSize = Math.min(maxPerRequest, until - questionCount)
+      const kinds = request.kinds.map(
+        (_, turn) => request.kinds[(turn + questionCount) % request.kinds.length] ?? 'CLOZE',
+      )
+      const messages = writeQuestionPrompt({ ...request, kinds }, part, batchSize, previousQuestions, complaints)
+      const before = questionCount
       complaints = []
-      for await (const object of objectsOf(chat(messages, { seed: request.seed + asked.length, signal }))) {
-        const reply = readReply(object, request, check, asked)
+      for await (const object of objectsOf(chat(messages, { seed: request.seed + previousQuestions.length, signal }))) {
+        const reply = readReply(object, request, check, previousQuestions)
         if ('complaint' in reply) {
           complaints.push(reply.complaint)
           if (reply.isRepeated !== true) unusable ??= reply.complaint
         } else {
-          asked.push(reply.question)
-          made += 1
+          previousQuestions.push(reply.question)
+          questionCount += 1
           yield reply.question
         }
         // The rest of the answer is not needed.
-        if (made === until || complaints.length > 20) break
+        if (questionCount === until || complaints.length > 20) break
       }
-      if (complaints.length === 0 && made === before) {
+      if (complaints.length === 0 && questionCount === before) {
         complaints.push('There was no JSON object with a question in it.')
         unusable ??= complaints[0]
       }
       // An answer with usable questions is no reason to give up; one with too few questions is.
-      fruitless += made === before ? 1 : 0
-      if (made > before && made < until && complaints.length === 0) break
+      fruitless += questionCount === before ? 1 : 0
+      if (questionCount > before && questionCount < until && complaints.length === 0) break
     }
   }
-  if (made === 0 && unusable !== undefined)
+  if (questionCount === 0 && unusable !== undefined)
     throw new ContentError('EMPTY_ANSWER', `The provider wrote no question that could be used. ${unusable}`, {
       retryable: false,
       advice: 'Try again, or use another model (OPENAI_MODEL).',

@@ -18,12 +18,12 @@ const openings = names.map((name) => `<${name}>`)
  */
 export function createThoughtFilter(): ThoughtFilter {
   let state: 'start' | 'thinking' | 'after' | 'answer' = 'start'
-  let held = ''
+  let buffer = ''
   let closing = ''
 
   const step = (): string => {
     if (state === 'start') {
-      const text = held.trimStart()
+      const text = buffer.trimStart()
       const opening = openings.find((tag) => text.toLowerCase().startsWith(tag))
       if (opening === undefined) {
         // Still a prefix of a tag, or only white space.
@@ -32,37 +32,37 @@ export function createThoughtFilter(): ThoughtFilter {
       } else {
         state = 'thinking'
         closing = opening.replace('<', '</')
-        held = text.slice(opening.length)
+        buffer = text.slice(opening.length)
       }
     }
     if (state === 'thinking') {
       // Lower-casing the text would shift positions: some letters become two.
-      const at = held.search(new RegExp(closing, 'i'))
+      const at = buffer.search(new RegExp(closing, 'i'))
       if (at === -1) {
         // Only a partial closing tag is held back.
-        held = held.slice(-(closing.length - 1))
+        buffer = buffer.slice(-(closing.length - 1))
         return ''
       }
-      held = held.slice(at + closing.length)
+      buffer = buffer.slice(at + closing.length)
       state = 'after'
     }
     if (state === 'after') {
-      held = held.trimStart()
-      if (held === '') return ''
+      buffer = buffer.trimStart()
+      if (buffer === '') return ''
       state = 'answer'
     }
-    const text = held
-    held = ''
+    const text = buffer
+    buffer = ''
     return text
   }
   return {
     filter(piece) {
-      held += piece
+      buffer += piece
       return step()
     },
     end() {
-      const text = state === 'start' || state === 'answer' ? held : ''
-      held = ''
+      const text = state === 'start' || state === 'answer' ? buffer : ''
+      buffer = ''
       return text
     },
   }
