@@ -110,7 +110,7 @@ const textPercent = { from: 10, to: 90 }
 async function* read(
   source: Source,
   { limits, convert }: { readonly limits: ConversionLimits; readonly convert: typeof convertApart },
-  { signal, logger, items: known }: TaskContext<Input>,
+  { signal, logger, items: previousItems }: TaskContext<Input>,
 ): AsyncGenerator<Report, ConvertedDocument, void> {
   const { bytes, name } = source
   if (bytes.length > limits.maxBytes)
@@ -137,7 +137,7 @@ async function* read(
           yield advance({ stagePercent: value.percent })
           break
         case 'opened':
-          pages = createPageItems(value.labels, known)
+          pages = createPageItems(value.labels, previousItems)
           count = value.labels.length
           yield pages.declared
           break

@@ -89,11 +89,11 @@ export async function convert(
         import('./docx.ts'),
         import('./docx-parts.ts'),
       ])
-      let told = 0
+      let reportedPercent = 0
       const parts = checkArchive(bytes, limits, (done, total) => {
         const percent = Math.floor((done / Math.max(1, total)) * 100)
-        if (percent > told) tell({ is: 'checking', percent })
-        told = Math.max(told, percent)
+        if (percent > reportedPercent) tell({ is: 'checking', percent })
+        reportedPercent = Math.max(reportedPercent, percent)
       })
       tell({ is: 'extracting', percent: 0 })
       const { html, notes } = await docxToHtml(prepareDocx(parts))
@@ -112,12 +112,12 @@ export async function convert(
 }
 
 async function extractText<T>(parts: Generator<number, T, void>, tell: (percent: number) => void): Promise<T> {
-  let told = 0
+  let reportedPercent = 0
   for (;;) {
     const part = parts.next()
     if (part.done === true) return part.value
-    if (part.value >= told + 1) tell(part.value)
-    told = Math.max(told, Math.floor(part.value))
+    if (part.value >= reportedPercent + 1) tell(part.value)
+    reportedPercent = Math.max(reportedPercent, Math.floor(part.value))
     // Lets pending progress messages leave the process.
     await setImmediate()
   }
@@ -155,12 +155,12 @@ async function structureHtml(
 
 async function structureText(input: DocumentInput, tell: (step: ConversionStep) => void): Promise<DocumentStructure> {
   const steps = structureSteps(input)
-  let told = -1
+  let reportedPercent = -1
   for (;;) {
     const step = await steps.next()
     if (step.done === true) return step.value
     const percent = Math.floor((step.value.done / Math.max(1, step.value.total)) * 100)
-    if (percent > told) tell({ is: 'structuring', percent })
-    told = Math.max(told, percent)
+    if (percent > reportedPercent) tell({ is: 'structuring', percent })
+    reportedPercent = Math.max(reportedPercent, percent)
   }
 }

@@ -30,7 +30,7 @@ export function createDeleting(options: {
 
   return {
     async delete(id) {
-      const made = await dependents(id)
+      const dependentSubjects = await dependents(id)
       return deleteWithTasks(options, {
         reason: 'The document was deleted.',
         async lock(client) {
@@ -46,7 +46,7 @@ export function createDeleting(options: {
           const { rows } = await database.pool.query<{ id: string }>(
             `select id from ${activeTasks} a
              where subject is distinct from $1 and (input->>'documentId' = $1 or subject = any($2::text[]))`,
-            [id, made],
+            [id, dependentSubjects],
           )
           const canceled: string[] = []
           for (const task of rows) if (await cancelIfActive(tasks.cancel, task.id, reason)) canceled.push(task.id)

@@ -153,7 +153,7 @@ function numberItems(xml: string, numbering: string): string {
     lists.set(attribute(tag, 'w:numId') ?? '', { id, restarts: new Map(restarts) })
   }
   const counts = new Map<string, number[]>()
-  const seen = new Set<string>()
+  const usedLevels = new Set<string>()
   return xml.replace(/<w:numPr>((?:(?!<\/w:pPr>).)*?)<\/w:numPr>.*?<\/w:pPr>/gs, (properties, inner: string) => {
     const listId = valueIn(inner, 'numId') ?? ''
     const levelId = valueIn(inner, 'ilvl') ?? '0'
@@ -163,8 +163,8 @@ function numberItems(xml: string, numbering: string): string {
     const own = counts.get(list.id) ?? []
     counts.set(list.id, own)
     const depth = Number(levelId)
-    const restart = seen.has(`${listId} ${levelId}`) ? undefined : list.restarts.get(levelId)
-    seen.add(`${listId} ${levelId}`)
+    const restart = usedLevels.has(`${listId} ${levelId}`) ? undefined : list.restarts.get(levelId)
+    usedLevels.add(`${listId} ${levelId}`)
     const number = restart ?? (own[depth] === undefined ? level.start : own[depth] + 1)
     own[depth] = number
     own.length = depth + 1

@@ -397,7 +397,7 @@ function propertiesOf(node: ParsedElement): Element['properties'] {
 }
 
 function attribute({ attrs }: ParsedElement, name: string): string | undefined {
-  return attrs.find((one) => one.name === name)?.value
+  return attrs.find((candidate) => candidate.name === name)?.value
 }
 
 /** Whether an anchor has an address; relative ones are meaningless outside the site. */

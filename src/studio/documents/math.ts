@@ -75,7 +75,8 @@ export function writeMath(node: MathNode): string {
   const write = writers[node.name]
   if (write === undefined) return inside(node)
   const part = (name: string | number): string => {
-    const child = typeof name === 'number' ? node.children[name] : node.children.find((one) => one.name === name)
+    const child =
+      typeof name === 'number' ? node.children[name] : node.children.find((element) => element.name === name)
     return child === undefined ? '' : writeMath(child).trim()
   }
   return write(part, node)

@@ -15,11 +15,11 @@ export interface PageItems {
  * Maps pages to items: one each up to 100 pages; longer documents get 100 items of several pages.
  *
  * @param labels - the labels of the pages
- * @param known - the items of earlier attempts; completed ones are not reported again
+ * @param previousItems - the items of earlier attempts; completed ones are not reported again
  */
-export function createPageItems(labels: readonly string[], known: readonly TaskItem[]): PageItems {
+export function createPageItems(labels: readonly string[], previousItems: readonly TaskItem[]): PageItems {
   const size = Math.ceil(labels.length / maxItems)
-  const completed = new Set(known.flatMap(({ key, status }) => (status === 'COMPLETED' ? [key] : [])))
+  const completed = new Set(previousItems.flatMap(({ key, status }) => (status === 'COMPLETED' ? [key] : [])))
   const items = Array.from({ length: Math.ceil(labels.length / Math.max(1, size)) }, (_, index) => {
     const first = index * size + 1
     const last = Math.min(labels.length, first + size - 1)

@@ -44,11 +44,11 @@ function fromOutline(pages: readonly PdfPage[], outline: readonly OutlineEntry[]
   let found = 0
   for (const { title, level, page: number } of outline) {
     const page = byNumber.get(number)
-    const wanted = normalize(title)
-    if (page === undefined || wanted === '') continue
+    const titleText = normalize(title)
+    if (page === undefined || titleText === '') continue
     const earlier = headings.get(number) ?? []
     const after = earlier.at(-1)?.to ?? 0
-    const place = findTitle(page.lines, wanted, after)
+    const place = findTitle(page.lines, titleText, after)
     if (place !== undefined) found += 1
     const { from, to } = place ?? { from: after, to: after }
     const text = title.replace(/\s+/g, ' ').trim().slice(0, maxHeadingCharacters)
@@ -59,7 +59,7 @@ function fromOutline(pages: readonly PdfPage[], outline: readonly OutlineEntry[]
 
 function findTitle(
   lines: readonly PdfLine[],
-  wanted: string,
+  titleText: string,
   after: number,
 ): { readonly from: number; readonly to: number } | undefined {
   for (let from = after; from < lines.length; from += 1) {
@@ -67,10 +67,10 @@ function findTitle(
     for (let to = from; to < Math.min(lines.length, from + maxHeadingLines); to += 1) {
       text += normalize(lines[to]?.text ?? '')
       // A leading number may be missing in the outline.
-      const prefix = text.endsWith(wanted) ? text.slice(0, -wanted.length) : undefined
+      const prefix = text.endsWith(titleText) ? text.slice(0, -titleText.length) : undefined
       if (prefix !== undefined && /^(chapter|section|part|appendix)?[\divxlc]{0,6}[a-z]?$/.test(prefix))
         return { from, to: to + 1 }
-      if (text.length > wanted.length + 20) break
+      if (text.length > titleText.length + 20) break
     }
   }
   return undefined
@@ -104,7 +104,7 @@ function fromSizes(pages: readonly PdfPage[]): PdfHeadings {
       while (to < lines.length && to - from < maxHeadingLines && belongsTo(lines[to - 1], lines[to])) to += 1
       const text = lines
         .slice(from, to)
-        .map((one) => one.text)
+        .map((headingLine) => headingLine.text)
         .join(' ')
       if (text.length <= maxHeadingCharacters && /\p{L}{2}/u.test(text)) own.push({ text, level, from, to })
       from = to

@@ -117,8 +117,8 @@ export async function readPdf(
   return { title, pages, outline: await readOutline(pdf), links, broken, unmapped, images: file.images, notes }
 }
 
-function sayCount(count: number, one: string, several: string): string[] {
-  return count === 0 ? [] : [count === 1 ? one : `${count} ${several}`]
+function sayCount(count: number, singular: string, plural: string): string[] {
+  return count === 0 ? [] : [count === 1 ? singular : `${count} ${plural}`]
 }
 
 /** Facts of a PDF file that PDF.js does not report. */
@@ -193,13 +193,13 @@ async function readPage(
   const { transform, width, height } = page.getViewport({ scale: 1 })
   const { items } = await page.getTextContent()
   let characters = 0
-  let lost = 0
+  let lostCount = 0
   let symbols = 0
   const pieces = items.flatMap((item): PdfPiece[] => {
     if (!('str' in item)) return []
     characters += item.str.length
     const unmapped = countUnmapped(item.str)
-    lost += unmapped.lost
+    lostCount += unmapped.lost
     symbols += unmapped.symbols
     return [toPiece(item, transform as number[], { width, height })]
   })
@@ -207,7 +207,7 @@ async function readPage(
     width,
     height,
     lines: joinLines(pieces),
-    isUnmapped: lost > maxLost || symbols > Math.max(maxLost, maxSymbolShare * characters),
+    isUnmapped: lostCount > maxLost || symbols > Math.max(maxLost, maxSymbolShare * characters),
   }
 }
 

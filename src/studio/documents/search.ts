@@ -31,7 +31,7 @@ const unspaced =
   /[\p{sc=Han}\p{sc=Hiragana}\p{sc=Katakana}\p{sc=Hangul}\p{sc=Thai}\p{sc=Lao}\p{sc=Khmer}\p{sc=Myanmar}]/u
 
 /** Parses the query $1. When its last word may be unfinished, $2 is that word and $3 the rest. */
-const wanted = `wanted as (
+const queryTable = `wanted as (
   select case when $2::text is null then q
     else q || (websearch_to_tsquery('simple', $3) && to_tsquery('simple', quote_literal($2) || ':*')) end as q
   from (select websearch_to_tsquery('english', $1) || websearch_to_tsquery('simple', $1) as q) as typed
@@ -73,7 +73,7 @@ export async function searchPassages(
   const alternatives = unspaced.test(typed) ? alternativesOf(typed) : []
   const terms = alternatives.flatMap(({ wanted }) => wanted)
   const { rows } = await pool.query<MatchRow>(
-    `with ${wanted}, readable as (
+    `with ${queryTable}, readable as (
        select id from document
        where (owner = $4 or exists (select from document_share s where s.document_id = id and s.user_id = $4))
          and status = 'READY' and ($5::text is null or id = $5)
@@ -148,7 +148,7 @@ async function headlinesOf(
   if (rows.length === 0) return []
   const options = `StartSel=${start},StopSel=${stop},MaxWords=40,MinWords=15,MaxFragments=2,FragmentDelimiter=" … "`
   const { rows: found } = await pool.query<{ headline: string }>(
-    `with ${wanted}
+    `with ${queryTable}
      select ts_headline('english', t.text, w.q, $5) as headline
      from unnest($4::text[]) with ordinality as t(text, place) cross join wanted w order by place`,
     [...words, rows.map(({ text }) => foldText(text)), options],

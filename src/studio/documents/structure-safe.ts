@@ -52,7 +52,7 @@ export function findEdits(
     if (node.type === 'html' && start !== undefined && end !== undefined) {
       if (textOfHtml(node.value, isBlock) !== '') html += 1
       images += node.value.match(/<(img|picture|video|svg)[\s>/]/gi)?.length ?? 0
-      const inside = headings.filter((one) => one.start >= toOffset(start) && one.end <= toOffset(end))
+      const inside = headings.filter((heading) => heading.start >= toOffset(start) && heading.end <= toOffset(end))
       let from = toOffset(start)
       for (const stop of [...inside, { start: toOffset(end), end: toOffset(end) }]) {
         const piece = node.value.slice(from - toOffset(start), stop.start - toOffset(start))

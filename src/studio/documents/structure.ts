@@ -324,17 +324,17 @@ function* readPlain(text: string, name: string | undefined): Generator<Structure
   const isTitleLine = secondLine.trim() === '' && firstLine.length <= 100 && !/[.,;:]$/.test(firstLine.trim())
   const title = isTitleLine ? firstLine.trim() : (found[0]?.heading ?? fallbackTitle(name, text.slice(0, 500)))
   const keyOf = createSlugger()
-  const kept = found.slice(0, maxSections)
+  const limitedSections = found.slice(0, maxSections)
   const rest = found.slice(maxSections).map(({ heading = '', body }) => `${heading}\n\n${body}`)
   const sections: Section[] = []
   const links: DocumentLink[] = []
   let wordCount = 0
-  for (const [position, { heading: given, level, body: own }] of kept.entries()) {
-    const heading = given ?? (found.length === 1 ? title : 'Introduction')
+  for (const [position, { heading: ownHeading, level, body: own }] of limitedSections.entries()) {
+    const heading = ownHeading ?? (found.length === 1 ? title : 'Introduction')
     const body = position === maxSections - 1 ? [own, ...rest].join('\n\n') : own
     const key = keyOf(heading)
     sections.push({ key, level: toLevel(level), heading, body, position })
-    wordCount += countWords(given ?? '') + countWords(body)
+    wordCount += countWords(ownHeading ?? '') + countWords(body)
     for (const [url] of body.matchAll(/https?:\/\/[^\s<>"'`)\]]*[^\s<>"'`)\].,;:!?]/g))
       if (links.length < maxLinks) links.push({ text: url, url, sectionKey: key })
     if (position % 100 === 99) yield { done: text.length, total: text.length }
@@ -348,11 +348,11 @@ function splitFrontMatter(whole: string): { text: string; title: string | undefi
   const match = /^(---|\+\+\+)[ \t]*\n([\s\S]{0,65536}?)\n(?:\1|\.\.\.)[ \t]*(?:\n|$)/.exec(whole)
   const block = match?.[2] ?? ''
   if (match === null || !/^[\w."-]+[ \t]*[:=]/m.test(block)) return { text: whole, title: undefined }
-  const given = /^title[ \t]*[:=][ \t]*(.+)$/m
+  const titleValue = /^title[ \t]*[:=][ \t]*(.+)$/m
     .exec(block)?.[1]
     ?.trim()
     .replace(/^(["'])(.*)\1$/, '$2')
-  const title = given === undefined || given === '' ? undefined : shorten(given, 200)
+  const title = titleValue === undefined || titleValue === '' ? undefined : shorten(titleValue, 200)
   return { text: whole.slice(match[0].length), title }
 }
 

@@ -70,10 +70,10 @@ function addNote(structure: DocumentStructure, sections: readonly Section[]): Do
   )
   const withWords = apartSections.filter(({ body }) => countWords(body) > 0)
   const named = withWords.slice(0, maxNamed).map(({ heading }) => `“${heading}”`)
-  const others = withWords.length - named.length
+  const unnamedCount = withWords.length - named.length
   const parts = [
     ...named,
-    ...(others > 0 ? [`${others} more sections`] : []),
+    ...(unnamedCount > 0 ? [`${unnamedCount} more sections`] : []),
     ...(words > 0 ? [`${words} words around the main text`] : []),
   ]
   const notes =

@@ -100,8 +100,8 @@ function textOf(annotation: Annotation): readonly string[] {
   if (password === true) return []
   const values = [fieldValue ?? []].flat().filter((value) => typeof value === 'string')
   if (fieldType === 'Btn') {
-    const wanted = annotation.checkBox === true ? annotation.exportValue : annotation.buttonValue
-    return isBox(annotation) && wanted !== undefined && wanted !== null && values.includes(wanted) ? ['☒'] : []
+    const onValue = annotation.checkBox === true ? annotation.exportValue : annotation.buttonValue
+    return isBox(annotation) && onValue !== undefined && onValue !== null && values.includes(onValue) ? ['☒'] : []
   }
   if (fieldType === 'Ch' && annotation.combo !== true && annotation.options !== undefined)
     return annotation.options.map(({ displayValue }) => displayValue)
@@ -129,11 +129,11 @@ export function insertFields(lines: readonly PdfLine[], fields: readonly FieldTe
     if (label !== undefined) {
       const isBefore = label === after
       const text = isBefore ? `${first} ${label.text}` : `${label.text} ${first}`
-      const joined = { ...label, text, endX: Math.max(label.endX, field.endX) }
+      const mergedLabel = { ...label, text, endX: Math.max(label.endX, field.endX) }
       result.splice(
         result.indexOf(label),
         1,
-        joined,
+        mergedLabel,
         ...rest.map((line, index) => toLine(line, field, index + 1, label)),
       )
       continue
