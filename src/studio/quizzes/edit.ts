@@ -28,9 +28,11 @@ const maxCharacters = { prompt: 4_000, option: 1_000, explanation: 4_000, answer
  * @throws TidingsError `BAD_INPUT` with all problems of the changes
  */
 export function changeBody(before: QuestionBody, changes: Changes): QuestionBody {
-  const given = Object.fromEntries(Object.entries(changes).filter(([, value]) => value !== undefined)) as Changes
-  const body = trimmed({ ...before, ...given } as QuestionBody)
-  const issues = [...storageIssues(given), ...lengthIssues(body), ...issuesOf(body, given)]
+  const definedChanges = Object.fromEntries(
+    Object.entries(changes).filter(([, value]) => value !== undefined),
+  ) as Changes
+  const body = trimmed({ ...before, ...definedChanges } as QuestionBody)
+  const issues = [...storageIssues(definedChanges), ...lengthIssues(body), ...issuesOf(body, definedChanges)]
   if (issues.length > 0)
     throw new TidingsError(
       'BAD_INPUT',
@@ -46,9 +48,11 @@ function trimmed(body: QuestionBody): QuestionBody {
   return {
     ...body,
     prompt: body.prompt.trim(),
-    options: body.options.map((one) => one.trim()),
+    options: body.options.map((option) => option.trim()),
     answer: body.kind === 'TRUE_FALSE' ? body.answer.trim().toUpperCase() : body.answer.trim(),
-    alternatives: body.alternatives.map((one) => one.trim()).filter((one) => one !== ''),
+    alternatives: body.alternatives
+      .map((alternative) => alternative.trim())
+      .filter((alternative) => alternative !== ''),
     explanation: body.explanation.trim(),
   }
 }
@@ -67,8 +71,10 @@ function lengthIssues({ prompt, options, answer, explanation, alternatives }: Qu
     ...tooLong('input.prompt', prompt, maxCharacters.prompt),
     ...tooLong('input.explanation', explanation, maxCharacters.explanation),
     ...tooLong('input.answer', answer, maxCharacters.option),
-    ...options.flatMap((one, place) => tooLong(`input.options.${place}`, one, maxCharacters.option)),
-    ...alternatives.flatMap((one, place) => tooLong(`input.alternatives.${place}`, one, maxCharacters.answer)),
+    ...options.flatMap((option, place) => tooLong(`input.options.${place}`, option, maxCharacters.option)),
+    ...alternatives.flatMap((alternative, place) =>
+      tooLong(`input.alternatives.${place}`, alternative, maxCharacters.answer),
+    ),
   ]
 }
 
@@ -83,7 +89,7 @@ function issuesOf(body: QuestionBody, changes: Changes): Issue[] {
   if (kind !== 'CLOZE' && (changes.alternatives?.length ?? 0) > 0)
     issue('alternatives', 'only a gap has alternative answers')
   if (kind === 'MULTIPLE_CHOICE') {
-    const distinct = new Set(options.map((one) => wordsOf(one).join(' ') || one)).size
+    const distinct = new Set(options.map((option) => wordsOf(option).join(' ') || option)).size
     if (options.length < 2 || options.length > 8) issue('options', `${options.length} options; allowed: 2 to 8`)
     if (options.includes('') || distinct < options.length) issue('options', 'every option has to be another one')
     if (!options.includes(answer)) issue('answer', 'the answer has to be one of the options')

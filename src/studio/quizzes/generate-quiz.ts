@@ -57,10 +57,10 @@ export function defineGenerateQuiz(provider: QuestionProvider, teller: QuizTelle
         retriedSubject === null
           ? await insertQuiz(client, quizId, owner, title, request)
           : await reopenQuiz(client, quizId, owner)
-      const made = request.questionCount - missing
+      const completedCount = request.questionCount - missing
       const items = Array.from({ length: missing }, (_, index) => ({
         key: typeid('question').toString(),
-        label: `Question ${made + index + 1}`,
+        label: `Question ${completedCount + index + 1}`,
       }))
       await client.query(
         `insert into question (id, quiz_id, position)
@@ -83,24 +83,24 @@ async function* run(context: TaskContext<Input>, provider: QuestionProvider, tel
   const { documentId, kinds, questionCount: requestedCount } = context.input
   yield stage('reading', 0, 'Reading the document')
   const [document, quizId] = await Promise.all([readDocument(database, documentId), readSubject(context)])
-  const asked = await readAsked(database.pool, quizId)
+  const previousQuestions = await readAsked(database.pool, quizId)
   const open = items.filter(({ status }) => status !== 'COMPLETED' && status !== 'SKIPPED').map(({ key }) => key)
   const questions = provider.ask({
     ...document,
     count: open.length,
-    kinds: turnedBy(kinds, asked.length),
-    avoid: asked,
+    kinds: turnedBy(kinds, previousQuestions.length),
+    avoid: previousQuestions,
     // The seed differs per attempt, so that a failure caused by it is not repeated.
     seed: seedOf(taskId, attempt),
     signal,
   })
-  let made = asked.length
+  let completedCount = previousQuestions.length
   const next = function* (key: string | undefined): Generator<Report, void, void> {
     if (key === undefined) return
-    yield advance({ message: `Question ${made + 1} of ${requestedCount}` })
+    yield advance({ message: `Question ${completedCount + 1} of ${requestedCount}` })
     yield item.started(key)
   }
-  yield stage('asking', 0, `Question ${made + 1} of ${requestedCount}`)
+  yield stage('asking', 0, `Question ${completedCount + 1} of ${requestedCount}`)
   yield* next(open[0])
   const rest = [...open]
   try {
@@ -114,20 +114,20 @@ async function* run(context: TaskContext<Input>, provider: QuestionProvider, tel
           payload: { questionId: key, version: 1, isAccepted: false, cause: 'GENERATED' },
         })
       })
-      made += 1
+      completedCount += 1
       yield* next(rest[0])
     }
   } catch (error) {
     throw toTaskFailure(error)
   }
-  if (made === 0)
+  if (completedCount === 0)
     throw new FinalError('NOT_ENOUGH_TEXT', 'The document says nothing that could be asked for.', {
       advice: 'Choose a document with whole sentences, or other kinds of questions.',
     })
   for (const key of rest) yield item.skipped(key)
-  const message = noteOf(made, requestedCount)
+  const message = noteOf(completedCount, requestedCount)
   if (message !== null) yield advance({ message })
-  return { type: 'QuizGenerated' as const, quizId, questionCount: made, requestedCount, message }
+  return { type: 'QuizGenerated' as const, quizId, questionCount: completedCount, requestedCount, message }
 }
 
 /** The rotation of kinds continues where an earlier attempt stopped. */
@@ -136,9 +136,9 @@ function turnedBy(kinds: readonly QuestionKind[], by: number): QuestionKind[] {
   return [...kinds.slice(turn), ...kinds.slice(0, turn)]
 }
 
-function noteOf(made: number, requested: number): string | null {
-  if (made >= requested) return null
-  return `The document yields only ${made} of the ${requested} questions asked for: more would have been bad ones, or the same again.`
+function noteOf(completedCount: number, requested: number): string | null {
+  if (completedCount >= requested) return null
+  return `The document yields only ${completedCount} of the ${requested} questions asked for: more would have been bad ones, or the same again.`
 }
 
 async function readSubject({ database, taskId }: TaskContext<Input>): Promise<string> {
@@ -205,14 +205,14 @@ async function settle(client: PoolClient, teller: QuizTeller, { taskId, status, 
   if (quiz === undefined) return
   await client.query('delete from question where quiz_id = $1 and version is null', [quiz.id])
   const { rowCount } = await client.query('select 1 from question where quiz_id = $1', [quiz.id])
-  const made = rowCount ?? 0
+  const completedCount = rowCount ?? 0
   const why = status === 'CANCELED' ? 'Canceled' : 'Failed'
   const note =
     status === 'COMPLETED'
-      ? noteOf(made, quiz.requested_count)
-      : `${why} after ${made} of ${quiz.requested_count} questions; retry the task to have the others.`
+      ? noteOf(completedCount, quiz.requested_count)
+      : `${why} after ${completedCount} of ${quiz.requested_count} questions; retry the task to have the others.`
   const failure = status === 'COMPLETED' ? null : (error ?? canceled)
-  const quizStatus = made === 0 ? 'FAILED' : 'DRAFT'
+  const quizStatus = completedCount === 0 ? 'FAILED' : 'DRAFT'
   await client.query(`update quiz set status = $2, note = $3, error = $4 where id = $1 and status = 'GENERATING'`, [
     quiz.id,
     quizStatus,

@@ -8,24 +8,24 @@ const minLettersForSlip = 6
  * compared without case, articles, and surrounding quotes and punctuation; a longer word may have
  * one letter wrong, missing or extra, but not a name, a number or a piece of code.
  */
-export function isRight(body: QuestionBody, given: string): boolean {
+export function isRight(body: QuestionBody, answer: string): boolean {
   const key = rightKeyOf(body)
-  if (key !== null) return given.trim().toUpperCase() === key
-  const text = comparable(given)
+  if (key !== null) return answer.trim().toUpperCase() === key
+  const text = comparable(answer)
   return [body.answer, ...body.alternatives].some((right) => {
-    const wanted = comparable(right)
-    if (text === wanted) return true
+    const rightText = comparable(right)
+    if (text === rightText) return true
     const isWord = /^[\p{L} ]+$/u.test(right) && right === right.toLowerCase()
-    return isWord && wanted.length >= minLettersForSlip && isOneSlipAway(text, wanted)
+    return isWord && rightText.length >= minLettersForSlip && isOneSlipAway(text, rightText)
   })
 }
 
 /** Returns the problem with an answer's form; undefined when it can be graded. */
-export function formIssueOf(body: QuestionBody, given: string): string | undefined {
+export function formIssueOf(body: QuestionBody, answer: string): string | undefined {
   const options = optionsOf(body)
-  if (options.length === 0 || options.some(({ key }) => key === given.trim().toUpperCase())) return undefined
+  if (options.length === 0 || options.some(({ key }) => key === answer.trim().toUpperCase())) return undefined
   const keys = options.map(({ key }) => key).join(', ')
-  return `${JSON.stringify(given.slice(0, 40))} is none of the options ${keys}`
+  return `${JSON.stringify(answer.slice(0, 40))} is none of the options ${keys}`
 }
 
 function comparable(text: string): string {
@@ -41,8 +41,8 @@ function comparable(text: string): string {
 }
 
 /** Whether two texts differ by one inserted, deleted or substituted letter. */
-function isOneSlipAway(one: string, other: string): boolean {
-  const [short, long] = one.length <= other.length ? [one, other] : [other, one]
+function isOneSlipAway(first: string, second: string): boolean {
+  const [short, long] = first.length <= second.length ? [first, second] : [second, first]
   if (long.length - short.length > 1) return false
   let same = 0
   while (same < short.length && short[same] === long[same]) same += 1

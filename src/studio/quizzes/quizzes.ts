@@ -31,7 +31,7 @@ export interface Quizzes extends OwnedRows<Quiz> {
    * Lists quizzes by owner and document: for each pair at most {@link maxQuizzesOfDocument}, newest
    * first.
    */
-  listOfDocuments(those: readonly DocumentOfOwner[]): Promise<readonly (readonly Quiz[])[]>
+  listOfDocuments(documents: readonly DocumentOfOwner[]): Promise<readonly (readonly Quiz[])[]>
   /** The finished questions of several quizzes, each in its order. */
   questionsOf(quizIds: readonly string[]): Promise<readonly (readonly Question[])[]>
   questions(ids: readonly string[]): Promise<readonly (Question | null)[]>
@@ -85,16 +85,16 @@ export function createQuizzes(options: ReviewOptions & { readonly tasks: Pick<Ta
     questionsOf,
     published,
     publishedQuestions,
-    async listOfDocuments(those) {
+    async listOfDocuments(documents) {
       const { rows } = await pool.query<Quiz & { place: string }>(
         `select a.place, q.* from unnest($1::text[], $2::text[]) with ordinality as a(for_owner, for_document, place)
          cross join lateral (
            select ${quizColumns} from quiz where document_id = a.for_document and owner = a.for_owner
            order by created_at desc, id desc limit ${maxQuizzesOfDocument}) q
          order by a.place, q."createdAt" desc, q.id desc`,
-        [those.map(({ owner }) => owner), those.map(({ documentId }) => documentId)],
+        [documents.map(({ owner }) => owner), documents.map(({ documentId }) => documentId)],
       )
-      const lists: Quiz[][] = those.map(() => [])
+      const lists: Quiz[][] = documents.map(() => [])
       for (const { place, ...quiz } of rows) lists[Number(place) - 1]?.push(quiz)
       return lists
     },

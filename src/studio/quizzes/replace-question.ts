@@ -171,8 +171,8 @@ function reserve(
 ): Promise<number | null> {
   return withTransaction(database, async (client) => {
     await client.query('select 1 from quiz where id = $1 for no key update', [quizId])
-    const asked = await readAsked(client, quizId)
-    if (asked.some((one) => isSameQuestion(one, found))) return null
+    const previousQuestions = await readAsked(client, quizId)
+    if (previousQuestions.some((previous) => isSameQuestion(previous, found))) return null
     // An attempt that lost its lease must not insert a draft, as no task would delete it.
     const { rows } = await client.query<{ version: number }>(
       `insert into question_version (question_id, version, parent, origin, is_draft, task_id, reason, body)

@@ -98,10 +98,10 @@ export function createReview({ database, appender }: ReviewOptions): Review {
           'select id from question where quiz_id = $1 order by position, id',
           [quizId],
         )
-        const others = rows.map(({ id }) => id).filter((id) => id !== questionId)
-        if (position < 1 || position > others.length + 1)
-          throw badPosition(`Position ${position} is not in this quiz; allowed: 1 to ${others.length + 1}`)
-        const order = others.toSpliced(position - 1, 0, questionId)
+        const otherIds = rows.map(({ id }) => id).filter((id) => id !== questionId)
+        if (position < 1 || position > otherIds.length + 1)
+          throw badPosition(`Position ${position} is not in this quiz; allowed: 1 to ${otherIds.length + 1}`)
+        const order = otherIds.toSpliced(position - 1, 0, questionId)
         await client.query(
           `update question set position = ord from unnest($1::text[]) with ordinality as o(id, ord)
            where question.id = o.id and question.position <> ord`,

@@ -45,7 +45,7 @@ export function createTaking(
     readonly questions: (id: string) => Promise<readonly Question[]>
   },
 ): Taking {
-  const known = async (taker: string, key: string | undefined): Promise<Attempt | null> => {
+  const findByKey = async (taker: string, key: string | undefined): Promise<Attempt | null> => {
     if (key === undefined) return null
     const { rows } = await pool.query<Attempt>(
       `select ${columns} from quiz_attempt where taker = $1 and submit_key = $2`,
@@ -57,7 +57,7 @@ export function createTaking(
     async submit({ taker, quizId, answers, idempotencyKey }) {
       checkIdempotencyKey(idempotencyKey, 'input.idempotencyKey')
       // Checked before the quiz is read, which may have other questions by now.
-      const earlier = await known(taker, idempotencyKey)
+      const earlier = await findByKey(taker, idempotencyKey)
       if (earlier !== null) return sameOrRefused(earlier, { quizId, answers })
       const quiz = await read.published(quizId)
       if (quiz === null) throw new TidingsError('NOT_FOUND', `There is no published quiz "${quizId}"`, { id: quizId })
@@ -78,7 +78,7 @@ export function createTaking(
       )
       if (rows[0] !== undefined) return rows[0]
       // Submitted twice concurrently.
-      const simultaneous = await known(taker, idempotencyKey)
+      const simultaneous = await findByKey(taker, idempotencyKey)
       if (simultaneous === null) throw new Error('The attempt was neither stored nor there')
       return sameOrRefused(simultaneous, { quizId, answers })
     },
@@ -102,9 +102,9 @@ export function createTaking(
  */
 function grade(questions: readonly Question[], answers: readonly GivenAnswer[]): AnsweredQuestion[] {
   const byId = new Map(answers.map(({ questionId, answer }) => [questionId, answer]))
-  const known = new Map(questions.map((question) => [question.id, question]))
+  const questionsById = new Map(questions.map((question) => [question.id, question]))
   const issues = answers.flatMap(({ questionId, answer }, place) => {
-    const question = known.get(questionId)
+    const question = questionsById.get(questionId)
     const message =
       question === undefined
         ? `question "${questionId}" is not in this quiz`
@@ -120,9 +120,9 @@ function grade(questions: readonly Question[], answers: readonly GivenAnswer[]):
       issues,
     })
   return questions.map(({ id, body }) => {
-    const given = byId.get(id)
-    const isOpen = given === undefined || given.trim() === ''
-    return { questionId: id, given: isOpen ? null : storableText(given), isCorrect: !isOpen && isRight(body, given) }
+    const answer = byId.get(id)
+    const isOpen = answer === undefined || answer.trim() === ''
+    return { questionId: id, given: isOpen ? null : storableText(answer), isCorrect: !isOpen && isRight(body, answer) }
   })
 }
 
