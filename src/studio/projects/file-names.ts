@@ -52,11 +52,11 @@ export function keyOfPath(path: string): string {
 }
 
 /** Returns the problem with a name, as a message for the user; null when the name is valid. */
-export function refusePath(given: string): string | null {
+export function refusePath(rawPath: string): string | null {
   const { maxPathCharacters, maxDepth } = projectLimits
-  if (given === '') return 'a file needs a name'
-  if (!given.isWellFormed()) return 'the name holds half a character'
-  const path = normalizePath(given)
+  if (rawPath === '') return 'a file needs a name'
+  if (!rawPath.isWellFormed()) return 'the name holds half a character'
+  const path = normalizePath(rawPath)
   if (path.length > maxPathCharacters)
     return `the name has ${path.length} characters; at most ${maxPathCharacters} are allowed`
   if (/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u.test(path)) return 'the name holds control or invisible characters'

@@ -36,10 +36,13 @@ export async function replaceFiles(
     [projectId],
   )
   const present = new Map(rows.map(({ path, content }) => [path, content]))
-  const wanted = new Set(files.map(({ path }) => path))
-  const gone = [...present.keys()].filter((path) => !wanted.has(path))
-  await client.query('delete from project_file where project_id = $1 and path = any($2::text[])', [projectId, gone])
+  const newPaths = new Set(files.map(({ path }) => path))
+  const removedPaths = [...present.keys()].filter((path) => !newPaths.has(path))
+  await client.query('delete from project_file where project_id = $1 and path = any($2::text[])', [
+    projectId,
+    removedPaths,
+  ])
   const changed = files.filter(({ path, content }) => present.get(path) !== content)
   if (changed.length > 0) await storeFiles(client, projectId, changed)
-  return { written: changed.length, removed: gone.length }
+  return { written: changed.length, removed: removedPaths.length }
 }

@@ -71,18 +71,18 @@ async function* write(
   const marks = createFileMarks()
   let current: { readonly path: string; readonly stream: string } | undefined
   const read = function* (found: ReturnType<typeof marks.add>): Generator<GeneratorReport> {
-    for (const one of found)
-      if (one.is === 'file') {
+    for (const part of found)
+      if (part.is === 'file') {
         // A file with an invalid name is skipped with its text.
-        const isFile = refusePath(one.path) === null
-        const path = normalizePath(one.path)
+        const isFile = refusePath(part.path) === null
+        const path = normalizePath(part.path)
         current = isFile ? { path, stream: round === 0 ? path : `${path}#${round + 1}` } : undefined
         if (current === undefined) continue
         files.set(path, '')
         yield { is: 'file', ...current }
       } else if (current !== undefined) {
-        files.set(current.path, (files.get(current.path) ?? '') + one.text)
-        yield { is: 'text', stream: current.stream, text: one.text }
+        files.set(current.path, (files.get(current.path) ?? '') + part.text)
+        yield { is: 'text', stream: current.stream, text: part.text }
       }
   }
   try {
@@ -113,7 +113,7 @@ function ask({ prompt, material }: GenerateRequest): ChatMessage[] {
     source === '' ? '' : `<source>\n${source.slice(0, maxSourceCharacters).toWellFormed()}\n</source>`,
     questions.length === 0
       ? ''
-      : `<questions>\n${questions.map(({ prompt: asked, options, answer }) => JSON.stringify({ asked, options, answer })).join('\n')}\n</questions>`,
+      : `<questions>\n${questions.map(({ prompt: questionText, options, answer }) => JSON.stringify({ asked: questionText, options, answer })).join('\n')}\n</questions>`,
   ]
   return [system, { role: 'user', content: parts.filter((part) => part !== '').join('\n\n') }]
 }
@@ -125,12 +125,12 @@ function askAgain(
 ): ChatMessage[] {
   const broken = new Set(problems.map(({ path }) => path))
   const present = [...files].map(([path, content]): FileInput => ({ path, content }))
-  const told = problems.map((problem) => `- ${describeProblem(problem)}`).join('\n')
+  const problemList = problems.map((problem) => `- ${describeProblem(problem)}`).join('\n')
   return [
     system,
     {
       role: 'user',
-      content: `You are making a small static web project. What is wanted: ${prompt.toWellFormed()}\n\n${rules}\n\nThese files are there: ${present.map(({ path }) => path).join(', ') || 'none'}. They have problems:\n${told}\n\nWrite the files with problems again, whole, mended; leave the others out.\n\n${present
+      content: `You are making a small static web project. What is wanted: ${prompt.toWellFormed()}\n\n${rules}\n\nThese files are there: ${present.map(({ path }) => path).join(', ') || 'none'}. They have problems:\n${problemList}\n\nWrite the files with problems again, whole, mended; leave the others out.\n\n${present
         .filter(({ path }) => broken.has(path))
         .map(({ path, content }) => `=== ${path} ===\n${content}`)
         .join('\n')}`,

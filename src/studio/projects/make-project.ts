@@ -28,12 +28,12 @@ export async function* makeProject(
   yield stage('reading', 0, 'Reading what it is made from')
   const { projectId, title, template } = await readSubject(context)
   const seed = seedOf(taskId, attempt)
-  const known = await readMaterial(database, { title, documentId: input.documentId, quizId: input.quizId })
+  const source = await readMaterial(database, { title, documentId: input.documentId, quizId: input.quizId })
   yield stage('asking', 0)
-  const needsQuestions = (template === 'QUIZ_PAGE' || template === 'FLASH_CARDS') && known.questions.length === 0
+  const needsQuestions = (template === 'QUIZ_PAGE' || template === 'FLASH_CARDS') && source.questions.length === 0
   const material = needsQuestions
-    ? { ...known, questions: yield* ask(context, provider, { material: known, template, seed }) }
-    : known
+    ? { ...source, questions: yield* ask(context, provider, { material: source, template, seed }) }
+    : source
   yield stage('writing', 0, 'Writing')
   const generator = template === null && generators.model !== null ? generators.model : generators.templates
   const files = yield* write(context, projectId, generator, { material, template, seed })

@@ -65,9 +65,9 @@ export function createPreviews(options: {
       const [row] = before.rows
       if (row === undefined)
         throw new TidingsError('NOT_FOUND', `There is no project "${projectId}"`, { id: projectId })
-      const wanted = await decide(client, toPreview(row))
-      if (wanted === null) return toPreview(row)
-      const { status = row.status, key = row.key, version = row.version, error = null } = wanted
+      const target = await decide(client, toPreview(row))
+      if (target === null) return toPreview(row)
+      const { status = row.status, key = row.key, version = row.version, error = null } = target
       const changed = await client.query<PreviewRow>(
         `update project_preview p set status = $2, key = $3, version = $4, error = $5, changed_at = clock_timestamp(),
            used_at = clock_timestamp()

@@ -83,10 +83,10 @@ export function createProjects(options: {
         { path, content },
       ])
       const found: FileProblem[] = [...problems]
-      const file = sorted.find((one) => one.path === changed)
+      const file = sorted.find((candidate) => candidate.path === changed)
       if (file !== undefined && found.length === 0) {
         await using checker = createChecker()
-        const paths = sorted.map((one) => one.path)
+        const paths = sorted.map((candidate) => candidate.path)
         found.push(...(await checker.check(file, paths)))
       }
       if (found.length > 0) throw refuse(found)

@@ -53,9 +53,9 @@ const keyOf = (index: number): string => `file-${index + 1}`
 
 async function* run(context: TaskContext<Input>) {
   const { database, appender, owner } = context
-  const { projectId, files: given } = context.input
-  yield stage('validating', 0, `Checking ${given.length} ${given.length === 1 ? 'file' : 'files'}`)
-  const { files, problems } = sortFiles(given)
+  const { projectId, files: inputFiles } = context.input
+  yield stage('validating', 0, `Checking ${inputFiles.length} ${inputFiles.length === 1 ? 'file' : 'files'}`)
+  const { files, problems } = sortFiles(inputFiles)
   const found: FileProblem[] = [...problems]
   yield* check(context, files, found)
   if (found.length > 0) throw refuse(found, new Set(found.map(({ path }) => path)).size)
@@ -88,7 +88,7 @@ async function* run(context: TaskContext<Input>) {
 
 /** Checks each file in the given order, and adds its problems to `found`. */
 async function* check(
-  { input: { files: given }, items, signal }: TaskContext<Input>,
+  { input: { files: inputFiles }, items, signal }: TaskContext<Input>,
   files: readonly FileInput[],
   found: FileProblem[],
 ) {
@@ -100,7 +100,7 @@ async function* check(
   )
   // Pages last: whether one may load a script as it does depends on the script.
   const isPage = (path: string): boolean => /\.html$/i.test(path)
-  const order = [...given.entries()].sort(([, a], [, b]) => Number(isPage(a.path)) - Number(isPage(b.path)))
+  const order = [...inputFiles.entries()].sort(([, a], [, b]) => Number(isPage(a.path)) - Number(isPage(b.path)))
   let checked = 0
   for (const [index, { path: raw }] of order) {
     const key = keyOf(index)
@@ -110,7 +110,7 @@ async function* check(
     if (file !== undefined) found.push(...(await checker.check(file, paths, signal)))
     const own = found.filter((problem) => problem.path === path || problem.path === name)
     checked += 1
-    yield advance({ stagePercent: (100 * checked) / given.length, message: `Checked ${name}` })
+    yield advance({ stagePercent: (100 * checked) / inputFiles.length, message: `Checked ${name}` })
     if (isDone.has(key) || index >= items.length) continue
     yield own.length === 0 ? item.completed(key) : item.failed(key, describe(own))
   }

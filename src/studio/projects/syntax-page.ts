@@ -70,7 +70,8 @@ function checkElement(
   const start = text.slice(place.startTag?.startOffset ?? 0, place.startTag?.endOffset ?? 0)
   const isClosed = place.endTag !== undefined || endless.has(tagName) || start.endsWith('/>')
   if (!isClosed) return [at(`<${tagName}> is never closed`)]
-  const attribute = (name: string): string | undefined => element.attrs.find((one) => one.name === name)?.value
+  const attribute = (name: string): string | undefined =>
+    element.attrs.find((candidate) => candidate.name === name)?.value
   if (tagName === 'script') {
     const type = attribute('type')?.trim() ?? ''
     if (!scriptTypes.test(type)) return []

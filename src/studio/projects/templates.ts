@@ -136,7 +136,7 @@ const quiz = `    <main>
 function writeReading({ title: name, sections }: Material): string {
   const shown: { readonly key: string; readonly heading: string; readonly html: string }[] = []
   let bytes = 0
-  let left = 0
+  let omittedCount = 0
   for (const { level, heading, body } of sections) {
     const tag = `h${Math.min(6, Math.max(2, level + 1))}`
     const key = `section-${shown.length + 1}`
@@ -144,20 +144,22 @@ function writeReading({ title: name, sections }: Material): string {
     const isTitle = shown.length === 0 && heading.trim() === name.trim()
     const title = isTitle || heading.trim() === '' ? '' : `        <${tag}>${escapeHtml(heading)}</${tag}>\n`
     // Such a section cannot fit, whatever it contains.
-    if (left > 0 || body.length > projectLimits.maxFileBytes * 0.8) {
-      left += 1
+    if (omittedCount > 0 || body.length > projectLimits.maxFileBytes * 0.8) {
+      omittedCount += 1
       continue
     }
     const html = `      <section id="${key}">\n${title}${renderMarkdown(body)}      </section>`
     bytes += Buffer.byteLength(html)
-    if (bytes > projectLimits.maxFileBytes * 0.8) left += 1
+    if (bytes > projectLimits.maxFileBytes * 0.8) omittedCount += 1
     else shown.push({ key, heading, html })
   }
   const list = shown
     .filter(({ heading }) => heading.trim() !== '')
     .map(({ key, heading }) => `        <li><a href="#${key}">${escapeHtml(heading)}</a></li>`)
   const note =
-    left === 0 ? '' : `      <p class="hint">${left} more sections of the document did not fit on this page.</p>\n`
+    omittedCount === 0
+      ? ''
+      : `      <p class="hint">${omittedCount} more sections of the document did not fit on this page.</p>\n`
   return `    <nav aria-label="Contents">
       <div class="tools">
         <button id="smaller" type="button" aria-label="Smaller text">A−</button>
@@ -202,7 +204,7 @@ function writeQuestions({ questions }: Material): string {
         answers:
           kind === 'CLOZE'
             ? [answer, ...alternatives]
-            : optionsOf(question).flatMap((one) => (one.isRight ? [one.key] : [])),
+            : optionsOf(question).flatMap((option) => (option.isRight ? [option.key] : [])),
         explanation: renderInline(explanation),
       }
     }),

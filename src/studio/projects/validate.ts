@@ -11,17 +11,18 @@ interface Sorted {
  * Validates the files of a project: names are normalised, safe and distinct, sizes and number are
  * within the limits, and there is an entry page. The content is checked later, by a `Checker`.
  */
-export function sortFiles(given: readonly FileInput[]): Sorted {
+export function sortFiles(inputFiles: readonly FileInput[]): Sorted {
   const problems: FileProblem[] = []
   const refuse = (path: string, message: string): void => {
     problems.push({ path: printable(path), line: null, column: null, message })
   }
   const { maxFiles, maxFileBytes, maxTotalBytes } = projectLimits
-  if (given.length > maxFiles) refuse('', `The project has ${given.length} files; at most ${maxFiles} are allowed`)
+  if (inputFiles.length > maxFiles)
+    refuse('', `The project has ${inputFiles.length} files; at most ${maxFiles} are allowed`)
   const byKey = new Map<string, string>()
   const files: FileInput[] = []
   let totalBytes = 0
-  for (const { path: raw, content } of given.slice(0, maxFiles)) {
+  for (const { path: raw, content } of inputFiles.slice(0, maxFiles)) {
     const reason = refusePath(raw)
     if (reason !== null) {
       refuse(raw, reason)
