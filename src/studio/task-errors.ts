@@ -6,7 +6,7 @@ const ocr = 'Run text recognition (OCR) over it and import the result.'
 const saveAgain = 'Open it in the program it was made with, save it again and import that file.'
 const split = 'Split it and import the parts.'
 const wait = 'Nothing: the task is retried.'
-const gone = 'Nothing: what the task worked on was deleted.'
+const deletedAdvice = 'Nothing: what the task worked on was deleted.'
 
 const documentErrors = {
   UNSUPPORTED_FORMAT: {
@@ -100,10 +100,10 @@ export const studioErrorCatalogue = {
     when: 'The task of this document, quiz or project was canceled.',
     advice: 'Start it again.',
   },
-  DOCUMENT_DELETED: { retryable: false, when: 'The document was deleted meanwhile.', advice: gone },
-  QUIZ_DELETED: { retryable: false, when: 'The quiz was deleted meanwhile.', advice: gone },
-  PROJECT_DELETED: { retryable: false, when: 'The project was deleted meanwhile.', advice: gone },
-  SESSION_DELETED: { retryable: false, when: 'The session was deleted meanwhile.', advice: gone },
+  DOCUMENT_DELETED: { retryable: false, when: 'The document was deleted meanwhile.', advice: deletedAdvice },
+  QUIZ_DELETED: { retryable: false, when: 'The quiz was deleted meanwhile.', advice: deletedAdvice },
+  PROJECT_DELETED: { retryable: false, when: 'The project was deleted meanwhile.', advice: deletedAdvice },
+  SESSION_DELETED: { retryable: false, when: 'The session was deleted meanwhile.', advice: deletedAdvice },
   SOURCE_DELETED: {
     retryable: false,
     when: 'What a project was to be made of was deleted, or is empty.',

@@ -118,7 +118,7 @@ export async function readHours(
 export async function readTimings(
   client: PoolClient,
   owner: string,
-  made: readonly { readonly topic: string; readonly questionId: string }[] | null,
+  questionKeys: readonly { readonly topic: string; readonly questionId: string }[] | null,
 ): Promise<readonly QuestionTiming[]> {
   const { rows } = await client.query<{
     topic: string
@@ -132,7 +132,7 @@ export async function readTimings(
      where owner = $1 and completed_at is not null
        and ($2::text[] is null or (topic, question_id) in (select * from unnest($2::text[], $3::text[])))
      order by completed_at desc, topic desc, question_id desc limit ${maxTold}`,
-    [owner, made?.map(({ topic }) => topic) ?? null, made?.map(({ questionId }) => questionId) ?? null],
+    [owner, questionKeys?.map(({ topic }) => topic) ?? null, questionKeys?.map(({ questionId }) => questionId) ?? null],
   )
   return rows.reverse().map((row) => ({
     id: `${row.topic.replace(/^task:/, '')}/${row.question_id}`,

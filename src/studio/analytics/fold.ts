@@ -76,9 +76,9 @@ export function foldFacts(events: readonly Pick<LogEvent, 'type' | 'at' | 'paylo
   const reviews = new Map<string, boolean>()
   let at: string | null = null
   const question = (id: string): { startedAt: string | null; completedAt: string | null } => {
-    const known = questions.get(id) ?? { startedAt: null, completedAt: null }
-    questions.set(id, known)
-    return known
+    const timing = questions.get(id) ?? { startedAt: null, completedAt: null }
+    questions.set(id, timing)
+    return timing
   }
   for (const event of events) {
     const fact = factOf(event)

@@ -43,14 +43,14 @@ export async function projectTopics(
   const heads = new Map(rows.map((head) => [head.name, head]))
   const touched = new Map<string, Touched>()
   const touch = (owner: string): Touched => {
-    const one = touched.get(owner) ?? { documentIds: new Set(), hours: new Set(), made: [] }
-    touched.set(owner, one)
-    return one
+    const entry = touched.get(owner) ?? { documentIds: new Set(), hours: new Set(), made: [] }
+    touched.set(owner, entry)
+    return entry
   }
   for (const locked of topics) await projectOne(client, locked, heads.get(locked.topic), touch(locked.owner), anew)
   // A fixed order prevents deadlocks between several projectors on the owners' topics.
-  for (const [owner, one] of [...touched].sort(([a], [b]) => (a < b ? -1 : 1)))
-    if (one.documentIds.size > 0) await tell(client, appender, owner, one)
+  for (const [owner, entry] of [...touched].sort(([a], [b]) => (a < b ? -1 : 1)))
+    if (entry.documentIds.size > 0) await tell(client, appender, owner, entry)
 }
 
 async function projectOne(

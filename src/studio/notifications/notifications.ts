@@ -116,7 +116,7 @@ export function createNotifications(options: {
     return rows[0]
   }
   /** Returns the notification with the same key. It remains until it is pruned, even after it has expired. */
-  const known = async (client: PoolClient, recipient: string, key: string | undefined): Promise<Notification> => {
+  const findByKey = async (client: PoolClient, recipient: string, key: string | undefined): Promise<Notification> => {
     const { rows } = await client.query<NotificationRow>(
       `select ${ownColumns} from ${ownSource} where n.made_key = $2`,
       [recipient, key],
@@ -152,7 +152,7 @@ export function createNotifications(options: {
   const notifyIn: Notifications['notifyIn'] = async (client, userId, draft) => {
     await lockInbox(client, userId)
     const row = await insert(client, userId, draft)
-    if (row === undefined) return { notification: await known(client, userId, draft.key), isNew: false }
+    if (row === undefined) return { notification: await findByKey(client, userId, draft.key), isNew: false }
     const notification = toNotification(row, userId)
     const unread = await countUnread(client, [userId])
     await tell({ appender, client }, userId, 'NotificationArrived', {
@@ -178,7 +178,7 @@ export function createNotifications(options: {
         const row = await insert(client, null, draft)
         if (row === undefined) {
           await refuseAnother(client, null, draft)
-          return { notification: await known(client, teller, draft.key), isNew: false }
+          return { notification: await findByKey(client, teller, draft.key), isNew: false }
         }
         const notification = toNotification(row, teller)
         await tellAll({ appender, client }, users, 'NotificationArrived', { notification: toPayload(notification) })

@@ -99,16 +99,19 @@ export function defineCreateRoadmap(
         pieces = concepts.flatMap(({ id, title }) =>
           contentPieces.map((piece) => ({ conceptId: id, title, piece, status: 'PENDING' })),
         )
-        const made = pieces
-        yield declareItems(toItems(made), async (client) => {
+        const newPieces = pieces
+        yield declareItems(toItems(newPieces), async (client) => {
           await storeOutline(client, roadmapId, taskId, outline, concepts)
           await teller.tell(client, roadmapId, { type: 'RoadmapOutlined', payload: { taskId } })
         })
       } else
         yield declareItems(toItems(pieces), async (client) => {
-          const left = await takeOver(client, roadmapId, taskId)
-          if (left.length > 0)
-            await teller.tell(client, roadmapId, { type: 'RoadmapContentChanged', payload: { taskId, pieces: left } })
+          const remainingPieces = await takeOver(client, roadmapId, taskId)
+          if (remainingPieces.length > 0)
+            await teller.tell(client, roadmapId, {
+              type: 'RoadmapContentChanged',
+              payload: { taskId, pieces: remainingPieces },
+            })
         })
       const open = pieces.filter(({ status }) => status !== 'COMPLETED')
       yield stage('generating')

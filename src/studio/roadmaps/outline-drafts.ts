@@ -159,13 +159,13 @@ function countLearningWords(body: string): number {
 function mergeSmall(stages: DraftStage[]): void {
   const modules = stages.flatMap((stage) => stage.modules)
   for (const module of modules) {
-    const kept: Draft[] = []
+    const mergedDrafts: Draft[] = []
     for (const draft of module.drafts) {
-      const before = kept.at(-1)
+      const before = mergedDrafts.at(-1)
       if (before !== undefined && Math.min(before.weight, draft.weight) < minConceptWords) join(before, draft)
-      else kept.push(draft)
+      else mergedDrafts.push(draft)
     }
-    module.drafts = kept
+    module.drafts = mergedDrafts
   }
   for (const [index, module] of modules.entries()) {
     const [only] = module.drafts

@@ -138,20 +138,25 @@ function joinTitles(titles: readonly string[], position = 0): string {
 
 function limitConcepts(title: string, stages: readonly OutlineStage[]): Outline {
   const all = stages.flatMap((stage) => stage.modules.flatMap(({ concepts }) => concepts))
-  const left = new Set(all.slice(maxConcepts))
-  if (left.size === 0) return { title, stages, leftOutKeys: [], notes: [] }
+  const omittedConcepts = new Set(all.slice(maxConcepts))
+  if (omittedConcepts.size === 0) return { title, stages, leftOutKeys: [], notes: [] }
   const keptKeys = new Set(all.slice(0, maxConcepts).flatMap(({ sectionKeys }) => sectionKeys))
-  const leftKeys = new Set([...left].flatMap(({ sectionKeys }) => sectionKeys))
-  const kept = stages
+  const omittedKeys = new Set([...omittedConcepts].flatMap(({ sectionKeys }) => sectionKeys))
+  const limitedStages = stages
     .map((stage) => ({
       title: stage.title,
       modules: stage.modules
-        .map((module) => ({ ...module, concepts: module.concepts.filter((concept) => !left.has(concept)) }))
+        .map((module) => ({ ...module, concepts: module.concepts.filter((concept) => !omittedConcepts.has(concept)) }))
         .filter(({ concepts }) => concepts.length > 0),
     }))
     .filter(({ modules }) => modules.length > 0)
   const note = `The document gives ${all.length} concepts; the first ${maxConcepts} are in the roadmap, from ${JSON.stringify(
     all[maxConcepts]?.title ?? '',
   )} on they are left out. Divide the document to have them all.`
-  return { title, stages: kept, leftOutKeys: [...leftKeys].filter((key) => !keptKeys.has(key)), notes: [note] }
+  return {
+    title,
+    stages: limitedStages,
+    leftOutKeys: [...omittedKeys].filter((key) => !keptKeys.has(key)),
+    notes: [note],
+  }
 }

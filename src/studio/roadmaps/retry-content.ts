@@ -14,17 +14,20 @@ export const retryContentKind = 'RETRY_CONTENT'
 /** The kind of {@link defineRetryFailedContent}. */
 export const retryFailedContentKind = 'RETRY_FAILED_CONTENT'
 
-const one = z.object({ conceptId: z.string(), piece: z.enum(['TUTORIAL', 'RESOURCES', 'QUIZ']) })
-const all = z.object({ roadmapId: z.string() })
+const pieceInput = z.object({ conceptId: z.string(), piece: z.enum(['TUTORIAL', 'RESOURCES', 'QUIZ']) })
+const roadmapInput = z.object({ roadmapId: z.string() })
 
 /**
  * Regenerates one piece of one concept; its status is GENERATING from the moment the task is
  * queued. Subject: the roadmap.
  */
-export function defineRetryContent(provider: ContentProvider, teller: RoadmapTeller): StudioTask<z.infer<typeof one>> {
+export function defineRetryContent(
+  provider: ContentProvider,
+  teller: RoadmapTeller,
+): StudioTask<z.infer<typeof pieceInput>> {
   return defineTask({
     kind: retryContentKind,
-    input: one,
+    input: pieceInput,
     attempts: 5,
     concurrency: 4,
     async begin(client, { conceptId, piece }, { taskId, owner }) {
@@ -79,11 +82,11 @@ export function defineRetryContent(provider: ContentProvider, teller: RoadmapTel
 export function defineRetryFailedContent(
   provider: ContentProvider,
   options: { readonly teller: RoadmapTeller; readonly concurrency: number },
-): StudioTask<z.infer<typeof all>> {
+): StudioTask<z.infer<typeof roadmapInput>> {
   const { teller } = options
   return defineTask({
     kind: retryFailedContentKind,
-    input: all,
+    input: roadmapInput,
     attempts: 5,
     concurrency: 2,
     async begin(client, { roadmapId }, { taskId, owner }) {

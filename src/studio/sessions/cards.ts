@@ -65,11 +65,11 @@ export function createCards(options: { readonly database: Database; readonly tel
         const quizId = 'quizId' in content ? content.quizId : null
         const title = storableText(content.title).trim().slice(0, maxTitleCharacters) || 'Without a title'
         await lockSession(client, sessionId, userId)
-        const known = await client.query<CardRow>(
+        const cards = await client.query<CardRow>(
           'select * from session_card where session_id = $1 and added_by = $2 and client_id = $3',
           [sessionId, userId, clientId],
         )
-        const [existing] = known.rows
+        const [existing] = cards.rows
         if (existing !== undefined) {
           const isSame =
             existing.kind === content.kind &&

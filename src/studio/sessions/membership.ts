@@ -188,12 +188,12 @@ export function createMembership(options: {
             `The client id "${clientId}" was used for another session; use a new one for each session`,
           )
         if (row.is_new) {
-          const joined = await client.query<ParticipantRow>(
+          const participants = await client.query<ParticipantRow>(
             'insert into session_participant (session_id, user_id) values ($1, $2) returning *',
             [id, owner],
           )
           await createTopic(client, sessionTopic(id))
-          const events = joined.rows.map((participant) => ({
+          const events = participants.rows.map((participant) => ({
             type: 'SessionParticipantJoined' as const,
             payload: { participant: toParticipant(participant, owner) },
           }))

@@ -77,9 +77,9 @@ export function badInput(path: string, message: string): TidingsError {
 export async function addMessage(
   client: PoolClient,
   sessionId: string,
-  given: Pick<MessageRow, 'author' | 'client_id' | 'body' | 'status' | 'reply_to' | 'task_id'>,
+  draft: Pick<MessageRow, 'author' | 'client_id' | 'body' | 'status' | 'reply_to' | 'task_id'>,
 ): Promise<{ readonly message: Message; readonly events: readonly SessionEvent[] }> {
-  const tokens = estimateTokens(given.body)
+  const tokens = estimateTokens(draft.body)
   const { rows: sessions } = await client.query<SessionRow & { last_position: number }>(
     `update session set last_position = last_position + 1, message_count = message_count + 1, token_count = token_count + $2,
        last_activity_at = clock_timestamp()
@@ -95,12 +95,12 @@ export async function addMessage(
       typeid('message').toString(),
       sessionId,
       session.last_position,
-      given.author,
-      given.client_id,
-      given.body,
-      given.status,
-      given.reply_to,
-      given.task_id,
+      draft.author,
+      draft.client_id,
+      draft.body,
+      draft.status,
+      draft.reply_to,
+      draft.task_id,
       tokens,
     ],
   )
@@ -154,8 +154,8 @@ export function createMessages(options: {
       const { sessionId, author, clientId } = sending
       await lockSession(client, sessionId, author)
       // Checked again under the lock, when no other request can add one.
-      const known = await find(client, sending, text)
-      if (known !== null) return known.message
+      const existing = await find(client, sending, text)
+      if (existing !== null) return existing.message
       const { message, events } = await addMessage(client, sessionId, {
         author,
         client_id: clientId,
@@ -179,8 +179,8 @@ export function createMessages(options: {
           'input.text',
           `The message has ${text.length} characters; at most ${maxMessageCharacters} are taken`,
         )
-      const known = await find(database.pool, sending, text)
-      if (known !== null) return { ...known, task: null }
+      const existing = await find(database.pool, sending, text)
+      if (existing !== null) return { ...existing, task: null }
       if (!wantsReply) return { message: await sendAlone(sending, text), reply: null, task: null }
       const { task } = await tasks.start({
         kind: replyKind,
@@ -200,11 +200,11 @@ export function createMessages(options: {
          order by position ${isFromStart ? 'asc' : 'desc'} limit $4`,
         [sessionId, after ?? 0, before ?? 2_147_483_647, limit + 1],
       )
-      const kept = rows.slice(0, limit).map(toMessage)
+      const page = rows.slice(0, limit).map(toMessage)
       const isMore = rows.length > limit
       return isFromStart
-        ? { messages: kept, hasBefore: after !== undefined && after > 0, hasAfter: isMore }
-        : { messages: kept.reverse(), hasBefore: isMore, hasAfter: before !== undefined }
+        ? { messages: page, hasBefore: after !== undefined && after > 0, hasAfter: isMore }
+        : { messages: page.reverse(), hasBefore: isMore, hasAfter: before !== undefined }
     },
   }
 }

@@ -45,8 +45,8 @@ export async function readReplyMaterial(
      order by m.position desc limit ${maxHistory + 1}`,
     [sessionId, replyId],
   )
-  const [asked, ...before] = messages
-  const question = asked?.body ?? ''
+  const [questionMessage, ...before] = messages
+  const question = questionMessage?.body ?? ''
   const cards = await pool.query<{ n: number }>('select count(*) as n from session_card where session_id = $1', [
     sessionId,
   ])

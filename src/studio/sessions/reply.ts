@@ -62,7 +62,7 @@ async function addBoth(
   { sessionId, clientId, text }: Input,
   { taskId, owner }: Start,
 ): Promise<void> {
-  const asked = await addMessage(client, sessionId, {
+  const userMessage = await addMessage(client, sessionId, {
     author: owner,
     client_id: clientId,
     body: text,
@@ -75,11 +75,11 @@ async function addBoth(
     client_id: null,
     body: '',
     status: 'WRITING',
-    reply_to: asked.message.id,
+    reply_to: userMessage.message.id,
     task_id: taskId,
   })
   // Statistics are appended after both messages.
-  await teller.tell(client, sessionId, [...asked.events.slice(0, 1), ...reply.events])
+  await teller.tell(client, sessionId, [...userMessage.events.slice(0, 1), ...reply.events])
 }
 
 /** Regenerates a failed or stopped reply, at the same position. */
@@ -158,8 +158,8 @@ async function* run(
     stage: 'writing',
     stagePercent: 100,
     commit: async (client) => {
-      const told = JSON.stringify(storableJson(citations))
-      await client.query('update session_message set citations = $2 where id = $1', [messageId, told])
+      const citationsJson = JSON.stringify(storableJson(citations))
+      await client.query('update session_message set citations = $2 where id = $1', [messageId, citationsJson])
     },
   })
   return { type: 'ReplyWritten', sessionId, messageId }

@@ -119,7 +119,7 @@ export function createSessions(options: {
           seq: row.seq,
           state: {
             session: toSession(row),
-            participants: row.participants.map((one) => toParticipant(one, row.owner)),
+            participants: row.participants.map((participant) => toParticipant(participant, row.owner)),
             cards: row.cards.map(toCard),
             messages: row.messages.map(toMessage),
             present: present[index] ?? [],
