@@ -1,13 +1,4 @@
-/**
- * Attacks a server, and measures what another viewer notices:
- * `npm run attacks [-- --only TEXT] [--seconds 5] [--root DIRECTORY]`.
- *
- * Each flood runs at a stated rate against the server (`src/main.ts` of `--root`, by default of this
- * repository) and against a null server. Beside it a viewer at another address sends 50 queries a
- * second over one WebSocket, and receives 20 events a second. Prints the 99th percentile of its
- * latency before and during the flood, and the processor time of the server per message. The
- * numbers depend on the machine: compare those of one run.
- */
+/** Attacks a server, and measures what another viewer notices: `npm run attacks -- --help`. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
@@ -25,8 +16,25 @@ const { values } = parseArgs({
     only: { type: 'string', default: '' },
     seconds: { type: 'string', default: '5' },
     root: { type: 'string', default: join(import.meta.dirname, '../..') },
+    help: { type: 'boolean', default: false },
   },
 })
+if (values.help) {
+  process.stdout.write(`npm run attacks [-- options]
+
+Runs each flood at a stated rate against the server and against a null server. Beside it a viewer at another address
+sends 50 queries a second over one WebSocket, and receives 20 events a second. Prints the 99th percentile of its latency
+before and during the flood, and the processor time of the server per message. The numbers depend on the machine: compare
+those of one run.
+
+  --only TEXT       only floods whose name contains this text:
+${attacks.map(({ name }) => `                      ${name}`).join('\n')}
+  --seconds N       how long each flood lasts (default: 5)
+  --root DIRECTORY  the directory of the attacked version (default: this one)
+  --help            this
+`)
+  process.exit()
+}
 const seconds = Number(values.seconds)
 const secret = 'the secret of the attacks, long enough for HS256'
 const queryEveryMs = 20
