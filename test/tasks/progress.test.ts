@@ -1,6 +1,12 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { beginAttempt, isBatchDone, percentOfStages, reduceReport } from '../../src/tasks/model/progress.ts'
+import {
+  type AttemptState,
+  beginAttempt,
+  isBatchDone,
+  percentOfStages,
+  reduceReport,
+} from '../../src/tasks/model/progress.ts'
 import { advance, declareItems, item, output, type Report, stage } from '../../src/tasks/model/report.ts'
 
 const keys = ['a', 'b', 'c', 'd', 'e']
@@ -67,6 +73,30 @@ describe('reduceReport', () => {
     const staged = beginAttempt([...items.values()], start, true)
     expect(staged.progress).toMatchObject({ percent: 0, completedItems: 1 })
     expect(reduceReport(staged, stage('parse'), { parse: 1, generate: 1 }).progress.percent).toBe(0)
+  })
+
+  test('takes back what a report changed in the items', () => {
+    fc.assert(
+      fc.property(fc.array(anyReport, { maxLength: 20 }), anyReport, (reports, last) => {
+        const state = reports.reduce<AttemptState>(
+          (folded, report) => reduceReport(folded, report),
+          reduceReport(beginAttempt([], start), declared),
+        )
+        const read = ({ items: { completed, failed, meanPercent, values } }: AttemptState) => ({
+          completed,
+          failed,
+          meanPercent: meanPercent.toFixed(6),
+          values: [...values()],
+        })
+        const before = read(state)
+        for (const report of [last, declareItems([{ key: 'new', label: 'New' }])]) {
+          const reduced = reduceReport(state, report)
+          expect(reduced.items.size - state.progress.totalItems).toBe(report.is === 'items' ? 1 : 0)
+          reduced.undo()
+          expect(read(state)).toEqual(before)
+        }
+      }),
+    )
   })
 
   test('resets an item that is started after it had ended', () => {

@@ -1,10 +1,20 @@
+import { createItemTable, type ItemTable } from './item-table.ts'
 import type { Report } from './report.ts'
 import type { FailureState, ProgressState, TaskItem } from './task.ts'
 
 /** The state of a running attempt: folded from its reports, written with its events. */
 export interface AttemptState {
   readonly progress: ProgressState
-  readonly items: ReadonlyMap<string, TaskItem>
+  /** The same table in all states of an attempt: it has the items as after the latest report. */
+  readonly items: ItemTable
+}
+
+/** The state of an attempt after a report. */
+export interface ReducedState extends AttemptState {
+  /** The items that the report added or changed. */
+  readonly changed: readonly TaskItem[]
+  /** Takes back the changes of the items. No other report may have followed. */
+  readonly undo: () => void
 }
 
 const clampPercent = (percent: number): number => (Number.isFinite(percent) ? Math.min(100, Math.max(0, percent)) : 0)
@@ -23,38 +33,27 @@ export function beginAttempt(items: readonly TaskItem[], startedAt: string, hasS
         ? item
         : { ...item, status: 'PENDING', percent: 0, error: null },
   )
-  const map = new Map(attemptItems.map((item) => [item.key, item]))
+  const table = createItemTable(attemptItems)
   return {
-    items: map,
+    items: table,
     progress: {
-      percent: hasStages ? 0 : shareOfItems(map),
+      percent: hasStages ? 0 : roundPercent(table.meanPercent),
       stage: null,
       stagePercent: null,
       message: null,
-      ...countItems(map),
+      ...countsOf(table),
       startedAt,
       remainingMs: null,
     },
   }
 }
 
-function countItems(
-  items: ReadonlyMap<string, TaskItem>,
-): Pick<ProgressState, 'completedItems' | 'failedItems' | 'totalItems'> {
-  let completedItems = 0
-  let failedItems = 0
-  for (const { status } of items.values()) {
-    if (status === 'COMPLETED' || status === 'SKIPPED') completedItems++
-    if (status === 'FAILED') failedItems++
-  }
-  return { completedItems, failedItems, totalItems: items.size }
-}
-
-function shareOfItems(items: ReadonlyMap<string, TaskItem>): number {
-  if (items.size === 0) return 0
-  let sum = 0
-  for (const { percent } of items.values()) sum += percent
-  return roundPercent(sum / items.size)
+function countsOf({
+  completed,
+  failed,
+  size,
+}: ItemTable): Pick<ProgressState, 'completedItems' | 'failedItems' | 'totalItems'> {
+  return { completedItems: completed, failedItems: failed, totalItems: size }
 }
 
 /**
@@ -79,21 +78,24 @@ export function percentOfStages(
   return total > 0 ? roundPercent((before / total) * 100) : null
 }
 
+const unchanged = { changed: [], undo: () => undefined }
+
 /** Whether every item has ended. */
 export function isBatchDone({ totalItems, completedItems, failedItems }: ProgressState): boolean {
   return totalItems > 0 && completedItems + failedItems === totalItems
 }
 
 /**
- * Folds one report into the state of its attempt. Pure.
+ * Folds one report into the state of its attempt. Its items change in place; the cost does not
+ * depend on their number.
  * @throws RangeError when a report names an item that was not declared
  */
 export function reduceReport(
   state: AttemptState,
   report: Report,
   stages?: Readonly<Record<string, number>>,
-): AttemptState {
-  const { progress } = state
+): ReducedState {
+  const { progress, items } = state
   switch (report.is) {
     case 'advance': {
       const stage = report.stage ?? progress.stage
@@ -106,7 +108,8 @@ export function reduceReport(
       const percent =
         report.percent === undefined ? (derived ?? progress.percent) : roundPercent(clampPercent(report.percent))
       return {
-        ...state,
+        ...unchanged,
+        items,
         progress: {
           ...progress,
           stage,
@@ -117,11 +120,17 @@ export function reduceReport(
       }
     }
     case 'items': {
-      const items = new Map(state.items)
-      for (const { key, label } of report.items)
-        if (!items.has(key))
-          items.set(key, { key, label, position: items.size, status: 'PENDING', percent: 0, error: null })
-      return { items, progress: { ...progress, ...countItems(items) } }
+      const changed: TaskItem[] = []
+      for (const { key, label } of report.items) {
+        if (items.has(key)) continue
+        const added: TaskItem = { key, label, position: items.size, status: 'PENDING', percent: 0, error: null }
+        items.set(added)
+        changed.push(added)
+      }
+      const undo = (): void => {
+        for (const { key } of changed) items.delete(key)
+      }
+      return { items, progress: { ...progress, ...countsOf(items) }, changed, undo }
     }
     case 'item':
       return changeItem(state, report.key, stages, (item) => ({
@@ -137,7 +146,7 @@ export function reduceReport(
         percent: Math.max(item.percent, clampPercent(report.percent)),
       }))
     case 'output':
-      return state
+      return { ...unchanged, items, progress }
   }
 }
 
@@ -150,12 +159,13 @@ function changeItem(
   key: string,
   stages: Readonly<Record<string, number>> | undefined,
   change: (item: TaskItem) => TaskItem,
-): AttemptState {
-  const before = state.items.get(key)
+): ReducedState {
+  const { progress, items } = state
+  const before = items.get(key)
   if (before === undefined) throw new RangeError(`The item "${key}" was not declared: yield declareItems([…]) first`)
-  const items = new Map(state.items).set(key, change(before))
-  const share = shareOfItems(items)
-  const { progress } = state
+  const after = change(before)
+  items.set(after)
+  const share = roundPercent(items.meanPercent)
   // With weighted stages, the items belong to the current stage.
   const derived =
     stages !== undefined && progress.stage !== null ? percentOfStages(stages, progress.stage, share) : share
@@ -163,9 +173,11 @@ function changeItem(
     items,
     progress: {
       ...progress,
-      ...countItems(items),
+      ...countsOf(items),
       stagePercent: progress.stage === null ? null : Math.max(progress.stagePercent ?? 0, share),
       percent: Math.max(progress.percent, derived ?? share),
     },
+    changed: [after],
+    undo: () => items.set(before),
   }
 }

@@ -1,6 +1,6 @@
 import type { JsonObject } from '../../db/tables.ts'
 import type { TaskPatch } from '../../log/append-unit.ts'
-import { type AttemptState, isBatchDone } from '../model/progress.ts'
+import { type AttemptState, isBatchDone, type ReducedState } from '../model/progress.ts'
 import type { Commit, Report } from '../model/report.ts'
 import type { ItemStatus, ProgressState, TaskEventType, TaskItem } from '../model/task.ts'
 
@@ -34,7 +34,7 @@ const itemEvents: Readonly<Record<Exclude<ItemStatus, 'PENDING'>, TaskEventType>
 export function entryOf(
   report: Report,
   before: AttemptState,
-  after: AttemptState,
+  after: ReducedState,
   isBatchTold: boolean,
 ): ((progress: ProgressState) => Entry) | undefined {
   const payload = (progress: ProgressState): JsonObject => ({ status: 'RUNNING', progress })
@@ -46,7 +46,7 @@ export function entryOf(
     }
     case 'items': {
       const { commit } = report
-      const items = [...after.items.values()].filter(({ key }) => !before.items.has(key))
+      const items = after.changed
       if (items.length === 0 && commit === undefined) return undefined
       return (progress) => ({
         events: [{ type: 'TaskItemsAdded', payload: { ...payload(progress), items } }],
@@ -55,8 +55,8 @@ export function entryOf(
       })
     }
     case 'item': {
-      const { commit, key, status } = report
-      const item = after.items.get(key)
+      const { commit, status } = report
+      const [item] = after.changed
       if (item === undefined) return undefined
       const isBatchEnd = !isBatchTold && isBatchDone(after.progress)
       return (progress) => ({

@@ -208,9 +208,10 @@ export function createJournal(options: {
       rethrow()
       const report = storableReport(rawReport)
       const before = state
-      state = reduceReport(state, report, stages())
+      const reduced = reduceReport(state, report, stages())
+      state = reduced
       clock.enter(state.progress.stage)
-      const entry = entryOf(report, before, state, isBatchTold)
+      const entry = entryOf(report, before, reduced, isBatchTold)
       if (entry !== undefined) {
         if (report.is === 'item') pendingItems.delete(report.key)
         try {
@@ -218,6 +219,7 @@ export function createJournal(options: {
           isBatchTold = (isBatchTold && report.is !== 'items') || isBatchDone(state.progress)
         } catch (error) {
           // The report has not taken effect: the terminal event must not include it.
+          reduced.undo()
           state = before
           throw error
         }
