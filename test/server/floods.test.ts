@@ -176,6 +176,26 @@ describe('messages of a socket', () => {
     await until(async () => expect((await fixture.post('{ hello }')).status).toBe(200))
   })
 
+  test('and requests of one address that arrive together are handled in several turns, others between them', async () => {
+    await using fixture = await startTestServer({ environment: { TRUST_PROXY: 'true' } })
+    const order: string[] = []
+    const post = async (address: string, query: string): Promise<void> => {
+      const { status } = await fixture.post(query, { headers: { 'x-forwarded-for': address } })
+      order.push(`${address} ${status}`)
+    }
+    // Connections exist, and the code is compiled.
+    await Promise.all(Array.from({ length: 40 }, () => post('10.0.0.1', '{ hello }')))
+    order.length = 0
+    // The work of each is half of a turn.
+    const flood = Array.from({ length: 39 }, (_, index) =>
+      post('10.0.0.1', `{ hello } # ${index} ${'x'.repeat(2_000)}`),
+    )
+    await Promise.all([...flood, post('10.0.0.2', '{ hello }')])
+    expect(order).toHaveLength(40)
+    expect(order.indexOf('10.0.0.2 200')).toBeLessThan(39)
+    expect(order.filter((entry) => entry === '10.0.0.1 200')).toHaveLength(39)
+  })
+
   test('that belong to no operation are handled: pings before connection_init, pongs, ends of operations that have ended', async () => {
     await using fixture = await startTestServer()
     await using early = await connect(fixture, { begins: false })

@@ -121,6 +121,11 @@ export function createPolicy(options: {
   const countBegun = (result: unknown): void =>
     metrics.operated('subscription', isAsyncIterable(result) ? null : firstCode(result))
   const plugin: Plugin = {
+    // Requests that arrive together would otherwise all be parsed in one turn, while others wait.
+    async onParams({ context }) {
+      const source = sourceOf(context as unknown as OperationContext)
+      while (work.isTurnSpent(source)) await nextTurn()
+    },
     onParse({ context, setParseFn }) {
       setParseFn((source: string | { readonly body: string }) => {
         const text = typeof source === 'string' ? source : source.body
@@ -182,6 +187,10 @@ export function createPolicy(options: {
       return result
     },
   }
+}
+
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve))
 }
 
 function sourceOf({ viewer, from, socketId }: OperationContext): WorkSource {
