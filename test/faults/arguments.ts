@@ -23,6 +23,8 @@ export interface FaultsRequest {
   /** The directory of the histories; undefined for a temporary one. */
   readonly directory: string | undefined
   readonly keepsHistories: boolean
+  /** Whether the result replaces only the rows of the file whose kinds were run. */
+  readonly isUpdate: boolean
   /** The file for the result, which `docs/proof.md` is generated from; undefined writes none. */
   readonly output: string | undefined
 }
@@ -49,6 +51,7 @@ repeats the run. The timing of the processes is not seeded, so a repetition caus
   --directory PATH  where histories of runs with violations are kept (default: a temporary directory)
   --keep            keep all histories
   --output FILE     write the result as JSON; docs/proof.json also generates docs/proof.md
+  --update          keep the rows of the file that this run does not have
   --list            the names of all faults
   --help            this
 `
@@ -75,6 +78,7 @@ export function readArguments(args: readonly string[]): FaultsRequest | string {
       directory: { type: 'string' },
       keep: { type: 'boolean', default: false },
       output: { type: 'string' },
+      update: { type: 'boolean', default: false },
       list: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
@@ -101,6 +105,7 @@ export function readArguments(args: readonly string[]): FaultsRequest | string {
     previous: values.previous,
     directory: values.directory,
     keepsHistories: values.keep,
+    isUpdate: values.update,
     output: values.output,
   }
 }

@@ -7,7 +7,7 @@ import { promisify } from 'node:util'
 import type { FaultsRequest } from './arguments.ts'
 import type { Fault } from './kinds/fault.ts'
 import { combineBySeed, createShortForm, faults } from './kinds/table.ts'
-import { createProof, insertSummary, type Proof, renderProof } from './proof.ts'
+import { createProof, insertSummary, mergeProofs, type Proof, renderProof } from './proof.ts'
 import { type Environment, startEnvironment } from './rig/environment.ts'
 import { createRandom } from './rig/random.ts'
 import { quantile } from './rig/recovery.ts'
@@ -22,7 +22,9 @@ const run = promisify(execFile)
 
 /** Runs the requested faults one after the other. @returns whether all were caused, and no rule was violated */
 export async function runCampaign(request: FaultsRequest): Promise<boolean> {
-  const { seed, minutes, keepsHistories, rate, fanOut, output } = request
+  const { seed, minutes, keepsHistories, rate, fanOut, output, isUpdate } = request
+  const earlier =
+    output === undefined || !isUpdate ? undefined : (JSON.parse(await readFile(resolve(output), 'utf8')) as Proof)
   await using stack = new AsyncDisposableStack()
   const directory = resolve(request.directory ?? (await mkdtemp(join(tmpdir(), 'tidings-faults-'))))
   await mkdir(directory, { recursive: true })
@@ -64,8 +66,10 @@ export async function runCampaign(request: FaultsRequest): Promise<boolean> {
     if (result.failure === undefined || result.violations.length > 0) results.push(result)
     if (result.failure !== undefined) notCaused.push(result)
     // After each run: the next one may fail, or be interrupted.
-    if (output !== undefined)
-      await writeProof(createProof(results, { ...origin, seed, startedAt: startedAt.toISOString() }), resolve(output))
+    if (output !== undefined) {
+      const proof = createProof(results, { ...origin, seed, startedAt: startedAt.toISOString() })
+      await writeProof(earlier === undefined ? proof : mergeProofs(earlier, proof), resolve(output))
+    }
     if (result.violations.length > 0) {
       print(repeatCommand(fault, seed + index, request))
       // What is broken must not affect the next run.

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { describe, expect, test } from 'vitest'
 import { readArguments } from './arguments.ts'
 import { faults } from './kinds/table.ts'
-import { createProof, insertSummary, type Proof, renderProof } from './proof.ts'
+import { createProof, insertSummary, mergeProofs, type Proof, renderProof } from './proof.ts'
 import { createRandom } from './rig/random.ts'
 import { measureDelivery } from './rig/recovery.ts'
 import { createMessageFilter } from './rig/redis-messages.ts'
@@ -96,6 +96,38 @@ test('the document shows every fault, its figures and its violations', () => {
   expect(text).toContain('2 minutes')
   expect(text).toContain(`runs of 0 of ${faults.length - 1} kinds of faults`)
   expect(text).toContain('## Not in this run')
+})
+
+test('kinds that are run again replace their rows, and the document says so', () => {
+  const run = {
+    group: 'none',
+    seed: 5,
+    leavesServer: true,
+    durationMs: 60_000,
+    recovery: { deliveryMs: [1], readyMs: 10, taskMs: 20 },
+    deliveries: 100,
+    subscriptions: 10,
+    tasks: 4,
+    events: 40,
+    reported: 1,
+    violations: [],
+  }
+  const lost = { ...run, violations: [{ rule: 'lost' as const, subject: 'sse 1', detail: '7' }] }
+  const [first, second] = faults.map(({ name }) => name)
+  const origin = { commit: 'abc', machine: '2 × CPU', startedAt: '2026-01-02T00:00:00Z', seed: 5 }
+  const earlier = createProof(
+    [
+      { ...lost, fault: first ?? '' },
+      { ...run, fault: second ?? '' },
+    ],
+    origin,
+  )
+  const later = createProof([{ ...run, fault: first ?? '', deliveries: 30 }], { ...origin, commit: 'def', seed: 9 })
+  const merged = mergeProofs(earlier, later)
+  expect(earlier.total).toMatchObject({ deliveries: 200, violations: 1 })
+  expect(merged.total).toMatchObject({ deliveries: 130, violations: 0 })
+  expect(merged.rows.map(({ fault }) => fault)).toEqual([first, second])
+  expect(renderProof(merged)).toContain(`Run again at commit def, 2026-01-02, seeds from 9: ${first}.`)
 })
 
 test('docs/proof.md and the README agree with docs/proof.json', async () => {

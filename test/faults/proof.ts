@@ -28,6 +28,9 @@ export interface ProofRow {
   readonly recovery: ProofRecovery
 }
 
+/** Where and when a result was made. */
+type Origin = Pick<Proof, 'commit' | 'machine' | 'startedAt' | 'seed'>
+
 /** The result of a run of the rig: the content of `docs/proof.json`. */
 export interface Proof {
   readonly commit: string
@@ -36,6 +39,8 @@ export interface Proof {
   readonly seed: number
   readonly minutes: number
   readonly rows: readonly ProofRow[]
+  /** Kinds that were run again later, whose rows replace the earlier ones. */
+  readonly repeated?: readonly (Origin & { readonly faults: readonly string[] })[]
   /** The kinds of faults that were not run, or could not be caused. */
   readonly missing: readonly string[]
   readonly total: {
@@ -54,12 +59,10 @@ function aimOf(leavesServer: boolean): number {
 /** Violations listed per fault; more of the same add nothing. */
 const maxListed = 20
 
+const order = [...faults.map(({ name }) => name), combinedName]
+
 /** Sums runs by fault. */
-export function createProof(
-  results: readonly RunResult[],
-  origin: Pick<Proof, 'commit' | 'machine' | 'startedAt' | 'seed'>,
-): Proof {
-  const order = [...faults.map(({ name }) => name), combinedName]
+export function createProof(results: readonly RunResult[], origin: Origin): Proof {
   const rows = [...Map.groupBy(results, ({ fault }) => fault)]
     .sort(([left], [right]) => order.indexOf(left) - order.indexOf(right))
     .map(([fault, runs]): ProofRow => {
@@ -72,9 +75,7 @@ export function createProof(
         tasks: sum(runs, ({ tasks }) => tasks),
         deliveries: sum(runs, ({ deliveries }) => deliveries),
         reported: sum(runs, ({ reported }) => reported),
-        violations: runs
-          .flatMap(({ violations, seed }) => violations.map((violation) => ({ ...violation, seed })))
-          .slice(0, maxListed),
+        violations: runs.flatMap(({ violations, seed }) => violations.map((violation) => ({ ...violation, seed }))),
         recovery: {
           p50: deliveryMs.length === 0 ? null : Math.round(quantile(deliveryMs, 0.5)),
           p99: deliveryMs.length === 0 ? null : Math.round(quantile(deliveryMs, 0.99)),
@@ -84,18 +85,34 @@ export function createProof(
         },
       }
     })
+  const minutes = Math.round(sum(results, ({ durationMs }) => durationMs) / 60_000)
+  return { ...origin, minutes, ...sumUp(rows) }
+}
+
+/** Replaces the rows of an earlier result by those of a later one. */
+export function mergeProofs(earlier: Proof, later: Proof): Proof {
+  const { commit, machine, startedAt, seed, rows } = later
+  const names = rows.map(({ fault }) => fault)
+  const kept = earlier.rows.filter(({ fault }) => !names.includes(fault))
   return {
-    ...origin,
-    minutes: Math.round(sum(results, ({ durationMs }) => durationMs) / 60_000),
+    ...earlier,
+    minutes: earlier.minutes + later.minutes,
+    repeated: [...(earlier.repeated ?? []), { commit, machine, startedAt, seed, faults: names }],
+    ...sumUp([...kept, ...rows].sort((left, right) => order.indexOf(left.fault) - order.indexOf(right.fault))),
+  }
+}
+
+function sumUp(rows: readonly ProofRow[]): Pick<Proof, 'rows' | 'missing' | 'total'> {
+  return {
     rows,
     missing: faults
-      .filter(({ name, group }) => group !== 'none' && !results.some(({ fault }) => fault === name))
+      .filter(({ name, group }) => group !== 'none' && !rows.some(({ fault }) => fault === name))
       .map(({ name }) => name),
     total: {
-      runs: results.length,
+      runs: sum(rows, ({ runs }) => runs),
       tasks: sum(rows, ({ tasks }) => tasks),
       deliveries: sum(rows, ({ deliveries }) => deliveries),
-      violations: sum(results, ({ violations }) => violations.length),
+      violations: sum(rows, ({ violations }) => violations.length),
     },
   }
 }
@@ -123,7 +140,7 @@ export function insertSummary(readme: string, proof: Proof): string {
 
 /** Renders `docs/proof.md`. */
 export function renderProof(proof: Proof): string {
-  const { commit, machine, startedAt, seed, minutes, rows, missing, total } = proof
+  const { commit, machine, startedAt, seed, minutes, rows, missing, total, repeated = [] } = proof
   const isAimMissed = ({ recovery: { p99 }, leavesServer }: ProofRow): boolean => (p99 ?? 0) > aimOf(leavesServer)
   const measured = rows.filter(({ recovery }) => recovery.p99 !== null)
   const table = rows.map((row) => {
@@ -134,9 +151,12 @@ export function renderProof(proof: Proof): string {
     return `| ${fault} | ${runs} | ${format(deliveries)} | ${violations.length} | ${format(reported)} | ${delivery} | ${aim} | ${format(ready)} | ${format(task)} |`
   })
   const violations = rows.flatMap(({ fault, violations: found }) =>
-    found.map(
-      ({ rule, subject, detail, seed: own }) => `- ${fault}, seed ${own}: ${rule}: ${subject}: ${detail.slice(0, 300)}`,
-    ),
+    found
+      .slice(0, maxListed)
+      .map(
+        ({ rule, subject, detail, seed: own }) =>
+          `- ${fault}, seed ${own}: ${rule}: ${subject}: ${detail.slice(0, 300)}`,
+      ),
   )
   return `# Proof
 
@@ -144,11 +164,16 @@ Generated by \`npm run faults -- --minutes N --output docs/proof.json\`; do not 
 
 **${format(total.deliveries)} deliveries in ${format(total.runs)} runs of ${describeKinds(proof)}, alone and combined: ${format(total.violations)} violations.**
 
-Commit ${commit}, ${startedAt.slice(0, 10)}, ${minutes} minutes, ${machine}; seeds from ${seed}.
+Commit ${commit}, ${startedAt.slice(0, 10)}, ${minutes} minutes, ${machine}; seeds from ${seed}.${repeated
+    .map(
+      (part) =>
+        ` Run again at commit ${part.commit}, ${part.startedAt.slice(0, 10)}, seeds from ${part.seed}: ${part.faults.join('; ')}.`,
+    )
+    .join('')}
 
 ## System under test
 
-Two servers, two workers, PostgreSQL, Redis and nginx are separate processes on one machine. Every connection of a client, and every connection to PostgreSQL and Redis, goes through a TCP proxy that can cut, delay, stall, swallow and reset it at any byte. The subscribers are our client on each transport, directly and through nginx, a minimal WebSocket client with a cursor, polling with \`fetch\`, \`EventSource\`, Apollo Client and plain graphql-ws. The load is tasks of several kinds that complete, fail, are retried and are canceled, a session with replies, deletions, and pruning of logs.
+Two servers, two workers, PostgreSQL, Redis and nginx are separate processes on one machine. Every connection of a client, and every connection to PostgreSQL and Redis, goes through a TCP proxy that can cut, delay, stall, swallow and reset it at any byte. The subscribers are our client on each transport, directly and through nginx, a minimal WebSocket client with a cursor, polling with \`fetch\`, \`EventSource\`, Apollo Client and plain graphql-ws. The load is tasks of several kinds that complete, fail, are retried and are canceled, a session with replies, roadmaps, quizzes, deletions, and pruning of logs.
 
 Each run has a steady phase, the fault, and another steady phase, until every task and every subscription has ended. Then a checker, which shares no code with the engine, compares the record of every subscriber with the log, read with plain SQL. The checker has mutants (\`test/faults/history/mutants.ts\`), which the tests require it to detect.
 
