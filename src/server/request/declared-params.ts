@@ -60,33 +60,43 @@ export interface Retained {
  * @param options.isOpen - whether an operation has not ended; what ended operations retained is dropped
  * when the next one is added
  */
-export function createRetained({
-  maxBytes,
-  isOpen,
-}: {
+export function createRetained(options: {
   readonly maxBytes: number
   readonly isOpen: (id: string) => boolean
 }): Retained {
-  const operations = new Map<
-    string,
-    { readonly document: DocumentNode; readonly chars: number; readonly own: number }
-  >()
-  return {
-    add(id, { document, documentChars: chars, variables }) {
-      const added = { document, chars, own: id.length + (variables ? JSON.stringify(variables).length : 0) }
-      operations.delete(id)
-      const documents = new Set([document])
-      let sum = added.chars + added.own
-      for (const [otherId, retained] of operations) {
-        if (isOpen(otherId)) {
-          sum += retained.own + (documents.has(retained.document) ? 0 : retained.chars)
-          documents.add(retained.document)
-        } else operations.delete(otherId)
-      }
-      if (sum > maxBytes) return false
-      operations.set(id, added)
-      return true
-    },
+  return new RetainedOperations(options.maxBytes, options.isOpen)
+}
+
+interface RetainedOperation {
+  readonly id: string
+  readonly document: DocumentNode
+  readonly chars: number
+  /** Without the document. */
+  readonly ownBytes: number
+}
+
+/** A class with a list rather than closures with a map: there is one instance per socket with a subscription. */
+class RetainedOperations implements Retained {
+  readonly #maxBytes: number
+  readonly #isOpen: (id: string) => boolean
+  #operations: readonly RetainedOperation[] = []
+
+  constructor(maxBytes: number, isOpen: (id: string) => boolean) {
+    this.#maxBytes = maxBytes
+    this.#isOpen = isOpen
+  }
+
+  add(id: string, { document, documentChars: chars, variables }: RetainedParts): boolean {
+    const ownBytes = id.length + (variables ? JSON.stringify(variables).length : 0)
+    const open = this.#operations.filter((operation) => operation.id !== id && this.#isOpen(operation.id))
+    const all = [...open, { id, document, chars, ownBytes }]
+    const documents = new Map(all.map((operation) => [operation.document, operation.chars]))
+    const sum =
+      all.reduce((bytes, operation) => bytes + operation.ownBytes, 0) +
+      documents.values().reduce((bytes, documentChars) => bytes + documentChars, 0)
+    const isAccepted = sum <= this.#maxBytes
+    this.#operations = isAccepted ? all : open
+    return isAccepted
   }
 }
 
