@@ -1,6 +1,6 @@
 import type { CacheExchangeOpts } from '@urql/exchange-graphcache'
 import type { Timing } from './base/timing.ts'
-import type { OfflineStorage } from './outbox/offline-storage.ts'
+import type { OfflineStorage } from './outbox/storage-adapter.ts'
 import type { TransportName } from './transport/transport.ts'
 import type { WebSocketImplementation } from './transport/websocket.ts'
 

@@ -1,5 +1,5 @@
 import { createId } from '../base/environment.ts'
-import type { OfflineStorage } from './offline-storage.ts'
+import type { OfflineStorage } from './storage-adapter.ts'
 
 /** A mutation in its stored form. */
 export interface StoredMutation {

@@ -1,6 +1,6 @@
 import type { Config } from '../../config.ts'
 import type { ServerMetrics } from './server-metrics.ts'
-import { createTokenBuckets } from './token-buckets.ts'
+import { createTokenBuckets } from './work-buckets.ts'
 
 /** The settings that limit the work of callers. */
 type WorkLimits = Pick<Config, 'MAX_SOCKET_WORK' | 'MAX_VIEWER_WORK' | 'MAX_ADDRESS_WORK'>

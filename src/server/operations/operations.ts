@@ -19,7 +19,7 @@ import type { Config } from '../../config.ts'
 import type { ErrorCode } from '../../errors.ts'
 import { withoutToken } from '../../tasks/model/viewer.ts'
 import { directiveRule, removeSuggestion } from '../request/exposure.ts'
-import { countFields, type Measure, measureOperation } from './cost.ts'
+import { countFields, type Measure, measureOperation } from './measure.ts'
 
 /** The settings that limit the size of an operation. */
 export type OperationLimits = Pick<

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { afterEach, describe, expect, test, vi } from 'vitest'
-import { type OfflineStorage, toOfflineStorage } from '../../../client/outbox/offline-storage.ts'
 import { createOutboxStorage, type OutboxStorage, type StoredMutation } from '../../../client/outbox/outbox-storage.ts'
+import { type OfflineStorage, toOfflineStorage } from '../../../client/outbox/storage-adapter.ts'
 
 const url = 'http://localhost/graphql'
 const askNobody = () => Promise.resolve(null)
