@@ -94,10 +94,12 @@ export function mergeProofs(earlier: Proof, later: Proof): Proof {
   const { commit, machine, startedAt, seed, rows } = later
   const names = rows.map(({ fault }) => fault)
   const kept = earlier.rows.filter(({ fault }) => !names.includes(fault))
+  // What was repeated before, and now again, counts no more.
+  const others = (earlier.repeated ?? []).filter((part) => !part.faults.every((fault) => names.includes(fault)))
   return {
     ...earlier,
     minutes: earlier.minutes + later.minutes,
-    repeated: [...(earlier.repeated ?? []), { commit, machine, startedAt, seed, faults: names }],
+    repeated: [...others, { commit, machine, startedAt, seed, faults: names }],
     ...sumUp([...kept, ...rows].sort((left, right) => order.indexOf(left.fault) - order.indexOf(right.fault))),
   }
 }
