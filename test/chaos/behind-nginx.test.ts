@@ -28,7 +28,13 @@ describe('servers behind nginx under load', () => {
   let nginx: TestNginx
   const ports = (...nodes: readonly number[]): number[] => nodes.map((node) => cluster.nodes[node]?.port ?? 0)
   beforeAll(async () => {
-    const environment = { TRUST_PROXY: 'true', MAX_STARTS_PER_MINUTE: '100000', MAX_RUNNING_PER_USER: '0' }
+    // A busy machine must not lose leases: only the loss of a worker is to show as one.
+    const environment = {
+      TRUST_PROXY: 'true',
+      MAX_STARTS_PER_MINUTE: '100000',
+      MAX_RUNNING_PER_USER: '0',
+      LEASE_MS: '6000',
+    }
     cluster = await startCluster(3, environment, { running: 2 })
     nginx = await startNginx(ports(0, 1))
   })
