@@ -196,6 +196,30 @@ describe('messages of a socket', () => {
     expect(order.filter((entry) => entry === '10.0.0.1 200')).toHaveLength(39)
   })
 
+  test('and operations of one event stream are parsed in several turns, others between them', async () => {
+    await using fixture = await startTestServer({ environment: { TRUST_PROXY: 'true' } })
+    const order: string[] = []
+    const ask = async (): Promise<void> => {
+      await fixture.post('{ hello }', { headers: { 'x-forwarded-for': '10.0.0.2' } })
+      order.push('other')
+    }
+    await ask()
+    order.length = 0
+    // The work of each is most of a turn.
+    const operations = Array.from({ length: 16 }, (_, index) => ({
+      id: String(index),
+      query: `subscription { breaks(after: 1, how: "") } # ${index} ${'x'.repeat(3_500)}`,
+    }))
+    const read = async (): Promise<void> => {
+      await using stream = await openBody(fixture.server.url, { operations }, { 'x-forwarded-for': '10.0.0.1' })
+      for (let event = await stream.next(); event !== null; event = await stream.next())
+        if (event.event === 'complete' && event.data !== '') order.push(event.data)
+    }
+    await Promise.all([read(), ask()])
+    expect(order).toHaveLength(17)
+    expect(order.indexOf('other')).toBeLessThan(8)
+  })
+
   test('that belong to no operation are handled: pings before connection_init, pongs, ends of operations that have ended', async () => {
     await using fixture = await startTestServer()
     await using early = await connect(fixture, { begins: false })

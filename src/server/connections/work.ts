@@ -40,6 +40,8 @@ export interface Work {
    * wait for the rest.
    */
   isTurnSpent(source: WorkSource): boolean
+  /** Resolves when the network may make more work in the turn that is then under way. */
+  waitForTurn(source: WorkSource): Promise<void>
 }
 
 /** The refusal of a caller that has to wait. */
@@ -80,6 +82,7 @@ export function createWork(limits: WorkLimits, metrics: Pick<ServerMetrics, 'wor
   const socketWaitMs = ({ socketId }: WorkSource): number => (socketId === undefined ? 0 : sockets.waitMs(socketId))
   /** The work of this turn of the event loop by network. */
   const turn = new Map<string, number>()
+  const isTurnSpent = ({ network }: WorkSource): boolean => (turn.get(network) ?? 0) > maxTurnBytes
   return {
     record({ network, userId, socketId }, bytes) {
       metrics.worked(bytes)
@@ -107,6 +110,9 @@ export function createWork(limits: WorkLimits, metrics: Pick<ServerMetrics, 'wor
       reserves.take(socketId, messageBytes + workOf.message)
       return true
     },
-    isTurnSpent: ({ network }) => (turn.get(network) ?? 0) > maxTurnBytes,
+    isTurnSpent,
+    async waitForTurn(source) {
+      while (isTurnSpent(source)) await new Promise((resolve) => setImmediate(resolve))
+    },
   }
 }

@@ -122,10 +122,7 @@ export function createPolicy(options: {
     metrics.operated('subscription', isAsyncIterable(result) ? null : firstCode(result))
   const plugin: Plugin = {
     // Requests that arrive together would otherwise all be parsed in one turn, while others wait.
-    async onParams({ context }) {
-      const source = sourceOf(context as unknown as OperationContext)
-      while (work.isTurnSpent(source)) await nextTurn()
-    },
+    onParams: ({ context }) => work.waitForTurn(sourceOf(context as unknown as OperationContext)),
     onParse({ context, setParseFn }) {
       setParseFn((source: string | { readonly body: string }) => {
         const text = typeof source === 'string' ? source : source.body
@@ -187,10 +184,6 @@ export function createPolicy(options: {
       return result
     },
   }
-}
-
-function nextTurn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve))
 }
 
 function sourceOf({ viewer, from, socketId }: OperationContext): WorkSource {

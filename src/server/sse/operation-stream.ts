@@ -2,6 +2,7 @@ import { type ExecutionResult, GraphQLError, getOperationAST, OperationTypeNode 
 import { type GraphQLParams, isAsyncIterable } from 'graphql-yoga'
 import { z } from 'zod'
 import type { ServerMetrics } from '../connections/server-metrics.ts'
+import type { Work } from '../connections/work.ts'
 import type { Enveloped, OperationContext, ServerContext, WriteAudit } from '../request/context.ts'
 import { createRetained, type RetainedParts } from '../request/declared-params.ts'
 import { isUnavailable, type MaskError } from '../request/mask.ts'
@@ -53,6 +54,7 @@ export function readStreamRequest(params: unknown): StreamRequest {
 
 /** The options of {@link createOperationStream}. */
 interface OperationStreamOptions {
+  readonly work: Pick<Work, 'waitForTurn'>
   readonly envelop: (context: object) => Enveloped
   readonly maskError: MaskError
   readonly maxSubscriptions: number
@@ -85,7 +87,7 @@ export function createOperationStream(
   options: OperationStreamOptions,
 ): OperationStream {
   const { heartbeatMs = Number.POSITIVE_INFINITY } = request
-  const { maskError, maxSubscriptions, maxRetainedBytes, metrics, note } = options
+  const { maskError, maxSubscriptions, maxRetainedBytes, metrics, note, work } = options
   const { req, viewer, from, cut } = context
   const iterators = new Map<string, AsyncIterator<ExecutionResult>>()
   const unread = new Map<string, () => number>()
@@ -175,11 +177,16 @@ export function createOperationStream(
       if (!isLeft) fail(id, error)
     }
   }
-  const startAll = (): void => {
+  const startAll = async (): Promise<void> => {
     const operations = unstarted
     unstarted = []
-    for (const operation of operations.slice(0, maxSubscriptions)) void start(operation)
     for (const operation of operations.slice(maxSubscriptions)) refuse(operation)
+    for (const operation of operations.slice(0, maxSubscriptions)) {
+      await work.waitForTurn({ network: from.network, userId: viewer?.userId ?? null })
+      if (isLeft) return
+      // Parses before it first waits.
+      void start(operation)
+    }
   }
   const refuse = ({ id }: StreamOperation): void => {
     metrics.refused('subscriptions')
@@ -193,7 +200,7 @@ export function createOperationStream(
     size: () => waiting.size,
     heartbeatMs: Math.max(heartbeatMs, minHeartbeatMs),
     async next() {
-      startAll()
+      void startAll()
       while (ready.length === 0 && waiting.size > 0 && !isLeft)
         await new Promise<void>((resolve) => {
           wake = resolve

@@ -8,6 +8,7 @@ import type { Budgets } from '../connections/budgets.ts'
 import type { Connections } from '../connections/connections.ts'
 import type { Pollers } from '../connections/pollers.ts'
 import type { ServerMetrics } from '../connections/server-metrics.ts'
+import type { Work } from '../connections/work.ts'
 import { onExpiry } from '../request/authenticate.ts'
 import {
   type Enveloped,
@@ -61,6 +62,7 @@ const resumeMs = 3_000
 export function createEventStreamPlugin(options: {
   readonly connections: Connections
   readonly budgets: Budgets
+  readonly work: Pick<Work, 'waitForTurn'>
   readonly pollers: Pollers
   readonly metrics: ServerMetrics
   readonly note: WriteAudit

@@ -17,7 +17,7 @@ export interface MainContent {
   readonly note?: string
 }
 
-/** Larger pages are not searched: the search takes about 100 times the memory of their text. */
+/** Larger pages are not searched: the search takes many times the memory of their text. */
 const maxElements = 50_000
 const maxCharacters = 2_000_000
 /** Wall-clock limit of the search, whose time is quadratic in the depth and width of a page. */
