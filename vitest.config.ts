@@ -5,8 +5,8 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node'
 import { hangMs } from './test/support/patience.ts'
 import { TimingReporter } from './test/support/timing-reporter.ts'
 
-/** Pages in a browser. */
-const heavy = ['test/e2e/**/*.test.{ts,tsx}']
+/** Pages in a browser, and the most telling faults. */
+const heavy = ['test/e2e/**/*.test.{ts,tsx}', 'test/faults/short-form.test.ts']
 /** Several server processes, real outages, leases, new databases: `npm run test:long`. */
 const long = ['test/{chaos,deploy,long}/**/*.test.{ts,tsx}']
 

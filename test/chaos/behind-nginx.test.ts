@@ -5,7 +5,7 @@ import { type Cluster, logOf, startCluster } from './servers.ts'
 
 const work = { items: 50, everyMs: 150 }
 /** Lasts until both servers have restarted, also on a busy machine. */
-const longWork = { items: 200, everyMs: 150 }
+const longWork = { items: 100, everyMs: 150 }
 
 /** Expects that all clients have seen the same complete log, each event once. */
 function expectWhole({ tasks }: Load, { items } = work): void {

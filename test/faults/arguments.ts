@@ -41,7 +41,7 @@ repeats the run. The timing of the processes is not seeded, so a repetition caus
   --fault NAME      only faults whose name contains this text; may be repeated
   --group NAME      only this group: ${groups.join(', ')}
   --combined        only combinations of two or three faults, chosen by the seed
-  --short           one run of about two minutes with the most telling faults, one after the other
+  --short           one run of about a minute with the most telling faults, one after the other
   --minutes N       all faults and combinations of them in an order of the seed, again and again for N minutes
                     (default: each once, in the order of the list: about an hour)
   --rate N          tasks started per second (default: 3)

@@ -28,13 +28,14 @@ export async function runCampaign(request: FaultsRequest): Promise<boolean> {
   await using stack = new AsyncDisposableStack()
   const directory = resolve(request.directory ?? (await mkdtemp(join(tmpdir(), 'tidings-faults-'))))
   await mkdir(directory, { recursive: true })
-  const previous = await placePrevious(request.previous, stack)
+  // The short form has no rolling upgrade.
+  const previous = request.isShort ? undefined : await placePrevious(request.previous, stack)
   const startedAt = new Date()
   const results: RunResult[] = []
   const notCaused: RunResult[] = []
   const origin = await describeOrigin()
   print(`seed ${seed}; histories of runs with violations are kept in ${directory}`)
-  if (previous === undefined)
+  if (previous === undefined && !request.isShort)
     print(`skipping "${upgradeName}": git has no revision ${request.previous ?? 'with the same migrations'}`)
   let environment: Environment = await startEnvironment()
   stack.defer(() => environment[Symbol.asyncDispose]())

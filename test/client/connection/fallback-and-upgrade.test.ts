@@ -60,55 +60,6 @@ test('falls back to polling where event streams are buffered as well', async () 
   expect(watching.seqs).toEqual(await seqsOf(id))
 })
 
-/** Returns the transports that were in use, once each. */
-const transportsOf = (states: readonly ConnectionState[]): ReadonlySet<string | null> =>
-  new Set(states.filter(({ status }) => status === 'live' || status === 'degraded').map(({ transport }) => transport))
-
-test('abandons a socket that is swallowed repeatedly, and returns only when a probe has outlived that failure', async () => {
-  gate.sockets = 'fade'
-  const id = await site.count(2)
-  await using client = site.client({ url: gate.url, timing: { pingMs: 30, pongMs: 1_000, steadyMs: 10 } })
-  const states = recordStates(client)
-  const watching = watch(client, id)
-  await eventually(() =>
-    expect(is(client)).toMatchObject({ status: 'degraded', transport: 'sse', reason: expect.stringMatching(/silent/) }),
-  )
-  const fallenAt = states.length
-  const opened = gate.seen.filter((one) => one === 'UPGRADE').length
-  // Two connections, and perhaps the first probe.
-  expect(opened).toBeLessThanOrEqual(3)
-  await eventually(() => expect(gate.seen.filter((one) => one === 'UPGRADE').length).toBeGreaterThan(opened + 2))
-  expect(transportsOf(states.slice(fallenAt))).toEqual(new Set(['sse']))
-  gate.sockets = 'pass'
-  await eventually(() => expect(is(client)).toMatchObject({ status: 'live', transport: 'websocket' }))
-  site.step(2)
-  await watching.done
-  expect(watching.seqs).toEqual(await seqsOf(id))
-})
-
-test.for([200, 4_000])(
-  'abandons event streams that stop after %d bytes, and does not return to them',
-  async (stallBytes) => {
-    Object.assign(gate, { sockets: 'refuse', streams: 'stall', stallBytes })
-    const id = await site.count(400)
-    await using client = site.client({ url: gate.url, timing: { ...timing, steadyMs: 10, confirmMs: 500 } })
-    const states = recordStates(client)
-    const watching = watch(client, id)
-    const stepping = setInterval(() => site.step(), 20)
-    await eventually(() => expect(is(client)).toMatchObject({ status: 'degraded', transport: 'polling' }))
-    const fallenAt = states.length
-    const opened = gate.seen.filter((one) => one === 'UPGRADE').length
-    await eventually(() => expect(gate.seen.filter((one) => one === 'UPGRADE').length).toBeGreaterThan(opened + 2))
-    expect(transportsOf(states.slice(fallenAt))).toEqual(new Set(['polling']))
-    gate.streams = 'pass'
-    await eventually(() => expect(is(client)).toMatchObject({ status: 'degraded', transport: 'sse' }))
-    clearInterval(stepping)
-    site.step(400)
-    await watching.done
-    expect(watching.seqs).toEqual(await seqsOf(id))
-  },
-)
-
 test('upgrades step by step as the obstacles disappear, without losing or repeating an event', async () => {
   Object.assign(gate, { sockets: 'refuse', streams: 'hold' })
   const id = await site.count(200)

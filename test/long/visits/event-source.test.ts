@@ -1,8 +1,8 @@
 import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { type Site, startSite } from '../client/support/site.ts'
-import { eventually } from '../client/support/watch.ts'
-import { shareBrowser } from './support/browser.ts'
+import { type Site, startSite } from '../../client/support/site.ts'
+import { eventually } from '../../client/support/watch.ts'
+import { shareBrowser } from '../../e2e/support/browser.ts'
 
 let site: Site
 let browser: Browser

@@ -1,9 +1,9 @@
 import type { Browser } from 'playwright-core'
 import { beforeAll, expect, test } from 'vitest'
-import { shareBrowser } from '../e2e/support/browser.ts'
-import { openTab, says } from '../e2e/support/page.ts'
-import { startWebProxy } from '../e2e/support/web-proxy.ts'
-import { startWorld } from '../e2e/support/world.ts'
+import { shareBrowser } from '../../../e2e/support/browser.ts'
+import { openTab, says } from '../../../e2e/support/page.ts'
+import { startWebProxy } from '../../../e2e/support/web-proxy.ts'
+import { startWorld } from '../../../e2e/support/world.ts'
 
 let browser: Browser
 beforeAll(async () => {

@@ -1,8 +1,8 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import { runSelfTest } from '../../client/self-test/self-test.ts'
-import { findGap, quantile } from '../../client/self-test/statistics.ts'
-import { type Site, startSite } from '../client/support/site.ts'
-import { eventually } from '../client/support/watch.ts'
+import { runSelfTest } from '../../../client/self-test/self-test.ts'
+import { findGap, quantile } from '../../../client/self-test/statistics.ts'
+import { type Site, startSite } from '../../client/support/site.ts'
+import { eventually } from '../../client/support/watch.ts'
 
 // Machines that run tests are busy: speed is not the subject of these tests.
 const patient = { stabilityMs: 500, connections: 5, maxLatencyMs: 60_000, minEventsPerSecond: 1 }

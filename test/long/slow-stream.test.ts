@@ -7,7 +7,7 @@ import { silentLogger } from '../../src/logger.ts'
 import { createLiveDelivery } from '../../src/main/app.ts'
 import { startServer } from '../../src/server/server.ts'
 import { localDeveloper } from '../../src/tasks/model/viewer.ts'
-import { type LiveFixture, range, type Seen, seqsOf, startLive, watchQuery } from './support.ts'
+import { type LiveFixture, range, type Seen, seqsOf, startLive, watchQuery } from '../live/support.ts'
 
 const budgetBytes = 1_048_576
 const text = 'x'.repeat(20_000)

@@ -5,8 +5,17 @@ import { WebSocket } from 'ws'
 import type { AuditDetails } from '../../src/audit/audit-event.ts'
 import { workOf } from '../../src/server/connections/work.ts'
 import { declaredParams } from '../../src/server/request/declared-params.ts'
-import { openBody, openStream, resultOf } from './sse.ts'
-import { ask, open, type ServerFixture, secret, signToken, startTestServer, subscribe, until } from './support.ts'
+import { openBody, openStream, resultOf } from '../server/sse.ts'
+import {
+  ask,
+  open,
+  type ServerFixture,
+  secret,
+  signToken,
+  startTestServer,
+  subscribe,
+  until,
+} from '../server/support.ts'
 
 interface Message {
   readonly type: string

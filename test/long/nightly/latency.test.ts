@@ -1,8 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { expect, test } from 'vitest'
-import { shareBrowser } from '../e2e/support/browser.ts'
-import { openPage } from '../e2e/support/page.ts'
-import { startWorld } from '../e2e/support/world.ts'
+import { shareBrowser } from '../../e2e/support/browser.ts'
+import { openPage } from '../../e2e/support/page.ts'
+import { startWorld } from '../../e2e/support/world.ts'
 
 const samples = 100
 

@@ -1,9 +1,9 @@
 import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { shareBrowser } from '../../e2e/support/browser.ts'
-import { textOf } from '../../e2e/support/model.ts'
-import { openPage, says, withoutInbox } from '../../e2e/support/page.ts'
-import { startWorld, type World } from '../../e2e/support/world.ts'
+import { shareBrowser } from '../../../e2e/support/browser.ts'
+import { textOf } from '../../../e2e/support/model.ts'
+import { openPage, says, withoutInbox } from '../../../e2e/support/page.ts'
+import { startWorld, type World } from '../../../e2e/support/world.ts'
 
 let browser: Browser
 let world: World
