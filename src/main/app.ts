@@ -15,7 +15,6 @@ import { createServerMetrics } from '../server/connections/server-metrics.ts'
 import { type HealthServer, startHealthServer } from '../server/monitoring/health-server.ts'
 import { createMetricsPage } from '../server/monitoring/prometheus.ts'
 import type { ReadTabs } from '../server/pages/graphiql.ts'
-import { startPreviewServer } from '../server/pages/preview-server.ts'
 import { createMaskError, createResultFormat } from '../server/request/mask.ts'
 import { type RunningServer, startServer } from '../server/server.ts'
 import { isCounted } from '../studio/analytics/fold.ts'
@@ -26,7 +25,8 @@ import { prepareFirstRun } from '../studio/first-run.ts'
 import { createNotifications } from '../studio/notifications/notifications.ts'
 import { createEndNotices } from '../studio/notifications/task-ends.ts'
 import { typeOf } from '../studio/projects/file-names.ts'
-import { createPreviewKeeper } from '../studio/projects/preview-keeper.ts'
+import { createPreviewKeeper } from '../studio/projects/preview/preview-keeper.ts'
+import { startPreviewServer } from '../studio/projects/preview/preview-server.ts'
 import { warnOfMissingIsolation } from '../studio/sandbox/isolation.ts'
 import { startEngine } from '../tasks/engine.ts'
 import { localDeveloper } from '../tasks/model/viewer.ts'
@@ -35,6 +35,7 @@ import { pruneTasks } from '../tasks/worker/retention.ts'
 import { openTracing } from '../tracing/open.ts'
 import { noTracing, type Tracing } from '../tracing/tracing.ts'
 import { ensureStudioBuilt } from './studio-build.ts'
+import { createStudioPage } from './studio-page.ts'
 
 /** All parts of Tidings in this process. Disposing calls {@link App.shutDown}. */
 export interface App extends AsyncDisposable {
@@ -184,8 +185,13 @@ export async function startApp(options: {
             graphiqlTabs: createTabs?.(services),
             metrics,
             metricsPage,
-            loadStudio: ensureStudioBuilt,
-            previewUrl: services.previewUrl,
+            servePage: createStudioPage({
+              load: ensureStudioBuilt,
+              logger,
+              previewUrl: previewServer?.url ?? null,
+              liveUpdates: config.LIVE_UPDATES,
+            }).serve,
+            siteUrl: config.STUDIO_URL,
           }),
         )
   if (server !== null) {

@@ -5,7 +5,7 @@ import { createRequire } from 'node:module'
 import { join, relative, sep } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { createSingleFlight } from '../async/single-flight.ts'
-import type { BuiltStudio } from '../server/pages/studio-page.ts'
+import type { BuiltStudio } from './studio-page.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const dist = join(root, 'dist')

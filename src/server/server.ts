@@ -23,7 +23,6 @@ import { mayReadMetrics } from './monitoring/health-server.ts'
 import { measureLoopLag } from './monitoring/loop-lag.ts'
 import type { MetricsPage } from './monitoring/prometheus.ts'
 import { createGraphiql, type ReadTabs, serveFavicon } from './pages/graphiql.ts'
-import { type BuiltStudio, createStudioPage } from './pages/studio-page.ts'
 import { createAuthenticator } from './request/authenticate.ts'
 import { readClientInfo, readRequestId } from './request/client-address.ts'
 import type { WriteAudit } from './request/context.ts'
@@ -37,6 +36,12 @@ import { answerJson, refuse } from './request/refuse.ts'
 import { createSocketProtocol } from './websocket/protocol.ts'
 import { createUpgrade } from './websocket/upgrade.ts'
 import { createWebSockets } from './websocket/websocket.ts'
+
+/**
+ * Responds with a page or file of the application at a path that the engine does not use.
+ * @returns false when the application has nothing at this path; nothing has been sent then
+ */
+export type ServePage = (request: IncomingMessage, response: ServerResponse, path: string) => Promise<boolean>
 
 /** The options of {@link startServer}. */
 export interface ServerOptions {
@@ -56,16 +61,13 @@ export interface ServerOptions {
   readonly logger: Logger
   /** Prepared operations for GraphiQL, read for each page view. None by default. */
   readonly graphiqlTabs?: ReadTabs | undefined
+  /** Serves the pages of the application. Without it `/` redirects to GraphiQL. */
+  readonly servePage?: ServePage | undefined
   /**
-   * Finds the Studio that is served at `/`, and builds it if necessary. Without it `/` redirects to
-   * GraphiQL.
+   * The URL of this server in browsers. With `https:` every response makes them use HTTPS only. By
+   * default only requests that a proxy received over HTTPS do.
    */
-  readonly loadStudio?: (() => Promise<BuiltStudio>) | undefined
-  /**
-   * The URL of the preview server; the Studio shows its pages in frames. Null by default: no
-   * previews.
-   */
-  readonly previewUrl?: string | null | undefined
+  readonly siteUrl?: string | undefined
   /** The counters of the server; creates its own by default. */
   readonly metrics?: ServerMetrics | undefined
   /** The page served at `/metrics`; without it the path does not exist. */
@@ -134,7 +136,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const exposure = readExposure(config)
   const maskError = createMaskError(logger, exposure)
   const readReadiness = createReadiness(options.health)
-  const securityHeaders = createSecurityHeaders(config)
+  const securityHeaders = createSecurityHeaders({ siteUrl: options.siteUrl, trustProxy: config.TRUST_PROXY })
   const loopLag = measureLoopLag({ maxMs: config.MAX_LOOP_LAG_MS, onMeasured: metrics.lagged })
   const { isOverloaded } = loopLag
   let isDraining = false
@@ -150,15 +152,6 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     tabs: async () => options.graphiqlTabs?.(await tokens.read(undefined)) ?? [],
     tokensAreRequired: tokens.areRequired,
   })
-  const studio =
-    options.loadStudio === undefined
-      ? null
-      : createStudioPage({
-          load: options.loadStudio,
-          logger,
-          previewUrl: options.previewUrl ?? null,
-          liveUpdates: config.LIVE_UPDATES,
-        })
 
   const budgets = createBudgets({ rateLimits: options.rateLimits, metrics, note })
   const work = createWork(config, metrics)
@@ -225,7 +218,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     if (path === '/metrics' && metricsPage !== undefined && mayReadMetrics(config, request))
       return void response.writeHead(200, { 'content-type': metricsPage.type }).end(await metricsPage.render())
     if (path === endpoint) return api.serve(request, response)
-    if (studio !== null && (await studio.serve(request, response, path))) return
+    if ((await options.servePage?.(request, response, path)) === true) return
     if (path === '/' && exposure.hasGraphiql) return void response.writeHead(302, { location: endpoint }).end()
     if (path === '/favicon.svg' || path === '/favicon.ico') return serveFavicon(response)
     if (exposure.hasGraphiql && (await graphiql.serveAsset(request, response, path))) return

@@ -1,4 +1,4 @@
-import { type Preview, previewChanged, previewTopic } from '../../../src/studio/projects/preview.ts'
+import { type Preview, previewChanged, previewTopic } from '../../../src/studio/projects/preview/preview.ts'
 import { builder, requireViewer } from '../../kit/builder.ts'
 import { refuseAsMissing } from '../../kit/failure.ts'
 import { projectRef } from '../../kit/refs.ts'

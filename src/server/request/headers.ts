@@ -1,5 +1,4 @@
 import type { IncomingMessage } from 'node:http'
-import type { Config } from '../../config.ts'
 
 /** Headers that identify the caller and the type of a request. Node uses the first of several. */
 const singleHeaders: ReadonlySet<string> = new Set(['host', 'origin', 'authorization', 'content-type'])
@@ -26,17 +25,20 @@ const hstsSeconds = 31_536_000
  * type, a page of this server shares no window with pages of other sites, and after a response over
  * HTTPS the browser uses HTTPS only.
  *
- * The protocol is that of `STUDIO_URL`, or with `TRUST_PROXY` that of `X-Forwarded-Proto`.
+ * @param options.siteUrl - the URL of this server in browsers, whose protocol is that of every
+ * response
+ * @param options.trustProxy - whether `X-Forwarded-Proto` is the protocol otherwise
  */
-export function createSecurityHeaders(
-  config: Pick<Config, 'STUDIO_URL' | 'TRUST_PROXY'>,
-): (request: IncomingMessage) => Readonly<Record<string, string>> {
+export function createSecurityHeaders(options: {
+  readonly siteUrl: string | undefined
+  readonly trustProxy: boolean
+}): (request: IncomingMessage) => Readonly<Record<string, string>> {
   const plain = { 'x-content-type-options': 'nosniff', 'cross-origin-opener-policy': 'same-origin' }
   // Without `includeSubDomains`: other hosts of the domain are not this server's concern.
   const secure = { ...plain, 'strict-transport-security': `max-age=${hstsSeconds}` }
-  const isSecureSite = config.STUDIO_URL?.startsWith('https:') === true
+  const isSecureSite = options.siteUrl?.startsWith('https:') === true
   return ({ headers }) => {
-    const isForwardedSecurely = config.TRUST_PROXY && headers['x-forwarded-proto'] === 'https'
+    const isForwardedSecurely = options.trustProxy && headers['x-forwarded-proto'] === 'https'
     return isSecureSite || isForwardedSecurely ? secure : plain
   }
 }

@@ -7,7 +7,7 @@ import type { StudioTask } from '../task-results.ts'
 import { announceProject } from './announce.ts'
 import type { ProjectGenerators } from './generators.ts'
 import { makeProject } from './make-project.ts'
-import { previewTopic } from './preview.ts'
+import { previewTopic } from './preview/preview.ts'
 import { decideProject, type ProjectOrder, projectOrder } from './project-order.ts'
 
 /** The kind of {@link defineGenerateProject}. */

@@ -8,7 +8,7 @@ import { storeFiles } from './files.ts'
 import type { GenerateRequest, ProjectGenerator } from './generator.ts'
 import type { ProjectGenerators } from './generators.ts'
 import { readMaterial } from './material.ts'
-import { createPreviews } from './previews.ts'
+import { createPreviews } from './preview/previews.ts'
 import type { FileInput, ProjectTemplate } from './project.ts'
 import type { ProjectOrder } from './project-order.ts'
 

@@ -1,5 +1,5 @@
 import type { FailureState } from '../../tasks/model/task.ts'
-import type { Preview, PreviewStatus } from './preview.ts'
+import type { Preview, PreviewStatus } from './preview/preview.ts'
 
 /** The columns of `project`, named as the properties of a project. */
 export const projectColumns = `id, owner, title, prompt, template, document_id as "documentId", quiz_id as "quizId", status, note, error,

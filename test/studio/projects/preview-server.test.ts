@@ -2,10 +2,10 @@ import { once } from 'node:events'
 import { connect } from 'node:net'
 import { Script } from 'node:vm'
 import { describe, expect, it } from 'vitest'
-import { parseConfig } from '../../src/config.ts'
-import { silentLogger } from '../../src/logger.ts'
-import { guardPage } from '../../src/server/pages/preview-guard.ts'
-import { type PreviewServer, startPreviewServer } from '../../src/server/pages/preview-server.ts'
+import { parseConfig } from '../../../src/config.ts'
+import { silentLogger } from '../../../src/logger.ts'
+import { guardPage } from '../../../src/studio/projects/preview/preview-guard.ts'
+import { type PreviewServer, startPreviewServer } from '../../../src/studio/projects/preview/preview-server.ts'
 
 const key = 'k'.repeat(22)
 const files: Readonly<Record<string, string>> = {

@@ -1,12 +1,12 @@
 import { randomBytes } from 'node:crypto'
 import type { PoolClient } from 'pg'
-import { type Database, withTransaction } from '../../db/connect.ts'
-import { TidingsError } from '../../errors.ts'
-import { appendInTransaction, type TransactionalAppender } from '../../log/append-in-transaction.ts'
-import type { FailureState } from '../../tasks/model/task.ts'
+import { type Database, withTransaction } from '../../../db/connect.ts'
+import { TidingsError } from '../../../errors.ts'
+import { appendInTransaction, type TransactionalAppender } from '../../../log/append-in-transaction.ts'
+import type { FailureState } from '../../../tasks/model/task.ts'
+import { entryPath } from '../project.ts'
+import { type PreviewRow, previewColumns, toPreview } from '../rows.ts'
 import { type Preview, previewChanged, previewTopic } from './preview.ts'
-import { entryPath } from './project.ts'
-import { type PreviewRow, previewColumns, toPreview } from './rows.ts'
 
 /** The previews of all projects. Each change is appended to the preview's topic in the same transaction. */
 export interface Previews {

@@ -1,5 +1,5 @@
-import type { Config } from '../../config.ts'
-import { hostInUrl } from '../request/listen.ts'
+import type { Config } from '../../../config.ts'
+import { hostInUrl } from '../../../server/request/listen.ts'
 
 /** The headers that isolate the scripts of a preview. */
 interface PreviewHeaders {

@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { silentLogger } from '../../src/logger.ts'
-import { createStudioPage, type StudioPage } from '../../src/server/pages/studio-page.ts'
+import { createStudioPage, type StudioPage } from '../../src/main/studio-page.ts'
 import { createTestDirectory } from '../support/directory.ts'
 
 async function serve(page: StudioPage) {
