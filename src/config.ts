@@ -1,107 +1,26 @@
 import { z } from 'zod'
-import { TidingsError } from './errors.ts'
-import { type QuotaLimits, quotaDefaults } from './quota-defaults.ts'
 import { type RateLimitBudgets, rateLimitClasses } from './rate-limit-classes.ts'
-
-const integer = (min: number, max: number) =>
-  z.coerce
-    .number({ error: 'a whole number' })
-    .int('a whole number')
-    .min(min, `at least ${min}`)
-    .max(max, `at most ${max}`)
-const list = z.string().transform((text) =>
-  text
-    .split(',')
-    .map((part) => part.trim())
-    .filter((part) => part !== ''),
-)
-const url = (protocols: readonly string[]) =>
-  z
-    .string()
-    .refine(
-      (text) => URL.canParse(text) && protocols.includes(new URL(text).protocol),
-      `a URL that begins with ${protocols.map((protocol) => `${protocol}//`).join(' or ')}`,
-    )
-/**
- * Origins as browsers send them in the `Origin` header: no default port, no path. App schemes
- * (`capacitor://localhost`) are accepted.
- */
-const origins = list.transform((parts, context) =>
-  parts.map((part) => {
-    const [, scheme, rest = ''] = /^([a-z][a-z\d+.-]*:)\/\/(.*)$/i.exec(part) ?? []
-    const refuse = (advice: string) => {
-      context.addIssue({ code: 'custom', message: `origins such as https://app.example.com (${part}: ${advice})` })
-      return part
-    }
-    if (part.includes('*')) return refuse('name each origin')
-    if (scheme === undefined) return refuse(`write http://${part} or https://${part}`)
-    if (!URL.canParse(part) || rest.startsWith('/') || /[@?#]/.test(rest)) return refuse('not an origin')
-    const { protocol, host, pathname } = new URL(part)
-    const origin = `${protocol}//${host.toLowerCase()}`
-    return pathname === '' || pathname === '/' ? origin : refuse(`write ${origin}`)
-  }),
-) as unknown as z.ZodType<string[], string>
-
-interface Setting<T> {
-  readonly schema: z.ZodType<T, string>
-  readonly fallback: string | undefined
-  readonly help: string
-  readonly secret?: true
-  /** The allowed values, if there are only a few. */
-  readonly choices?: readonly string[]
-}
-const setting = <T>(
-  schema: z.ZodType<T, string>,
-  fallback: string,
-  help: string,
-  options: Pick<Setting<T>, 'secret' | 'choices'> = {},
-): Setting<T> => ({ schema, fallback, help, ...options })
-/** A setting with a few allowed values, which the help and docs/settings.md list. */
-const choice = <const T extends string>(choices: readonly [T, ...T[]], fallback: T, help: string): Setting<T> =>
-  setting(
-    z.enum(choices, { error: choices.join(', ').replace(/, (?!.*, )/, ' or ') }) as unknown as z.ZodType<T, string>,
-    fallback,
-    help,
-    { choices },
-  )
-const trueOrFalse = z
-  .enum(['true', 'false'], { error: 'true or false' })
-  .transform((text) => text === 'true') as unknown as z.ZodType<boolean, string>
-const flag = (fallback: 'true' | 'false', help: string): Setting<boolean> =>
-  setting(trueOrFalse, fallback, help, { choices: ['true', 'false'] })
-const optional = <T>(
-  schema: z.ZodType<T, string>,
-  help: string,
-  options: { secret?: true } = {},
-): Setting<T | undefined> => ({ schema, fallback: undefined, help, ...options })
-const text = z.string()
-/** `name=number` pairs, separated by commas. */
-const pairs = (max: number) =>
-  list.transform((parts, context) => {
-    const values = new Map<string, number>()
-    for (const part of parts) {
-      const [, name, value] = /^([\w*-]+)\s*=\s*(\d+)$/.exec(part) ?? []
-      if (name === undefined || Number(value) > max)
-        context.addIssue({ code: 'custom', message: `name=number, separated by commas, with numbers up to ${max}` })
-      else values.set(name, Number(value))
-    }
-    return Object.fromEntries(values)
-  }) as unknown as z.ZodType<Readonly<Record<string, number>>, string>
-/** Pairs that replace some of the default numbers; other names are refused. */
-const overrides = <K extends string>(defaults: Readonly<Record<K, number>>, max: number) =>
-  pairs(max).transform((values, context) => {
-    for (const name of Object.keys(values))
-      if (!Object.hasOwn(defaults, name))
-        context.addIssue({ code: 'custom', message: `the names ${Object.keys(defaults).join(', ')} (not ${name})` })
-    return { ...defaults, ...values } as Readonly<Record<K, number>>
-  }) as unknown as z.ZodType<Readonly<Record<K, number>>, string>
-const ratio = z.coerce.number({ error: 'a number' }).min(0, 'at least 0').max(1, 'at most 1') as unknown as z.ZodType<
+import {
+  choice,
+  flag,
+  list,
+  listDefaults,
   number,
-  string
->
-const number = (min: number, max: number) => integer(min, max) as unknown as z.ZodType<number, string>
+  optional,
+  origins,
+  overrides,
+  pairs,
+  parseSettings,
+  ratio,
+  type Setting,
+  type SettingValues,
+  setting,
+  text,
+  trueOrFalse,
+  url,
+} from './settings.ts'
 
-/** All settings of the server by environment variable, each with its schema, default and description. */
+/** The settings of the engine by environment variable, each with its schema, default and description. */
 export const settings = {
   NODE_ENV: choice(
     ['development', 'production', 'test'],
@@ -110,19 +29,6 @@ export const settings = {
   ),
   HOST: setting(text, '127.0.0.1', 'address to listen on'),
   PORT: setting(number(0, 65_535), '4000', 'port to listen on; 0 selects a free port'),
-  STUDIO_URL: optional(
-    url(['http:', 'https:']),
-    'URL of the Studio in browsers; only its pages may embed previews. Default: the address of this server',
-  ),
-  PREVIEW_PORT: optional(
-    number(0, 65_535),
-    'port that serves previews of projects, as a separate origin; 0 selects a free port. Default: PORT + 1',
-  ),
-  PREVIEW_URL: optional(
-    url(['http:', 'https:']),
-    'URL of the previews in browsers, such as https://preview.example.com, routed to PREVIEW_PORT; must not be the origin of the Studio',
-  ),
-  PREVIEW_IDLE_MS: setting(number(500, 604_800_000), '1800000', 'idle time in ms after which a preview is stopped'),
   DATA_DIR: setting(text, '.data', 'directory of the embedded PostgreSQL'),
   DATABASE_URL: optional(
     url(['postgres:', 'postgresql:']),
@@ -156,9 +62,6 @@ export const settings = {
   ),
   OTEL_SERVICE_NAME: setting(text, 'tidings', 'service name in traces'),
   OTEL_TRACES_SAMPLER_ARG: setting(ratio, '1', 'ratio of the traces begun by this process that are recorded, 0 to 1'),
-  FIRST_RUN: flag('true', 'import the documentation of Tidings into an empty database'),
-
-  SELF_TEST: flag('false', 'allow the tasks of npm run selftest'),
 
   JWT_SECRET: optional(z.string().min(32, 'at least 32 characters'), 'HS256 secret that signs tokens', {
     secret: true,
@@ -201,29 +104,6 @@ export const settings = {
     'read the address, host and protocol of a client from X-Forwarded-For, X-Forwarded-Host and X-Forwarded-Proto',
   ),
 
-  CONTENT_PROVIDER: choice(
-    ['extractive', 'openai'],
-    'extractive',
-    'extractive needs no service; openai uses an OpenAI-compatible endpoint',
-  ),
-  CONTENT_PACE_MS: setting(
-    number(0, 10_000),
-    '20',
-    'delay between pieces of text of the extractive provider in ms, to show streaming',
-  ),
-  OPENAI_BASE_URL: setting(
-    url(['http:', 'https:']),
-    'https://api.openai.com/v1',
-    'URL of the OpenAI-compatible endpoint',
-  ),
-  OPENAI_API_KEY: optional(text, 'key of that endpoint', { secret: true }),
-  OPENAI_MODEL: setting(text, 'gpt-4o-mini', 'model of that endpoint'),
-  OPENAI_TIMEOUT_MS: setting(
-    number(100, 600_000),
-    '60000',
-    'time without data in ms after which the endpoint counts as unavailable',
-  ),
-
   COALESCE_MS: setting(
     number(0, 5_000),
     '50',
@@ -252,7 +132,6 @@ export const settings = {
     'days after which finished tasks are deleted, per kind, such as *=90,CONVERT_DOCUMENT=7; * is every other kind, 0 keeps them',
   ),
   AUDIT_DAYS: setting(number(1, 3_650), '90', 'days after which entries of the audit log are deleted'),
-  NOTIFICATION_DAYS: setting(number(1, 3_650), '30', 'days after which a notification expires'),
   IDEMPOTENCY_HOURS: setting(number(1, 8_760), '24', 'hours for which an idempotency key is stored'),
   DRAIN_MS: setting(
     number(0, 600_000),
@@ -340,23 +219,10 @@ export const settings = {
     '4',
     'maximum concurrent tasks per kind and user over all workers; 0 is unlimited',
   ),
-  QUOTAS: setting<QuotaLimits>(
-    overrides(quotaDefaults, 100_000_000),
-    '',
-    `objects that one user may own, and megabytes of documents, that replace the defaults, such as documents=100,storageMb=500 (0 is unlimited); of sessions only open ones count. Defaults: ${Object.entries(
-      quotaDefaults,
-    )
-      .map(([name, most]) => `${name}=${most}`)
-      .join(',')}`,
-  ),
   RATE_LIMITS: setting<RateLimitBudgets>(
     overrides(rateLimitClasses, 1_000_000),
     '',
-    `operations per minute and caller that replace the defaults, such as messages=30,typing=0 (0 is unlimited). Defaults: ${Object.entries(
-      rateLimitClasses,
-    )
-      .map(([name, budget]) => `${name}=${budget}`)
-      .join(',')}. They apply where tokens are required`,
+    `operations per minute and caller that replace the defaults, such as messages=30,typing=0 (0 is unlimited). Defaults: ${listDefaults(rateLimitClasses)}. They apply where tokens are required`,
   ),
   RATE_LIMIT_ADDRESS_FACTOR: setting(
     number(1, 10_000),
@@ -366,41 +232,16 @@ export const settings = {
   MAX_STARTS_PER_MINUTE: setting(number(1, 1_000_000), '60', 'maximum task starts per viewer and minute'),
 } as const satisfies Record<string, Setting<unknown>>
 
-type SettingValue<S> = S extends Setting<infer T> ? T : never
+/** The parsed settings of the engine. */
+export type Config = SettingValues<typeof settings>
 
-/** The parsed settings of one process. */
-export type Config = { readonly [K in keyof typeof settings]: SettingValue<(typeof settings)[K]> }
-
-/**
- * Parses settings from an environment.
- *
- * @param environment - variables by name; an empty string counts as not set
- * @returns every setting; the default for variables that are not set
- * @throws TidingsError `BAD_CONFIGURATION`, one line for each rejected variable: its name, its
- * value (unless it is a secret) and the allowed values
- */
+/** Parses the settings of the engine. @throws TidingsError `BAD_CONFIGURATION`: see `parseSettings` */
 export function parseConfig(environment: Readonly<Record<string, string | undefined>>): Config {
-  const problems: string[] = []
-  const values: Record<string, unknown> = {}
-  for (const [name, definition] of Object.entries(settings) as [string, Setting<unknown>][]) {
-    const variable = environment[name] === '' ? undefined : environment[name]
-    const raw = variable ?? definition.fallback
-    if (raw === undefined) continue
-    const parsed = definition.schema.safeParse(raw)
-    if (parsed.success) values[name] = parsed.data
-    else {
-      const allowed = [...new Set(parsed.error.issues.map((issue) => issue.message))].join(', ')
-      problems.push(`${name} is ${definition.secret ? '(hidden)' : JSON.stringify(raw)}; allowed: ${allowed}`)
-    }
-  }
-  const config = values as Config
-  if (problems.length === 0) problems.push(...contradictionsOf(config))
-  if (problems.length > 0) throw new TidingsError('BAD_CONFIGURATION', problems.join('\n'), { problems })
-  return config
+  return parseSettings(settings, environment, contradictionsOf)
 }
 
-/** Checks combinations of settings that are valid one by one. */
-function contradictionsOf(config: Config): readonly string[] {
+/** Checks combinations of settings that are valid one by one: returns the message of each contradiction. */
+export function contradictionsOf(config: Config): readonly string[] {
   const problems: string[] = []
   const isLoopback = ['127.0.0.1', 'localhost', '::1'].includes(config.HOST)
   const hasTokens = config.JWT_SECRET !== undefined || config.JWKS_URL !== undefined
@@ -413,18 +254,6 @@ function contradictionsOf(config: Config): readonly string[] {
   for (const name of ['JWT_ISSUER', 'JWT_AUDIENCE'] as const)
     if (!hasTokens && config[name] !== undefined)
       problems.push(`${name} is set and neither JWT_SECRET nor JWKS_URL is; without them no token is verified`)
-  if (config.PREVIEW_URL !== undefined && config.STUDIO_URL === undefined)
-    problems.push('PREVIEW_URL is set and STUDIO_URL is not; set it, as only the Studio may show previews in a frame')
-  if (
-    config.PREVIEW_URL !== undefined &&
-    config.STUDIO_URL !== undefined &&
-    new URL(config.PREVIEW_URL).origin === new URL(config.STUDIO_URL).origin
-  )
-    problems.push(
-      `PREVIEW_URL is ${JSON.stringify(config.PREVIEW_URL)}, the same origin as STUDIO_URL; give previews a separate host or port, as they run code of users`,
-    )
-  if (config.PREVIEW_PORT !== undefined && config.PREVIEW_PORT !== 0 && config.PREVIEW_PORT === config.PORT)
-    problems.push(`PREVIEW_PORT is ${config.PREVIEW_PORT}, the same as PORT; choose another one (0 takes a free one)`)
   if (config.QUEUE_BACKEND === 'redis' && config.REDIS_URL === undefined)
     problems.push('QUEUE_BACKEND is "redis" and REDIS_URL is not set; set it')
   if (config.ROLE !== 'all' && config.DATABASE_URL === undefined)
@@ -432,17 +261,4 @@ function contradictionsOf(config: Config): readonly string[] {
       `ROLE is "${config.ROLE}" and DATABASE_URL is not set; processes that share the work need a database of their own`,
     )
   return problems
-}
-
-/** The help text of `npm start -- --help`: every setting with its default. */
-export function describeSettings(): string {
-  const rows = Object.entries(settings) as [string, Setting<unknown>][]
-  const width = Math.max(...rows.map(([name]) => name.length))
-  return rows
-    .map(([name, definition]) => {
-      const fallback = definition.fallback === undefined || definition.fallback === '' ? 'not set' : definition.fallback
-      const allowed = definition.choices === undefined ? '' : `one of ${definition.choices.join(', ')}; `
-      return `  ${name.padEnd(width)}  ${definition.help} (${allowed}default: ${fallback})`
-    })
-    .join('\n')
 }

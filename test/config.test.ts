@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest'
-import { describeSettings, parseConfig, settings } from '../src/config.ts'
+import { describeSettings } from '../src/settings.ts'
+import { parseStudioConfig, studioSettings } from '../src/studio/config.ts'
 
-const originsOf = (value: string) => parseConfig({ ALLOWED_ORIGINS: value }).ALLOWED_ORIGINS
+const originsOf = (value: string) => parseStudioConfig({ ALLOWED_ORIGINS: value }).ALLOWED_ORIGINS
 
 test.each([
   ['https://app.example', 'https://app.example'],
@@ -29,20 +30,22 @@ test.each([
 })
 
 test('the help lists the allowed values of every enumerated setting, and refuses others with the same list', () => {
-  const help = describeSettings().split('\n')
-  const closed = Object.entries(settings as Readonly<Record<string, { schema: object; choices?: readonly string[] }>>)
+  const help = describeSettings(studioSettings).split('\n')
+  const closed = Object.entries(
+    studioSettings as Readonly<Record<string, { schema: object; choices?: readonly string[] }>>,
+  )
   for (const name of ['ROLE', 'QUEUE_BACKEND', 'METRICS', 'LOG_LEVEL', 'NODE_ENV', 'CONTENT_PROVIDER', 'SELF_TEST'])
-    expect(settings[name as 'ROLE'], name).toHaveProperty('choices')
+    expect(studioSettings[name as 'ROLE'], name).toHaveProperty('choices')
   for (const [name, { choices }] of closed) {
     if (choices === undefined) continue
     expect(help.find((line) => line.startsWith(`  ${name} `))).toContain(`one of ${choices.join(', ')}`)
-    expect(() => parseConfig({ [name]: 'other' })).toThrow(
+    expect(() => parseStudioConfig({ [name]: 'other' })).toThrow(
       new RegExp(`${name} is "other"; allowed: ${choices.join('(, | or )')}$`),
     )
   }
 })
 
 test.each(['JWT_ISSUER', 'JWT_AUDIENCE'])('%s without a key to verify tokens is refused', (name) => {
-  expect(() => parseConfig({ [name]: 'there' })).toThrow(`${name} is set and neither JWT_SECRET nor JWKS_URL is`)
-  expect(() => parseConfig({ [name]: 'there', JWT_SECRET: 'x'.repeat(32) })).not.toThrow()
+  expect(() => parseStudioConfig({ [name]: 'there' })).toThrow(`${name} is set and neither JWT_SECRET nor JWKS_URL is`)
+  expect(() => parseStudioConfig({ [name]: 'there', JWT_SECRET: 'x'.repeat(32) })).not.toThrow()
 })

@@ -20,6 +20,7 @@ import { type RunningServer, startServer } from '../server/server.ts'
 import { isCounted } from '../studio/analytics/fold.ts'
 import { createProjector } from '../studio/analytics/projector.ts'
 import { createApplications } from '../studio/applications.ts'
+import type { StudioConfig } from '../studio/config.ts'
 import { createTaskDefinitions } from '../studio/definitions.ts'
 import { prepareFirstRun } from '../studio/first-run.ts'
 import { createNotifications } from '../studio/notifications/notifications.ts'
@@ -86,7 +87,7 @@ const spreadMsPerConnection = 5
  * running then
  */
 export async function startApp(options: {
-  readonly config: Config
+  readonly config: StudioConfig
   readonly logger: Logger
   readonly healthPort?: number | undefined
   readonly createTabs?: (services: Services) => ReadTabs

@@ -1,4 +1,5 @@
-import { describeSettings } from '../config.ts'
+import { describeSettings } from '../settings.ts'
+import { studioSettings } from '../studio/config.ts'
 
 /** A parsed command line. */
 type Request = { readonly is: 'run' } | { readonly is: 'help' } | { readonly is: 'refused'; readonly message: string }
@@ -39,6 +40,6 @@ Examples:
       a process that only works
 
 Settings:
-${describeSettings()}
+${describeSettings(studioSettings)}
 `
 }

@@ -1,8 +1,8 @@
-import type { Config } from '../config.ts'
+import type { StudioConfig } from '../studio/config.ts'
 import type { App } from './app.ts'
 
 /** Returns the text printed after the start: the addresses, and notes on the configuration. */
-export function describeStart(app: App, config: Config, tookMs: number): string {
+export function describeStart(app: App, config: StudioConfig, tookMs: number): string {
   const { server, healthServer, dataDir } = app
   const rows: [string, string][] = []
   if (server !== null)
@@ -34,7 +34,7 @@ const firstOperation = `  query {
     roadmaps(first: 1) { nodes { id title activeTask { id status progress { percent } } } }
   }`
 
-function describeViewer({ JWT_SECRET, JWKS_URL }: Config): string {
+function describeViewer({ JWT_SECRET, JWKS_URL }: StudioConfig): string {
   if (JWT_SECRET === undefined && JWKS_URL === undefined)
     return 'no JWT_SECRET: every request is the local developer’s, from this machine only'
   return 'by the token in Authorization, or in connection_init'

@@ -1,6 +1,6 @@
-import { type Config, parseConfig } from '../config.ts'
 import { isTidingsError } from '../errors.ts'
 import { createLogger } from '../logger.ts'
+import { parseStudioConfig, type StudioConfig } from '../studio/config.ts'
 import type { App } from './app.ts'
 import { describeUsage, readArguments } from './arguments.ts'
 import { describeStart } from './banner.ts'
@@ -25,9 +25,9 @@ export async function run({ args, environment, command }: RunOptions): Promise<v
   const request = readArguments(args, command)
   if (request.is === 'help') return void process.stdout.write(describeUsage(command))
   if (request.is === 'refused') return fail(request.message)
-  let config: Config
+  let config: StudioConfig
   try {
-    config = parseConfig(environment)
+    config = parseStudioConfig(environment)
   } catch (error) {
     if (!isTidingsError(error)) throw error
     return fail(`${error.message}\nAll settings: ${command} -- --help`)

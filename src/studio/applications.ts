@@ -1,6 +1,6 @@
-import { type QuotaLimits, quotaDefaults } from '../quota-defaults.ts'
 import type { Engine } from '../tasks/engine.ts'
 import { type Analytics, createAnalytics } from './analytics/analytics.ts'
+import { type QuotaLimits, quotaDefaults } from './config.ts'
 import { createDocuments, type Documents } from './documents/documents.ts'
 import { createNotifications, type Notifications } from './notifications/notifications.ts'
 import { createProjects, type Projects } from './projects/projects.ts'

@@ -1,7 +1,7 @@
-import type { Config } from '../config.ts'
 import type { Appender } from '../log/append.ts'
 import type { Logger } from '../logger.ts'
 import type { TaskDefinition } from '../tasks/model/define-task.ts'
+import type { StudioConfig } from './config.ts'
 import { shareGenerationPool } from './content/apart/pool.ts'
 import { createContentProvider, createQuestionProvider, createReplyProvider } from './content/create.ts'
 import { defineConvertDocument } from './documents/convert-document.ts'
@@ -20,7 +20,7 @@ import { defineReply } from './sessions/reply.ts'
 
 /** The task definitions of all applications, with which the engine is started. */
 export function createTaskDefinitions(
-  config: Config,
+  config: StudioConfig,
   { appender, logger }: { readonly appender: Appender; readonly logger: Logger },
 ): readonly TaskDefinition[] {
   const pool = shareGenerationPool(logger)

@@ -1,6 +1,6 @@
 import type { Database } from '../db/connect.ts'
 import { TidingsError } from '../errors.ts'
-import type { Quota, QuotaLimits } from '../quota-defaults.ts'
+import type { Quota, QuotaLimits } from './config.ts'
 
 /** The objects and the storage that each user may have. */
 export interface Quotas {

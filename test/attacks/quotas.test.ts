@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { parseConfig } from '../../src/config.ts'
+import { parseStudioConfig } from '../../src/studio/config.ts'
 import { createQuotas } from '../../src/studio/quotas.ts'
 import { type ApiFixture, startApi, viewerOf } from '../support/api.ts'
 
@@ -13,7 +13,7 @@ const ada = viewerOf('ada')
 const bob = viewerOf('bob')
 /** Replaces the quotas of the API. */
 const limit = (quotas: string): void =>
-  void Object.assign(api.services, { quotas: createQuotas(api.engine, parseConfig({ QUOTAS: quotas }).QUOTAS) })
+  void Object.assign(api.services, { quotas: createQuotas(api.engine, parseStudioConfig({ QUOTAS: quotas }).QUOTAS) })
 interface Outcome {
   readonly __typename: string
   readonly message?: string

@@ -1,10 +1,10 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { setTimeout as delay } from 'node:timers/promises'
 import { z } from 'zod'
-import { parseConfig } from '../../src/config.ts'
 import type { Database } from '../../src/db/connect.ts'
 import { silentLogger } from '../../src/logger.ts'
 import { createApplications } from '../../src/studio/applications.ts'
+import { parseStudioConfig } from '../../src/studio/config.ts'
 import { createRandom } from '../../src/studio/content/extractive/random.ts'
 import { createTaskDefinitions } from '../../src/studio/definitions.ts'
 import { type Engine, startEngine } from '../../src/tasks/engine.ts'
@@ -169,7 +169,7 @@ async function recordPaced(name: string, pace: (index: number) => () => number):
 async function recordStudio(add: (run: RecordedRun) => Promise<void>): Promise<void> {
   await using bench = await startBenchDatabase()
   const { database } = bench
-  const config = parseConfig({ CONTENT_PACE_MS: '5' })
+  const config = parseStudioConfig({ CONTENT_PACE_MS: '5' })
   await using engine = await startEngine({
     config: benchConfig,
     database,

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { expect, test } from 'vitest'
 import { parse } from 'yaml'
 import { renderNginx } from '../../deploy/nginx/render.ts'
-import { parseConfig, settings } from '../../src/config.ts'
+import { parseStudioConfig, studioSettings } from '../../src/studio/config.ts'
 
 interface Service {
   readonly image: string
@@ -43,10 +43,10 @@ test('there are two servers, a worker, PostgreSQL, Redis, nginx and Prometheus, 
 
 test.each(['server-1', 'server-2', 'worker'])('the settings of %s exist and are accepted in production', (name) => {
   const { environment, build, command } = service(name)
-  for (const key of Object.keys(environment)) expect(settings).toHaveProperty(key)
+  for (const key of Object.keys(environment)) expect(studioSettings).toHaveProperty(key)
   const values = Object.fromEntries(Object.entries(environment).map(([key, value]) => [key, fillIn(value)]))
   // Set by the image.
-  const config = parseConfig({ ...values, NODE_ENV: 'production', HOST: '0.0.0.0', PORT: '4000' })
+  const config = parseStudioConfig({ ...values, NODE_ENV: 'production', HOST: '0.0.0.0', PORT: '4000' })
   expect(config.ROLE).toBe(name === 'worker' ? 'worker' : 'server')
   expect(config.DATABASE_URL).toContain('@postgres:5432/')
   expect(config.REDIS_URL).toEqual(['redis://tidings:the-REDIS_PASSWORD-that-somebody-has-made-up-for-it@redis:6379'])

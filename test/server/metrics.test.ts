@@ -4,9 +4,9 @@ import { setTimeout } from 'node:timers/promises'
 import { createClient } from 'graphql-ws'
 import { expect, test } from 'vitest'
 import { WebSocket } from 'ws'
-import { parseConfig } from '../../src/config.ts'
 import { silentLogger } from '../../src/logger.ts'
 import { type App, startApp } from '../../src/main/app.ts'
+import { parseStudioConfig } from '../../src/studio/config.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
 import { createTcpProxy, type TcpProxy } from '../support/proxy.ts'
 import { startRedis } from '../support/redis.ts'
@@ -15,7 +15,7 @@ import { ask, secret, stall, subscribe, until } from './support.ts'
 
 const start = (url: string, environment: Record<string, string> = {}, healthPort?: number): Promise<App> =>
   startApp({
-    config: parseConfig({
+    config: parseStudioConfig({
       NODE_ENV: 'test',
       PORT: '0',
       DATABASE_URL: url,

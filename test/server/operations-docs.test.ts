@@ -1,10 +1,10 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { parseConfig, settings } from '../../src/config.ts'
 import { errorCatalogue, requestErrorCatalogue, taskErrorCatalogue } from '../../src/errors.ts'
 import { silentLogger } from '../../src/logger.ts'
 import { startApp } from '../../src/main/app.ts'
+import { parseStudioConfig, studioSettings } from '../../src/studio/config.ts'
 import { studioErrorCatalogue } from '../../src/studio/task-errors.ts'
 import { createTestDatabase } from '../support/database.ts'
 
@@ -18,7 +18,7 @@ beforeAll(async () => {
   const database = undo.use(await createTestDatabase())
   const app = undo.use(
     await startApp({
-      config: parseConfig({ NODE_ENV: 'test', PORT: '0', DATABASE_URL: database.url, FIRST_RUN: 'false' }),
+      config: parseStudioConfig({ NODE_ENV: 'test', PORT: '0', DATABASE_URL: database.url, FIRST_RUN: 'false' }),
       logger: silentLogger,
     }),
   )
@@ -97,13 +97,13 @@ interface Told {
 }
 
 test('docs/settings.md has every setting with its default (`vitest run test/server/operations-docs.test.ts -u` writes it)', async () => {
-  const rows = Object.entries(settings as Readonly<Record<string, Told>>).map(
+  const rows = Object.entries(studioSettings as Readonly<Record<string, Told>>).map(
     ([name, { fallback = '', help, choices = [] }]) =>
       `| \`${name}\` | ${fallback === '' ? '–' : `\`${fallback}\``} | ${help}${choices.length === 0 ? '' : ` (${choices.map((value) => `\`${value}\``).join(', ')})`} |`,
   )
   const head = `# Settings
 
-Environment variables, read at start; \`npm start -- --help\` lists them too. A file \`.env\` in the folder of the start is read first; variables that are already set win. An empty value counts as not set. A value that is not allowed stops the start with a message that names the allowed values.
+Environment variables, read at start. The settings of the Studio come last; \`npm start -- --help\` lists them too. A file \`.env\` in the folder of the start is read first; variables that are already set win. An empty value counts as not set. A value that is not allowed stops the start with a message that names the allowed values.
 
 | variable | default | meaning (allowed values) |
 | --- | --- | --- |`
@@ -129,7 +129,7 @@ test('documents name no unknown setting', async () => {
   for (const file of ['README.md', ...documents]) {
     const names = new Set((await read(file)).match(/\b[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+\b/g))
     const unknown = [...names].filter(
-      (name) => !(name in settings) && !others.has(name) && !new RegExp(`\\b${name}\\b`).test(api),
+      (name) => !(name in studioSettings) && !others.has(name) && !new RegExp(`\\b${name}\\b`).test(api),
     )
     expect(unknown, file).toEqual([])
   }

@@ -8,8 +8,8 @@ interface ListenOptions {
   readonly host: string
   /** The port; 0 takes a free one. */
   readonly port: number
-  /** The setting that contains the port. */
-  readonly setting: 'PORT' | 'PREVIEW_PORT'
+  /** The setting that contains the port, such as `PORT`. */
+  readonly setting: string
   /** The beginning of the error message: `The server cannot listen`. */
   readonly failure: string
 }

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { interruptible } from '../../async/interruptible.ts'
-import type { Config } from '../../config.ts'
+import type { StudioConfig } from '../config.ts'
 import { defineJob } from './apart/job.ts'
 import type { GenerationPool } from './apart/pool.ts'
 import { createPieces, cutIntoPieces, paced } from './pieces.ts'
@@ -19,7 +19,7 @@ const citable = defineJob<typeof import('./jobs.ts'), 'citable'>(jobs, 'citable'
  *
  * @param pool - executes the work on the text of the document
  */
-export function createContentProvider(config: Config, pool: GenerationPool): ContentProvider {
+export function createContentProvider(config: StudioConfig, pool: GenerationPool): ContentProvider {
   const name = config.CONTENT_PROVIDER
   if (name === 'extractive') return extractiveContent(pool, config.CONTENT_PACE_MS)
   const load = once(async (): Promise<ContentProvider> => {
@@ -30,7 +30,7 @@ export function createContentProvider(config: Config, pool: GenerationPool): Con
 }
 
 /** Creates the configured provider of questions, in the same way. */
-export function createQuestionProvider(config: Config, pool: GenerationPool): QuestionProvider {
+export function createQuestionProvider(config: StudioConfig, pool: GenerationPool): QuestionProvider {
   const name = config.CONTENT_PROVIDER
   if (name === 'extractive') return extractiveQuestions(pool, config.CONTENT_PACE_MS)
   const load = once(async (): Promise<QuestionProvider> => {
@@ -43,7 +43,7 @@ export function createQuestionProvider(config: Config, pool: GenerationPool): Qu
 }
 
 /** Creates the configured provider of replies: passages are short, so these are written in this process. */
-export function createReplyProvider(config: Config): ReplyProvider {
+export function createReplyProvider(config: StudioConfig): ReplyProvider {
   const name = config.CONTENT_PROVIDER
   const load = once(async (): Promise<ReplyProvider> => {
     if (name === 'extractive') {
@@ -104,7 +104,7 @@ function extractiveQuestions(pool: GenerationPool, delayMs: number): QuestionPro
   }
 }
 
-function endpointOf(config: Config) {
+function endpointOf(config: StudioConfig) {
   return {
     baseUrl: config.OPENAI_BASE_URL,
     apiKey: config.OPENAI_API_KEY,

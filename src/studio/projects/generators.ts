@@ -1,4 +1,4 @@
-import type { Config } from '../../config.ts'
+import type { StudioConfig } from '../config.ts'
 import { defineJob } from '../content/apart/job.ts'
 import type { GenerationPool } from '../content/apart/pool.ts'
 import { createOpenAiGenerator } from './generate-openai.ts'
@@ -20,7 +20,7 @@ const template = defineJob<typeof import('./jobs.ts'), 'template'>(new URL('./jo
  *
  * @param pool - renders the templates
  */
-export function createProjectGenerators(config: Config, pool: GenerationPool): ProjectGenerators {
+export function createProjectGenerators(config: StudioConfig, pool: GenerationPool): ProjectGenerators {
   return {
     templates: createTemplateGenerator({
       paceMs: config.CONTENT_PACE_MS,

@@ -1,9 +1,9 @@
 import { vi } from 'vitest'
-import { parseConfig } from '../../../src/config.ts'
 import type { Database } from '../../../src/db/connect.ts'
 import { silentLogger } from '../../../src/logger.ts'
 import { startApp } from '../../../src/main/app.ts'
 import { createTabs } from '../../../src/main/tabs.ts'
+import { parseStudioConfig } from '../../../src/studio/config.ts'
 import { createTestDatabase } from '../../support/database.ts'
 import { findFreePort } from '../../support/port.ts'
 import { startProcess, type TestProcess } from '../../support/processes.ts'
@@ -89,7 +89,7 @@ export async function startWorld(
     ])
   }
   if (canCrash) await startSeparately()
-  else stack.use(await startApp({ config: parseConfig(settings), logger: silentLogger, createTabs }))
+  else stack.use(await startApp({ config: parseStudioConfig(settings), logger: silentLogger, createTabs }))
 
   const query: World['query'] = async (text, variables = {}, token) => {
     const response = await fetch(`${url}/graphql`, {

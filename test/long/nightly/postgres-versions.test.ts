@@ -5,7 +5,6 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { expect, test, vi } from 'vitest'
-import { parseConfig } from '../../../src/config.ts'
 import { connectDatabase } from '../../../src/db/connect.ts'
 import { chooseAddress } from '../../../src/db/embedded/address.ts'
 import { type Binaries, findBinaries, linkLibraries, postgresEnvironment } from '../../../src/db/embedded/binaries.ts'
@@ -15,6 +14,7 @@ import { pruneTopics, trimTopics } from '../../../src/log/retention.ts'
 import { silentLogger } from '../../../src/logger.ts'
 import { startApp } from '../../../src/main/app.ts'
 import { rebuildAnalytics } from '../../../src/studio/analytics/rebuild.ts'
+import { parseStudioConfig } from '../../../src/studio/config.ts'
 import { pruneTasks } from '../../../src/tasks/worker/retention.ts'
 import { text } from '../../studio/quizzes/quiz-api.ts'
 import { createTestDirectory } from '../../support/directory.ts'
@@ -92,7 +92,7 @@ test.each([
   const { rows } = await database.pool.query<{ version: string }>(`select current_setting('server_version') as version`)
   expect(rows[0]?.version.split('.')[0]).toBe(version)
   const app = await startApp({
-    config: parseConfig({
+    config: parseStudioConfig({
       NODE_ENV: 'test',
       PORT: '0',
       PREVIEW_PORT: '0',

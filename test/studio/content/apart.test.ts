@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { afterAll, beforeEach, describe, expect, test, vi } from 'vitest'
-import { parseConfig } from '../../../src/config.ts'
+import { parseStudioConfig } from '../../../src/studio/config.ts'
 import { createGenerationPool } from '../../../src/studio/content/apart/pool.ts'
 import { createContentProvider, createQuestionProvider } from '../../../src/studio/content/create.ts'
 import type { DocumentStructure } from '../../../src/studio/documents/structure.ts'
@@ -11,8 +11,8 @@ import { describeQuestionContract } from './question-contract.ts'
 const shared = createGenerationPool()
 afterAll(() => shared[Symbol.asyncDispose]())
 
-const fast = parseConfig({ CONTENT_PACE_MS: '0' })
-const slow = parseConfig({ CONTENT_PACE_MS: '10000' })
+const fast = parseStudioConfig({ CONTENT_PACE_MS: '0' })
+const slow = parseStudioConfig({ CONTENT_PACE_MS: '10000' })
 const timers = (): number => process.getActiveResourcesInfo().filter((resource) => resource === 'Timeout').length
 /** Processes of other tests in this process, until they are idle for long enough. */
 let others: ReadonlySet<number> = new Set()

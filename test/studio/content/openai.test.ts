@@ -1,6 +1,6 @@
 import { getEventListeners } from 'node:events'
 import { describe, expect, test } from 'vitest'
-import { parseConfig } from '../../../src/config.ts'
+import { parseStudioConfig } from '../../../src/studio/config.ts'
 import { createGenerationPool } from '../../../src/studio/content/apart/pool.ts'
 import { createContentProvider } from '../../../src/studio/content/create.ts'
 import { createOpenAiProvider } from '../../../src/studio/content/openai/openai.ts'
@@ -290,12 +290,12 @@ describe('the configured provider', () => {
   const pool = createGenerationPool()
 
   test('is the extractive one by default', () => {
-    expect(createContentProvider(parseConfig({}), pool).name).toBe('extractive')
+    expect(createContentProvider(parseStudioConfig({}), pool).name).toBe('extractive')
   })
 
   test('is the endpoint, with its key and model', async () => {
     await using server = await startOpenAiServer()
-    const config = parseConfig({
+    const config = parseStudioConfig({
       CONTENT_PROVIDER: 'openai',
       OPENAI_BASE_URL: server.baseUrl,
       OPENAI_API_KEY: 'k',

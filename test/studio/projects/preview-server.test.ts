@@ -2,8 +2,8 @@ import { once } from 'node:events'
 import { connect } from 'node:net'
 import { Script } from 'node:vm'
 import { describe, expect, it } from 'vitest'
-import { parseConfig } from '../../../src/config.ts'
 import { silentLogger } from '../../../src/logger.ts'
+import { parseStudioConfig } from '../../../src/studio/config.ts'
 import { guardPage } from '../../../src/studio/projects/preview/preview-guard.ts'
 import { type PreviewServer, startPreviewServer } from '../../../src/studio/projects/preview/preview-server.ts'
 
@@ -14,7 +14,7 @@ const files: Readonly<Record<string, string>> = {
   'sub/index.html': '<p>Sub',
 }
 const config = (environment: Record<string, string> = {}) =>
-  parseConfig({ NODE_ENV: 'test', PORT: '4000', PREVIEW_PORT: '0', ...environment })
+  parseStudioConfig({ NODE_ENV: 'test', PORT: '4000', PREVIEW_PORT: '0', ...environment })
 
 async function start(environment: Record<string, string> = {}, asked: string[] = []): Promise<PreviewServer> {
   const server = await startPreviewServer({
@@ -134,7 +134,7 @@ describe('the preview server', () => {
   it('takes the port after the server’s own, and says what to do when that is in use', async () => {
     await using first = await start()
     const taken = startPreviewServer({
-      config: parseConfig({ NODE_ENV: 'test', PORT: String(first.port - 1) }),
+      config: parseStudioConfig({ NODE_ENV: 'test', PORT: String(first.port - 1) }),
       logger: silentLogger,
       readFile: () => Promise.resolve(null),
     })

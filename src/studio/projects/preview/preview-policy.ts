@@ -1,5 +1,5 @@
-import type { Config } from '../../../config.ts'
 import { hostInUrl } from '../../../server/request/listen.ts'
+import type { StudioConfig } from '../../config.ts'
 
 /** The headers that isolate the scripts of a preview. */
 interface PreviewHeaders {
@@ -13,7 +13,7 @@ const features = 'accelerometer camera display-capture geolocation gyroscope mic
  * `STUDIO_URL` that is this server under every name that this machine has for it.
  */
 export function readFramers(
-  { STUDIO_URL, HOST }: Pick<Config, 'STUDIO_URL' | 'HOST'>,
+  { STUDIO_URL, HOST }: Pick<StudioConfig, 'STUDIO_URL' | 'HOST'>,
   port: number,
 ): readonly string[] {
   if (STUDIO_URL !== undefined) return [new URL(STUDIO_URL).origin]

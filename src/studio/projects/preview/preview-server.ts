@@ -1,9 +1,9 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import type { Config } from '../../../config.ts'
 import type { Logger } from '../../../logger.ts'
 import { drainRequestBody } from '../../../server/request/drain-request-body.ts'
 import { refuseRepeatedHeader } from '../../../server/request/headers.ts'
 import { hostInUrl, listen } from '../../../server/request/listen.ts'
+import type { StudioConfig } from '../../config.ts'
 import { guardPage } from './preview-guard.ts'
 import { readFramers, writePreviewHeaders } from './preview-policy.ts'
 
@@ -33,7 +33,7 @@ const everyAddress = new Set(['0.0.0.0', '::', '[::]'])
  * @throws TidingsError `BAD_CONFIGURATION` when it cannot listen on `HOST` and the port
  */
 export async function startPreviewServer(options: {
-  readonly config: Pick<Config, 'HOST' | 'PORT' | 'PREVIEW_PORT' | 'PREVIEW_URL' | 'STUDIO_URL'>
+  readonly config: Pick<StudioConfig, 'HOST' | 'PORT' | 'PREVIEW_PORT' | 'PREVIEW_URL' | 'STUDIO_URL'>
   readonly readFile: (key: string, path: string) => Promise<PreviewFile | null>
   readonly logger: Logger
 }): Promise<PreviewServer> {
