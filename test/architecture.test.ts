@@ -16,6 +16,7 @@ const houses = [
     'schema/studio',
     'schema/task',
     'schema/kit',
+    'schema/definition',
     'src/studio',
     'src/server',
     'src/server/websocket',
