@@ -12,11 +12,7 @@ const root = fileURLToPath(new URL('..', import.meta.url))
 const houses = [
   [
     'src/main',
-    'schema',
     'schema/studio',
-    'schema/task',
-    'schema/kit',
-    'schema/definition',
     'src/studio',
     'src/server',
     'src/server/websocket',
@@ -27,6 +23,10 @@ const houses = [
     'src/server/pages',
     'src/server/connections',
     'src/server/request',
+    'schema',
+    'schema/task',
+    'schema/kit',
+    'schema/definition',
     'src/live',
     'src/live/deliver',
     'src/live/execute',
@@ -127,6 +127,15 @@ describe('the layers', () => {
         if (from.house !== to.house || to.floor < from.floor) wrong.push(`${file} → ${target}`)
       }
     }
+    expect(wrong).toEqual([])
+  })
+
+  it('keep the engine, the core schema and the core client free of applications, types included', async () => {
+    const application = /^(src|schema|client)\/(studio|apps)\//
+    const engine = (await sources()).filter((file) => !application.test(file) && !/^src\/main[./]/.test(file))
+    const wrong: string[] = []
+    for (const file of engine)
+      for (const target of await importsOf(file)) if (application.test(target)) wrong.push(`${file} → ${target}`)
     expect(wrong).toEqual([])
   })
 

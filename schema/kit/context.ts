@@ -1,7 +1,8 @@
 import type { AuditDetails, AuditEvent } from '../../src/audit/audit-event.ts'
+import { keyOfUser } from '../../src/audit/rate-limits.ts'
 import type { RateLimitClass } from '../../src/rate-limit-classes.ts'
-import type { Viewer } from '../../src/tasks/model/viewer.ts'
-import type { Loaders } from './loaders.ts'
+import { isLimited, type Viewer } from '../../src/tasks/model/viewer.ts'
+import { createLoaders, type Loaders } from './loaders.ts'
 import type { Services } from './services.ts'
 
 /** The context of resolvers: one for each operation. */
@@ -26,4 +27,30 @@ export interface Context extends Services {
   readonly catchUp: boolean
   /** Writes an action of the viewer to the audit log. Never throws, and does not wait for the write. */
   readonly note: (event: AuditEvent, about?: AuditDetails) => void
+}
+
+/** Creates the context for the resolvers of one operation. */
+export function createContext(
+  services: Services,
+  viewer: Viewer | null,
+  options: {
+    readonly catchUp: boolean
+    /** The address, its network and the user agent of the client; unknown by default. */
+    readonly from?:
+      | { readonly address: string; readonly network: string; readonly userAgent: string | null }
+      | undefined
+  },
+): Context {
+  const { address = null, network = null, userAgent = null } = options.from ?? {}
+  return {
+    ...services,
+    viewer,
+    isLimited: viewer !== null && isLimited(viewer),
+    catchUp: options.catchUp,
+    loaders: createLoaders(services),
+    takeBudget: async (name) =>
+      services.rateLimits?.take(name, { key: keyOfUser(viewer?.userId ?? null, network), network }),
+    note: (event, about) =>
+      services.engine.admin.audit.note(event, { userId: viewer?.userId ?? null, address, userAgent }, about),
+  }
 }

@@ -2,7 +2,7 @@ import { TidingsError } from '../../src/errors.ts'
 import type { Task } from '../../src/tasks/model/task.ts'
 import { builder } from './builder.ts'
 import type { Context } from './context.ts'
-import { taskRef, taskSource } from './refs.ts'
+import { taskRef, taskSource } from './task-ref.ts'
 
 interface InputIssue {
   readonly path: string

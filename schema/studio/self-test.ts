@@ -1,8 +1,8 @@
 import { TidingsError } from '../../src/errors.ts'
 import { selfTestKind } from '../../src/studio/self-test/self-test.ts'
 import { builder, requireViewer } from '../kit/builder.ts'
-import { type TaskSource, taskRef } from '../kit/refs.ts'
 import { defineResult } from '../kit/result.ts'
+import { type TaskSource, taskRef } from '../kit/task-ref.ts'
 import { keyDescription, startTask } from '../task/start-task.ts'
 
 const startSelfTestInput = builder.inputType('StartSelfTestInput', {

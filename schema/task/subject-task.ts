@@ -1,5 +1,5 @@
 import type { Context } from '../kit/context.ts'
-import { type TaskSource, taskSource } from '../kit/refs.ts'
+import { type TaskSource, taskSource } from '../kit/task-ref.ts'
 
 /** Resolves `activeTask` of the subjects of tasks. */
 export async function activeTaskOf(

@@ -1,6 +1,6 @@
 import type { JsonObject } from '../../src/db/tables.ts'
 import type { FailureState, TaskItem } from '../../src/tasks/model/task.ts'
-import { taskRef } from '../kit/refs.ts'
+import { taskRef } from '../kit/task-ref.ts'
 import { promised } from '../kit/topic-event.ts'
 import { queuePosition, taskError, taskItem } from './progress.ts'
 import { type EventSource, taskAfter, taskEvents } from './task-event.ts'

@@ -6,7 +6,7 @@ import { type FailureState, isFinal, type Task, type TaskStatus } from '../../sr
 import type { QueuePosition } from '../../src/tasks/queue/positions.ts'
 import { builder } from '../kit/builder.ts'
 import type { Context } from '../kit/context.ts'
-import type { TaskSource } from '../kit/refs.ts'
+import type { TaskSource } from '../kit/task-ref.ts'
 import { defineTopicEvents, type EventPlace, promised, type TopicEvent } from '../kit/topic-event.ts'
 import { progress, progressOf } from './progress.ts'
 import { progressOfTask, taskStatus } from './task.ts'

@@ -3,7 +3,7 @@ import type { LogReader } from '../../src/log/read.ts'
 import { type Task, taskTopic } from '../../src/tasks/model/task.ts'
 import { builder } from '../kit/builder.ts'
 import { defineConnection, type Page, pageSize } from '../kit/connection.ts'
-import { taskRef } from '../kit/refs.ts'
+import { taskRef } from '../kit/task-ref.ts'
 import { type EventSource, taskEvents, toEventSource } from './task-event.ts'
 
 const taskEventConnection = defineConnection<EventSource>('TaskEvent', taskEvents.event)

@@ -9,10 +9,11 @@ import { defineConnection, listArguments, mapPage, readPage } from '../kit/conne
 import type { Context } from '../kit/context.ts'
 import { refuseAsMissing } from '../kit/failure.ts'
 import { node } from '../kit/node.ts'
-import { type TaskSource, taskRef, taskSource } from '../kit/refs.ts'
 import { leadOut } from '../kit/scoped-token-fields.ts'
+import { type TaskSource, taskRef, taskSource } from '../kit/task-ref.ts'
 import { type ProgressSource, progress, queuePosition, taskError, taskItem } from './progress.ts'
 import { rememberedTask } from './subject-task.ts'
+import { taskKind } from './task-kind.ts'
 import { taskResult, toResult } from './task-result.ts'
 
 /** `TaskStatus` */
@@ -26,23 +27,6 @@ export const taskStatus = builder.enumType('TaskStatus', {
     COMPLETED: { description: 'Completed. Final.' },
     FAILED: { description: 'Failed permanently. Final; it can be retried as a new task.' },
     CANCELED: { description: 'Canceled. Final; it can be retried as a new task.' },
-  } as const,
-})
-
-/** `TaskKind` */
-export const taskKind = builder.enumType('TaskKind', {
-  description: 'The kind of a task.',
-  values: {
-    CREATE_ROADMAP: { description: 'Generates a roadmap with all its content from a document.' },
-    RETRY_CONTENT: { description: 'Generates one piece of content again.' },
-    RETRY_FAILED_CONTENT: { description: 'Generates all failed content of a roadmap again, as one batch.' },
-    CONVERT_DOCUMENT: { description: 'Converts an imported document for reading.' },
-    GENERATE_QUIZ: { description: 'Generates the questions of a quiz from a document.' },
-    REPLACE_QUESTION: { description: 'Replaces one question of a quiz.' },
-    REPLY: { description: 'Generates the reply to a message of a session.' },
-    GENERATE_PROJECT: { description: 'Generates a small web project.' },
-    SYNC_PROJECT: { description: 'Checks the files of a project and updates its preview.' },
-    SELF_TEST: { description: 'Runs the self-test.' },
   } as const,
 })
 
@@ -121,7 +105,7 @@ taskRef.implement({
     kind: t.field({
       type: taskKind,
       description: 'The kind of task.',
-      resolve: ({ task }) => task.kind as typeof taskKind.$inferType,
+      resolve: ({ task }) => task.kind,
     }),
     input: t.field({
       type: 'JSON',

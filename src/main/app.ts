@@ -1,5 +1,5 @@
-import { createContext, schema } from '../../schema/index.ts'
 import type { Services } from '../../schema/kit/services.ts'
+import { createContext, schema } from '../../schema/studio/index.ts'
 import { createPeriodic } from '../async/periodic.ts'
 import { pruneAuditLog } from '../audit/audit-log.ts'
 import { createRateLimits } from '../audit/rate-limits.ts'

@@ -3,7 +3,7 @@ import type { ContentPiece } from './content/provider.ts'
 
 /**
  * The stored results of the applications' task kinds. `type` names the member of the union
- * `TaskResult` of the API (`schema/task/task-result.ts`), so a kind with any other result does not
+ * `TaskResult` of the API (`schema/studio/task-results.ts`), so a kind with any other result does not
  * compile: see {@link StudioTask}.
  */
 export type StudioResult =

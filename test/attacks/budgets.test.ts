@@ -1,7 +1,7 @@
 import { getNamedType, isUnionType } from 'graphql'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { WebSocket } from 'ws'
-import { schema } from '../../schema/index.ts'
+import { schema } from '../../schema/studio/index.ts'
 import { type Door, openDoor } from '../audit/support.ts'
 import { openStream, resultOf } from '../server/sse.ts'
 import { signToken, subscribe } from '../server/support.ts'

@@ -1,6 +1,6 @@
 import { createClient } from 'graphql-ws'
 import { WebSocket } from 'ws'
-import { createContext, schema } from '../../schema/index.ts'
+import { createContext, schema } from '../../schema/studio/index.ts'
 import { createRateLimits } from '../../src/audit/rate-limits.ts'
 import { parseConfig } from '../../src/config.ts'
 import type { Live } from '../../src/live/live.ts'

@@ -5,7 +5,7 @@
  * and by graphql-jit when that is installed (`npm i --no-save graphql-jit@0.8.9`).
  */
 import { type DocumentNode, execute, type GraphQLSchema, getOperationAST, getVariableValues, parse } from 'graphql'
-import { schema } from '../../schema/index.ts'
+import { schema } from '../../schema/studio/index.ts'
 import { toEventSource } from '../../schema/task/task-event.ts'
 import { compileExecution } from '../../src/live/execute/compile.ts'
 import { eventPayload, query } from './protocol.ts'

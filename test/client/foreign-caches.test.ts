@@ -4,7 +4,7 @@ import { isAbstractType } from 'graphql'
 import { type Client, createClient } from 'graphql-ws'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { WebSocket } from 'ws'
-import { schema } from '../../schema/index.ts'
+import { schema } from '../../schema/studio/index.ts'
 import { type Site, startSite } from './support/site.ts'
 
 /** The fields of a task shown by the pages of this test. */

@@ -1,6 +1,6 @@
 import { type ExecutionArgs, parse } from 'graphql'
-import { createContext, schema } from '../../schema/index.ts'
 import type { Services } from '../../schema/kit/services.ts'
+import { createContext, schema } from '../../schema/studio/index.ts'
 import type { Batch } from '../../src/live/deliver/frames.ts'
 import type { Sink } from '../../src/live/deliver/sink.ts'
 import { createLive, type Live, type LiveConfig } from '../../src/live/live.ts'

@@ -12,7 +12,7 @@ import {
 } from 'graphql'
 import { createSchema } from 'graphql-yoga'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
-import { schema } from '../../schema/index.ts'
+import { schema } from '../../schema/studio/index.ts'
 import type { Batch } from '../../src/live/deliver/frames.ts'
 import { readDependence, type TopicField } from '../../src/live/execute/topic-field.ts'
 import { createLive } from '../../src/live/live.ts'

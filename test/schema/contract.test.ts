@@ -24,7 +24,7 @@ import {
   validate,
 } from 'graphql'
 import { describe, expect, it } from 'vitest'
-import { printApi, schema } from '../../schema/index.ts'
+import { printApi, schema } from '../../schema/studio/index.ts'
 
 const read = (name: string): Promise<string> => readFile(new URL(name, import.meta.url), 'utf8')
 /**

@@ -15,8 +15,8 @@ import {
   isUnionType,
   parse,
 } from 'graphql'
-import { createContext, schema } from '../../schema/index.ts'
 import type { Services } from '../../schema/kit/services.ts'
+import { createContext, schema } from '../../schema/studio/index.ts'
 import { parseConfig } from '../../src/config.ts'
 import type { Live } from '../../src/live/live.ts'
 import { silentLogger } from '../../src/logger.ts'

@@ -1,7 +1,7 @@
 import { getOperationAST, parse, validate } from 'graphql'
 import { expect, it } from 'vitest'
-import { schema } from '../../schema/index.ts'
 import { type Example, readExamples } from '../../schema/studio/examples/examples.ts'
+import { schema } from '../../schema/studio/index.ts'
 import { createExtractiveQuestions } from '../../src/studio/content/extractive/questions.ts'
 import { createExtractiveReplies } from '../../src/studio/content/extractive/reply.ts'
 import { defineGenerateProject } from '../../src/studio/projects/generate-project.ts'

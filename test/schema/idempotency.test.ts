@@ -1,6 +1,6 @@
 import { type GraphQLField, getNamedType, isInputObjectType, isObjectType, isUnionType } from 'graphql'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { schema } from '../../schema/index.ts'
+import { schema } from '../../schema/studio/index.ts'
 import { createExtractiveQuestions } from '../../src/studio/content/extractive/questions.ts'
 import { defineGenerateProject } from '../../src/studio/projects/generate-project.ts'
 import { defineSyncProject } from '../../src/studio/projects/sync-project.ts'

@@ -7,7 +7,7 @@ import {
   isObjectType,
 } from 'graphql'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { schema } from '../../schema/index.ts'
+import { schema } from '../../schema/studio/index.ts'
 import { isTidingsError } from '../../src/errors.ts'
 import { readDependence } from '../../src/live/execute/topic-field.ts'
 import type { Viewer } from '../../src/tasks/model/viewer.ts'

@@ -1,6 +1,6 @@
 import { parse } from 'graphql'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { createContext, schema } from '../../schema/index.ts'
+import { createContext, schema } from '../../schema/studio/index.ts'
 import { taskTopic } from '../../src/tasks/model/task.ts'
 import { type LiveFixture, startLive, watchQuery } from '../live/support.ts'
 import { eventually } from '../log/support.ts'

@@ -1,6 +1,6 @@
 import { execute, isObjectType, parse } from 'graphql'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
-import { createContext, schema } from '../../schema/index.ts'
+import { createContext, schema } from '../../schema/studio/index.ts'
 import { isSameQuestion, questionKinds } from '../../src/studio/content/question.ts'
 import {
   failureFields,

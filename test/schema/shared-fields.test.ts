@@ -9,7 +9,7 @@ import {
   isRequiredArgument,
 } from 'graphql'
 import { expect, test } from 'vitest'
-import { schema } from '../../schema/index.ts'
+import { schema } from '../../schema/studio/index.ts'
 import { type Dependence, readDependence, readTopicField } from '../../src/live/execute/topic-field.ts'
 
 type Field = GraphQLField<unknown, unknown>

@@ -1,5 +1,6 @@
 import { expect, test, vi } from 'vitest'
 import { z } from 'zod'
+import '../../schema/studio/task-results.ts'
 import { toResult } from '../../schema/task/task-result.ts'
 import type { StudioTask } from '../../src/studio/task-results.ts'
 import { defineTask } from '../../src/tasks/model/define-task.ts'

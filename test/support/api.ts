@@ -1,6 +1,6 @@
 import { type ExecutionResult, execute, parse } from 'graphql'
-import { createContext, schema } from '../../schema/index.ts'
 import type { Services } from '../../schema/kit/services.ts'
+import { createContext, schema } from '../../schema/studio/index.ts'
 import { parseConfig } from '../../src/config.ts'
 import { serialisedOf } from '../../src/live/deliver/stream-sink.ts'
 import { silentLogger } from '../../src/logger.ts'

@@ -1,6 +1,6 @@
 import { type Client, createClient } from 'graphql-ws'
 import { WebSocket } from 'ws'
-import { createContext, schema } from '../../schema/index.ts'
+import { createContext, schema } from '../../schema/studio/index.ts'
 import { parseConfig } from '../../src/config.ts'
 import type { Live } from '../../src/live/live.ts'
 import { silentLogger } from '../../src/logger.ts'

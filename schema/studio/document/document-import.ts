@@ -1,8 +1,9 @@
 import { TidingsError } from '../../../src/errors.ts'
 import type { Document } from '../../../src/studio/documents/document.ts'
 import { builder, requireViewer } from '../../kit/builder.ts'
-import { documentRef, type TaskSource, taskRef } from '../../kit/refs.ts'
 import { defineResult } from '../../kit/result.ts'
+import { type TaskSource, taskRef } from '../../kit/task-ref.ts'
+import { documentRef } from '../refs.ts'
 
 const documentSourceInput = builder.inputType('DocumentSourceInput', {
   description: 'The content of a document: exactly one of a file and a text.',

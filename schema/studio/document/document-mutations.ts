@@ -4,8 +4,8 @@ import { findOwn } from '../../kit/access.ts'
 import { builder } from '../../kit/builder.ts'
 import type { Context } from '../../kit/context.ts'
 import { refuseAsMissing } from '../../kit/failure.ts'
-import { documentRef } from '../../kit/refs.ts'
 import { defineResult } from '../../kit/result.ts'
+import { documentRef } from '../refs.ts'
 
 /** Returns a document that the viewer owns. @throws TidingsError `NOT_FOUND` */
 async function loadOwnDocument(context: Context, id: string): Promise<Document> {

@@ -2,7 +2,7 @@ import type { Document } from '../../../src/studio/documents/document.ts'
 import type { DocumentMatch, SnippetPart } from '../../../src/studio/documents/search.ts'
 import { builder, requireViewer } from '../../kit/builder.ts'
 import { pageSize } from '../../kit/connection.ts'
-import { documentRef, sectionRef } from '../../kit/refs.ts'
+import { documentRef, sectionRef } from '../refs.ts'
 
 const snippetPart = builder.objectRef<SnippetPart>('SnippetPart').implement({
   description: 'A part of an excerpt, as plain text.',

@@ -1,13 +1,20 @@
 import type { Document } from '../../../src/studio/documents/document.ts'
 import type { DocumentReader } from '../../../src/studio/documents/sharing.ts'
 import type { PageStart } from '../../../src/studio/documents/structure.ts'
-import { findReadableDocument } from '../../kit/access.ts'
 import { builder, requireViewer } from '../../kit/builder.ts'
 import { defineConnection, listArguments, readPage } from '../../kit/connection.ts'
-import { node } from '../../kit/node.ts'
-import { documentRef, sectionRef, taskRef } from '../../kit/refs.ts'
+import { node, registerNode } from '../../kit/node.ts'
+import { taskRef } from '../../kit/task-ref.ts'
 import { taskError } from '../../task/progress.ts'
 import { activeTaskOf, rememberedTask } from '../../task/subject-task.ts'
+import { documentRef, sectionRef } from '../refs.ts'
+import { findReadableDocument } from './document-access.ts'
+
+registerNode('document', {
+  name: 'Document',
+  find: findReadableDocument,
+  load: (loaders, id) => loaders.document.load(id),
+})
 
 const documentStatus = builder.enumType('DocumentStatus', {
   description: 'The status of a document.',

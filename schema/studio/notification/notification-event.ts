@@ -8,9 +8,9 @@ import {
 } from '../../../src/studio/notifications/notification.ts'
 import { builder, requireViewer } from '../../kit/builder.ts'
 import type { Context } from '../../kit/context.ts'
-import { notificationRef } from '../../kit/refs.ts'
 import { defineTopicEvents, type EventPlace, promised, type TopicEvent } from '../../kit/topic-event.ts'
 import { subscribeToTopic } from '../../kit/topic-subscription.ts'
+import { notificationRef } from '../refs.ts'
 
 /** The source of an inbox event. Only the subject of a notification is loaded, when it is selected. */
 interface InboxEventSource extends TopicEvent {

@@ -8,9 +8,17 @@ import { builder, requireViewer } from '../../kit/builder.ts'
 import { defineConnection, readPage } from '../../kit/connection.ts'
 import type { Context } from '../../kit/context.ts'
 import { refuseAsMissing } from '../../kit/failure.ts'
-import { findNode, node, nodeExists } from '../../kit/node.ts'
-import { notificationRef } from '../../kit/refs.ts'
+import { findNode, node, nodeExists, registerNode } from '../../kit/node.ts'
 import { defineResult } from '../../kit/result.ts'
+import { notificationRef } from '../refs.ts'
+
+registerNode('notification', {
+  name: 'Notification',
+  find: async (context, id) => {
+    const [notification] = await context.notifications.getMany(requireViewer(context).userId, [id])
+    return notification ?? null
+  },
+})
 
 /**
  * Creates the context of a notification's recipient. Events are executed without a viewer, but an

@@ -2,9 +2,10 @@ import { generateProjectKind } from '../../../src/studio/projects/generate-proje
 import type { Project } from '../../../src/studio/projects/project.ts'
 import { syncProjectKind } from '../../../src/studio/projects/sync-project.ts'
 import { builder, requireViewer } from '../../kit/builder.ts'
-import { projectRef, type TaskSource, taskRef } from '../../kit/refs.ts'
 import { anyFailure, defineResult } from '../../kit/result.ts'
+import { type TaskSource, taskRef } from '../../kit/task-ref.ts'
 import { keyDescription, startTask } from '../../task/start-task.ts'
+import { projectRef } from '../refs.ts'
 import { loadProject, projectTemplate } from './project.ts'
 
 type Started = TaskSource & { readonly project: Project }

@@ -1,14 +1,22 @@
 import { endingOf } from '../../../src/studio/projects/file-names.ts'
 import type { Project, ProjectFile } from '../../../src/studio/projects/project.ts'
-import { findDocumentOf, findOwn } from '../../kit/access.ts'
+import { findOwn } from '../../kit/access.ts'
 import { builder, requireViewer } from '../../kit/builder.ts'
 import { defineConnection, listArguments, readPage } from '../../kit/connection.ts'
 import type { Context } from '../../kit/context.ts'
 import { refuseAsMissing } from '../../kit/failure.ts'
-import { node } from '../../kit/node.ts'
-import { documentRef, projectRef, taskRef } from '../../kit/refs.ts'
+import { node, registerNode } from '../../kit/node.ts'
+import { taskRef } from '../../kit/task-ref.ts'
 import { taskError } from '../../task/progress.ts'
 import { activeTaskOf, rememberedTask } from '../../task/subject-task.ts'
+import { findDocumentOf } from '../document/document-access.ts'
+import { documentRef, projectRef } from '../refs.ts'
+
+registerNode('project', {
+  name: 'Project',
+  find: (context, id) => findOwn(context, context.loaders.project, id),
+  load: (loaders, id) => loaders.project.load(id),
+})
 
 /** `ProjectTemplate` */
 export const projectTemplate = builder.enumType('ProjectTemplate', {

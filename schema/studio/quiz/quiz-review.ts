@@ -4,9 +4,10 @@ import { replaceQuestionKind } from '../../../src/studio/quizzes/replace-questio
 import { builder, requireViewer } from '../../kit/builder.ts'
 import type { Context } from '../../kit/context.ts'
 import { refuseAsMissing } from '../../kit/failure.ts'
-import { questionRef, quizRef, type TaskSource, taskRef } from '../../kit/refs.ts'
 import { anyFailure, defineResult } from '../../kit/result.ts'
+import { type TaskSource, taskRef } from '../../kit/task-ref.ts'
 import { keyDescription, startTask } from '../../task/start-task.ts'
+import { questionRef, quizRef } from '../refs.ts'
 import { difficulty, questionKind } from './question.ts'
 
 async function loadQuestion({ loaders }: Context, id: string): Promise<Question> {

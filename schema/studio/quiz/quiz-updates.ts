@@ -9,10 +9,10 @@ import type { TaskStatus } from '../../../src/tasks/model/task.ts'
 import { findOwn } from '../../kit/access.ts'
 import { builder } from '../../kit/builder.ts'
 import { refuseAsMissing } from '../../kit/failure.ts'
-import { questionRef } from '../../kit/refs.ts'
 import { defineTopicEvents, type LoggedEvent, promised, readLogged } from '../../kit/topic-event.ts'
 import { subscribeToTopic } from '../../kit/topic-subscription.ts'
 import { taskStatus } from '../../task/task.ts'
+import { questionRef } from '../refs.ts'
 import { quizStatus } from './quiz.ts'
 
 const questionStateRef = builder.objectRef<QuestionState>('QuizQuestionState').implement({

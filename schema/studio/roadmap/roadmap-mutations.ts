@@ -3,9 +3,10 @@ import { retryContentKind, retryFailedContentKind } from '../../../src/studio/ro
 import type { Concept, Roadmap } from '../../../src/studio/roadmaps/roadmaps.ts'
 import { builder, requireViewer } from '../../kit/builder.ts'
 import { refuseAsMissing } from '../../kit/failure.ts'
-import { conceptRef, contentPiece, roadmapRef, type TaskSource, taskRef } from '../../kit/refs.ts'
 import { anyFailure, defineResult } from '../../kit/result.ts'
+import { type TaskSource, taskRef } from '../../kit/task-ref.ts'
 import { keyDescription, startTask } from '../../task/start-task.ts'
+import { conceptRef, contentPiece, roadmapRef } from '../refs.ts'
 
 const createRoadmapSuccess = builder
   .objectRef<TaskSource & { readonly roadmap: Roadmap }>('CreateRoadmapSuccess')

@@ -8,11 +8,11 @@ import type { TaskStatus } from '../../../src/tasks/model/task.ts'
 import { findOwn } from '../../kit/access.ts'
 import { builder } from '../../kit/builder.ts'
 import { refuseAsMissing } from '../../kit/failure.ts'
-import { contentPiece } from '../../kit/refs.ts'
 import { defineTopicEvents, type LoggedEvent, promised, readLogged } from '../../kit/topic-event.ts'
 import { subscribeToTopic } from '../../kit/topic-subscription.ts'
 import { taskError } from '../../task/progress.ts'
 import { taskStatus } from '../../task/task.ts'
+import { contentPiece } from '../refs.ts'
 import { contentStatus } from './roadmap.ts'
 
 const pieceRef = builder.objectRef<PieceState>('ContentChange').implement({

@@ -4,10 +4,22 @@ import { findOwn } from '../../kit/access.ts'
 import { builder, requireViewer } from '../../kit/builder.ts'
 import { defineConnection, listArguments, readPage } from '../../kit/connection.ts'
 import type { Context } from '../../kit/context.ts'
-import { node } from '../../kit/node.ts'
-import { conceptRef, contentPiece, documentRef, roadmapRef, taskRef } from '../../kit/refs.ts'
+import { node, registerNode } from '../../kit/node.ts'
+import { taskRef } from '../../kit/task-ref.ts'
 import { taskError } from '../../task/progress.ts'
 import { activeTaskOf } from '../../task/subject-task.ts'
+import { conceptRef, contentPiece, documentRef, roadmapRef } from '../refs.ts'
+
+registerNode('roadmap', {
+  name: 'Roadmap',
+  find: (context, id) => findOwn(context, context.loaders.roadmap, id),
+  load: (loaders, id) => loaders.roadmap.load(id),
+})
+registerNode('concept', {
+  name: 'Concept',
+  find: (context, id) => findOwn(context, context.loaders.concept, id),
+  load: (loaders, id) => loaders.concept.load(id),
+})
 
 /** `ContentStatus` */
 export const contentStatus = builder.enumType('ContentStatus', {

@@ -1,11 +1,12 @@
 import type { CardContent } from '../../../src/studio/sessions/cards.ts'
 import type { Card } from '../../../src/studio/sessions/session.ts'
-import { findReadableDocument, requirePart, requireSession, sessionLimit } from '../../kit/access.ts'
 import { builder, requireLimitedViewer, requireViewer } from '../../kit/builder.ts'
 import type { Context } from '../../kit/context.ts'
 import { refuseAsMissing } from '../../kit/failure.ts'
 import { anyFailure, defineResult } from '../../kit/result.ts'
+import { findReadableDocument } from '../document/document-access.ts'
 import { cardRef } from './session.ts'
+import { requirePart, requireSession, sessionLimit } from './session-access.ts'
 import { clientIdDescription, defineSessionResult } from './session-result.ts'
 
 const addContextCardSuccess = builder.objectRef<{ readonly card: Card }>('AddContextCardSuccess').implement({

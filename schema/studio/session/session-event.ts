@@ -14,12 +14,12 @@ import {
   sessionTopic,
 } from '../../../src/studio/sessions/session.ts'
 import { type SessionState, typingMark } from '../../../src/studio/sessions/sessions.ts'
-import { maySeeSession, requirePart } from '../../kit/access.ts'
 import { builder } from '../../kit/builder.ts'
-import { sessionRef } from '../../kit/refs.ts'
 import { defineTopicEvents, type LoggedEvent, promised, readLogged } from '../../kit/topic-event.ts'
 import { subscribeToTopic } from '../../kit/topic-subscription.ts'
+import { sessionRef } from '../refs.ts'
 import { cardRef, messageRef, participantRef, statisticsRef } from './session.ts'
+import { maySeeSession, requirePart } from './session-access.ts'
 
 interface EventSource extends LoggedEvent<SessionState> {
   readonly sessionId: string

@@ -1,11 +1,11 @@
 import { isTidingsError } from '../../../src/errors.ts'
 import type { CreatedLink, Invitation } from '../../../src/studio/sessions/links.ts'
 import { sessionTopic } from '../../../src/studio/sessions/session.ts'
-import { requirePart, requireSession, sessionLimit } from '../../kit/access.ts'
 import { builder, refuseLimited, requireLimitedViewer, requireViewer } from '../../kit/builder.ts'
 import type { Context } from '../../kit/context.ts'
-import { type SessionSource, sessionRef } from '../../kit/refs.ts'
 import { anyFailure, defineResult } from '../../kit/result.ts'
+import { type SessionSource, sessionRef } from '../refs.ts'
+import { requirePart, requireSession, sessionLimit } from './session-access.ts'
 import { clientIdDescription, defineSessionResult, type SessionOutcome } from './session-result.ts'
 
 /** Notifies an invited user in the inbox; once, even when the invitation is repeated. */

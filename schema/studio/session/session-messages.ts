@@ -1,10 +1,10 @@
 import type { Message } from '../../../src/studio/sessions/session.ts'
 import type { Task } from '../../../src/tasks/model/task.ts'
-import { requirePart } from '../../kit/access.ts'
 import { builder, requireLimitedViewer } from '../../kit/builder.ts'
-import { taskRef, taskSource } from '../../kit/refs.ts'
 import { anyFailure, defineResult } from '../../kit/result.ts'
+import { taskRef, taskSource } from '../../kit/task-ref.ts'
 import { messageRef } from './session.ts'
+import { requirePart } from './session-access.ts'
 import { clientIdDescription } from './session-result.ts'
 
 interface MessageOutcome {

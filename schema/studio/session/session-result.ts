@@ -1,6 +1,6 @@
 import { builder } from '../../kit/builder.ts'
-import { type SessionSource, sessionRef } from '../../kit/refs.ts'
 import { anyFailure, defineResult, type ResultOptions } from '../../kit/result.ts'
+import { type SessionSource, sessionRef } from '../refs.ts'
 
 /** The description of the caller's own id of a new object. */
 export const clientIdDescription =

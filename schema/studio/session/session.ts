@@ -7,13 +7,23 @@ import type {
 } from '../../../src/studio/sessions/session.ts'
 import { sessionTopic } from '../../../src/studio/sessions/session.ts'
 import { snapshotMessages, typingMark } from '../../../src/studio/sessions/sessions.ts'
-import { findSession, sessionLimit } from '../../kit/access.ts'
 import { builder, requireLimitedViewer } from '../../kit/builder.ts'
 import { defineConnection, listArguments, mapPage, type Page, pageSize, readPage } from '../../kit/connection.ts'
-import { node } from '../../kit/node.ts'
-import { type SessionSource, sessionRef } from '../../kit/refs.ts'
+import { node, registerNode } from '../../kit/node.ts'
 import { taskError } from '../../task/progress.ts'
+import { type SessionSource, sessionRef } from '../refs.ts'
 import { parsePosition, toMessagePage } from './message-page.ts'
+import { findSession, sessionLimit } from './session-access.ts'
+
+registerNode('session', {
+  name: 'Session',
+  part: 'session',
+  find: async (context, id) => {
+    const session = await findSession(context, id)
+    return session === null ? null : { session }
+  },
+  load: (loaders, id) => loaders.session.load(id),
+})
 
 const messageStatus = builder.enumType('SessionMessageStatus', {
   description: 'The status of a message: SENT for a participant’s message; a reply is WRITING, then one of the others.',

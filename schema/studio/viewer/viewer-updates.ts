@@ -1,13 +1,15 @@
 import type { Followed } from '../../../src/log/follow.ts'
 import { viewerTopic } from '../../../src/studio/viewer/viewer-updates.ts'
 import type { TaskStatus } from '../../../src/tasks/model/task.ts'
-import { findDocumentOf } from '../../kit/access.ts'
 import { builder, requireViewer } from '../../kit/builder.ts'
 import type { Context } from '../../kit/context.ts'
-import { documentRef, taskRef, taskSource } from '../../kit/refs.ts'
+import { taskRef, taskSource } from '../../kit/task-ref.ts'
 import { defineTopicEvents, type EventPlace, type LoggedEvent, readLogged } from '../../kit/topic-event.ts'
 import { subscribeToTopic } from '../../kit/topic-subscription.ts'
-import { taskKind, taskStatus } from '../../task/task.ts'
+import { taskStatus } from '../../task/task.ts'
+import { taskKind } from '../../task/task-kind.ts'
+import { findDocumentOf } from '../document/document-access.ts'
+import { documentRef } from '../refs.ts'
 
 interface ViewerEventSource extends LoggedEvent<null> {
   /** The owner of the changed lists. */

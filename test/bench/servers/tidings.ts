@@ -9,7 +9,7 @@
  *   that fan-out alone is measured, as with the other servers. The comparison of feeds with the log
  *   is disabled meanwhile, as these events are not in the log.
  */
-import { createContext, schema } from '../../../schema/index.ts'
+import { createContext, schema } from '../../../schema/studio/index.ts'
 import { parseConfig } from '../../../src/config.ts'
 import { connectDatabase } from '../../../src/db/connect.ts'
 import { migrate } from '../../../src/db/migrate.ts'

@@ -1,4 +1,4 @@
 import { writeFile } from 'node:fs/promises'
 import { printApi } from './index.ts'
 
-await writeFile(new URL('schema.graphql', import.meta.url), printApi())
+await writeFile(new URL('../schema.graphql', import.meta.url), printApi())

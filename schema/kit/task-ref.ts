@@ -1,0 +1,18 @@
+import type { Task, TaskItem } from '../../src/tasks/model/task.ts'
+import { builder } from './builder.ts'
+
+/** `Task`, which other files refer to; implemented in schema/task/task.ts. */
+export const taskRef = builder.objectRef<TaskSource>('Task')
+
+/** The source of `Task`: its row, and its parts if they were read with it. */
+export interface TaskSource {
+  readonly task: Task
+  readonly items?: readonly TaskItem[]
+  /** False when the input was not read because the task was deleted. */
+  readonly hasInput?: boolean
+}
+
+/** Converts a task to the source of `Task`. */
+export function taskSource(task: Task | null): TaskSource | null {
+  return task === null ? null : { task }
+}
