@@ -32,6 +32,11 @@ export const errorCatalogue = {
     advice: 'Use a new key for a new request.',
   },
   RATE_LIMITED: { retryable: true, when: 'A limit is reached.', advice: 'Wait for the given time.' },
+  TOO_MANY_ITEMS: {
+    retryable: false,
+    when: 'A task declares more than 200,000 items.',
+    advice: 'Divide the work among several tasks, or declare one item for several parts of it.',
+  },
   UNAUTHENTICATED: {
     retryable: false,
     when: 'The token is missing, malformed, forged or expired.',

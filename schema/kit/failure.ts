@@ -107,7 +107,8 @@ export async function toFailure(context: Context, id: string, failure: TidingsEr
     }
     case 'BAD_INPUT':
     case 'BAD_CURSOR':
-    case 'IDEMPOTENCY_KEY_REUSED': {
+    case 'IDEMPOTENCY_KEY_REUSED':
+    case 'TOO_MANY_ITEMS': {
       const issues = details['issues']
       return {
         __typename: 'InvalidInputError',

@@ -1,4 +1,5 @@
 import DataLoader from 'dataloader'
+import type { ItemPage } from '../../src/tasks/model/store.ts'
 import type { Services } from './services.ts'
 
 interface QueuedTask {
@@ -7,13 +8,13 @@ interface QueuedTask {
 }
 /** The keys of most loaders. */
 export type Ids = readonly string[]
-/** The batch function of a loader: returns the values in the order of the keys. */
+/** The batch function of a loader: returns the values in the order of the keys, or the error of a key. */
 export type BatchRead = (services: Services, keys: readonly never[]) => Promise<readonly unknown[]>
 
 /** The batch functions of the loaders of tasks. */
 const taskReads = {
   task: ({ engine }, ids: Ids) => engine.store.getMany(ids),
-  items: ({ engine }, ids: Ids) => engine.store.items(ids),
+  items: ({ engine }, pages: readonly ItemPage[]) => engine.store.items(pages),
   async place({ engine }, tasks: readonly QueuedTask[]) {
     const queuePositions = await engine.queuePositions.of(tasks)
     return tasks.map(({ id }) => queuePositions.get(id) ?? null)
@@ -22,7 +23,7 @@ const taskReads = {
 } satisfies Readonly<Record<string, BatchRead>>
 
 type LoaderOf<R> = R extends (services: Services, keys: readonly (infer K)[]) => Promise<readonly (infer V)[]>
-  ? DataLoader<K, V>
+  ? DataLoader<K, Exclude<V, Error>>
   : never
 
 /** The loaders of batch functions. */

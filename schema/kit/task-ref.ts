@@ -7,6 +7,7 @@ export const taskRef = builder.objectRef<TaskSource>('Task')
 /** The source of `Task`: its row, and its parts if they were read with it. */
 export interface TaskSource {
   readonly task: Task
+  /** The first page. */
   readonly items?: readonly TaskItem[]
   /** False when the input was not read because the task was deleted. */
   readonly hasInput?: boolean

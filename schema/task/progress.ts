@@ -130,7 +130,8 @@ export const taskError = builder.objectRef<FailureState>('TaskError').implement(
   }),
 })
 
-const itemStatus = builder.enumType('ItemStatus', {
+/** `ItemStatus` */
+export const itemStatus = builder.enumType('ItemStatus', {
   description: 'The status of an item of a task.',
   values: {
     PENDING: { description: 'Not started.' },

@@ -1,17 +1,25 @@
 import { dependOn } from '../../src/live/execute/topic-field.ts'
 import { formatCursor } from '../../src/log/cursor.ts'
-import type { AttemptEntry, AttemptOutcome, Task, TaskStatus } from '../../src/tasks/model/task.ts'
+import { itemPageSize } from '../../src/tasks/model/item-table.ts'
+import type {
+  AttemptEntry,
+  AttemptOutcome,
+  ItemStatus,
+  Task,
+  TaskItem,
+  TaskStatus,
+} from '../../src/tasks/model/task.ts'
 import { isFinal, taskTopic } from '../../src/tasks/model/task.ts'
 import { isLimited, type Viewer } from '../../src/tasks/model/viewer.ts'
 import { findVisibleTask } from '../kit/access.ts'
 import { builder, requireLimitedViewer } from '../kit/builder.ts'
-import { defineConnection, listArguments, mapPage, readPage } from '../kit/connection.ts'
+import { defineConnection, listArguments, mapPage, pageSize, readPage } from '../kit/connection.ts'
 import type { Context } from '../kit/context.ts'
 import { refuseAsMissing } from '../kit/failure.ts'
 import { node } from '../kit/node.ts'
 import { leadOut } from '../kit/scoped-token-fields.ts'
 import { type TaskSource, taskRef, taskSource } from '../kit/task-ref.ts'
-import { type ProgressSource, progress, queuePosition, taskError, taskItem } from './progress.ts'
+import { itemStatus, type ProgressSource, progress, queuePosition, taskError, taskItem } from './progress.ts'
 import { rememberedTask } from './subject-task.ts'
 import { taskKind } from './task-kind.ts'
 import { taskResult, toResult } from './task-result.ts'
@@ -97,6 +105,23 @@ const taskAttempt = builder.objectRef<AttemptEntry>('TaskAttempt').implement({
   }),
 })
 
+/** Returns a page of items: from the first page that was read with the task if that is sufficient. @throws TidingsError `BAD_INPUT` */
+function readItems(
+  { task, items }: TaskSource,
+  args: {
+    readonly first?: number | null | undefined
+    readonly afterKey?: string | null | undefined
+    readonly status?: readonly ItemStatus[] | null | undefined
+  },
+  { loaders }: Pick<Context, 'loaders'>,
+): readonly TaskItem[] | Promise<readonly TaskItem[]> {
+  const first = pageSize(args.first, itemPageSize, itemPageSize)
+  const { afterKey, status } = args
+  const isFirstPage = (afterKey ?? null) === null && (status ?? null) === null
+  if (items !== undefined && isFirstPage) return items.slice(0, first)
+  return loaders.items.load({ taskId: task.id, first, afterKey, statuses: status })
+}
+
 taskRef.implement({
   description: 'A unit of long-running work: started by a mutation, watched with `taskProgress`.',
   interfaces: [node],
@@ -123,8 +148,20 @@ taskRef.implement({
     progress: t.field({ type: progress, description: 'The progress.', resolve: ({ task }) => progressOfTask(task) }),
     items: t.field({
       type: [taskItem],
-      description: 'The parts of the task that have their own state, in a stable order.',
-      resolve: ({ task, items }, _, { loaders }) => items ?? loaders.items.load(task.id),
+      description: `The parts of the task that have their own state, in a stable order: a page of them. \`progress\` has their numbers.
+
+In a TaskSnapshot, the first page is as it was at \`cursor\`; other pages are read when the snapshot is delivered.`,
+      args: {
+        first: t.arg.int({
+          defaultValue: itemPageSize,
+          description: `The maximum number of items, up to ${itemPageSize}.`,
+        }),
+        afterKey: t.arg.string({
+          description: 'Only items after the one with this key: the last of the previous page.',
+        }),
+        status: t.arg({ type: [itemStatus], description: 'Only items with one of these statuses.' }),
+      },
+      resolve: readItems,
     }),
     attempt: t.int({
       description: '1 for the first execution; each further execution adds one, also after the loss of a worker.',

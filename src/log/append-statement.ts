@@ -16,11 +16,19 @@ parts as (
     set status = excluded.status, percent = excluded.percent, error = excluded.error, label = excluded.label
 )`
 
+const resetStep = /* sql */ `,
+reset as (
+  update task_item i set status = 'PENDING', percent = 0, error = null
+  from accepted a
+  where a.reset and i.task_id = a.task and i.status not in ('COMPLETED', 'SKIPPED')
+    and (i.status <> 'PENDING' or i.percent <> 0 or i.error is not null)
+)`
+
 /**
  * The single statement that writes to the log.
  *
  * - Input: $1 jsonb, an array of units
- *   `{ topic, base?, close?, events: [{ type, payload }], task?, expect?, attempt?, worker?, set?, told?, items? }`
+ *   `{ topic, base?, close?, events: [{ type, payload }], task?, expect?, attempt?, worker?, set?, told?, items?, reset? }`
  *   in which each topic and each task occurs at most once. `told`: the progress of the last event
  *   is the task's new progress.
  * - Output: one row per accepted unit: `ord` (its index, from 1), `base` (the previous seq of the
@@ -39,15 +47,15 @@ parts as (
  * lock. Neither decision is ever based on the snapshot of the statement.
  *
  * Rows are looked up individually: joins between the steps would compare every unit with every
- * other. Starting a step costs as much as several units, so the step for items is included only if
- * there are any.
+ * other. Starting a step costs as much as several units, so the steps for items are included only if
+ * a unit needs them.
  */
-const createStatement = (hasItems: boolean): string => /* sql */ `
+const createStatement = (...itemSteps: readonly string[]): string => /* sql */ `
 with unit as materialized (
   select * from rows from (
     jsonb_to_recordset($1::jsonb) as (topic text, base bigint, close boolean, events jsonb,
-      task text, expect jsonb, attempt int, worker text, set jsonb, told boolean, items jsonb)
-  ) with ordinality as u(topic, base, close, events, task, expect, attempt, worker, set, told, items, ord)
+      task text, expect jsonb, attempt int, worker text, set jsonb, told boolean, items jsonb, reset boolean)
+  ) with ordinality as u(topic, base, close, events, task, expect, attempt, worker, set, told, items, reset, ord)
   order by topic
 ),
 held as materialized (
@@ -79,13 +87,13 @@ changed as (
   where h.open and task.id = h.task and h.expect ? task.status
     and (h.attempt is null or h.attempt = task.attempt)
     and (h.worker is null or h.worker = task.worker)
-  returning h.ord, h.topic, h.close, h.events, h.items, h.base_was, h.at, h.task, task.progress,
+  returning h.ord, h.topic, h.close, h.events, h.items, h.reset, h.base_was, h.at, h.task, task.progress,
     coalesce(h.told, h.set ? 'progress', false) as is_known
 ),
 accepted as (
   select * from changed
   union all
-  select ord, topic, close, events, items, base_was, at, task, null, true from held where open and task is null
+  select ord, topic, close, events, items, reset, base_was, at, task, null, true from held where open and task is null
 ),
 moved as (
   update topic set seq = topic.seq + jsonb_array_length(a.events), closed = coalesce(a.close, false)
@@ -97,12 +105,17 @@ noted as (
     case when a.progress is null or e.value->'payload' ? 'progress' then e.value->'payload'
       else (e.value->'payload') || jsonb_build_object('progress', a.progress) end
   from accepted a cross join lateral jsonb_array_elements(a.events) with ordinality as e(value, idx)
-)${hasItems ? itemsStep : ''}
+)${itemSteps.join('')}
 select ord::int, base_was as base, (extract(epoch from at) * 1000)::float8 as at,
   case when not is_known then progress end as progress
 from accepted`
 
-const statements = { plain: createStatement(false), items: createStatement(true) }
+const statements = {
+  plain: createStatement(),
+  items: createStatement(itemsStep),
+  reset: createStatement(resetStep),
+  both: createStatement(itemsStep, resetStep),
+}
 
 /**
  * Settings of the connections that append. The statement is planned once, possibly while the tables
@@ -133,7 +146,9 @@ export async function runAppend(
   { isPrepared }: { isPrepared: boolean },
 ): Promise<readonly Appended[]> {
   const text = JSON.stringify(units.map(toWire))
-  const variant = units.some((unit) => unit.task?.items !== undefined) ? 'items' : 'plain'
+  const hasItems = units.some(({ task }) => task?.items !== undefined)
+  const hasReset = units.some(({ task }) => task?.resetItems === true)
+  const variant = hasItems ? (hasReset ? 'both' : 'items') : hasReset ? 'reset' : 'plain'
   const query = { text: statements[variant], values: [text] }
   const { rows } = await client.query<AcceptedRow>(isPrepared ? { ...query, name: `tidings-append-${variant}` } : query)
   const appended: Appended[] = []
@@ -165,7 +180,8 @@ async function explainRefusals(
 
 function toWire({ task, trace: _trace, ...unit }: AppendUnit): object {
   if (task === undefined) return unit
-  const { id, set, ...rest } = task
+  const { id, set, resetItems, ...others } = task
+  const rest = { ...others, ...(resetItems === true ? { reset: true } : {}) }
   const eventProgress = unit.events.at(-1)?.payload['progress']
   // Progress is most of an append's bytes and nearly always in both places: parsing it once makes
   // an append 10 % cheaper.

@@ -44,7 +44,10 @@ export interface TaskChange {
   readonly attempt?: number
   readonly worker?: string
   readonly set?: TaskPatch
+  /** The items to add or to change. */
   readonly items?: readonly ItemState[]
+  /** Whether to reset all items that are not completed or skipped, as for another attempt. Not together with `items`. */
+  readonly resetItems?: boolean
 }
 
 /** Events that are appended to one topic atomically. */

@@ -4,7 +4,8 @@ import type { JsonObject } from '../../src/db/tables.ts'
 import type { LogEvent } from '../../src/log/event.ts'
 import { type Logger, silentLogger } from '../../src/logger.ts'
 import { type Engine, type EngineConfig, startEngine, type Watched, type WatchOptions } from '../../src/tasks/engine.ts'
-import { type Task, taskTopic } from '../../src/tasks/model/task.ts'
+import type { ItemPage } from '../../src/tasks/model/store.ts'
+import { type Task, type TaskItem, taskTopic } from '../../src/tasks/model/task.ts'
 import type { StartRequest } from '../../src/tasks/start/admission.ts'
 import { createTestDatabase, type TestDatabase } from './database.ts'
 
@@ -40,6 +41,8 @@ export interface EngineFixture extends AsyncDisposable {
   events(task: Pick<Task, 'id'>): Promise<readonly LogEvent[]>
   /** Returns the task as it is now. */
   get(task: Pick<Task, 'id'>): Promise<Task>
+  /** Returns a page of the task's items as they are now, by default of at most 1,000. */
+  items(task: Pick<Task, 'id'>, page?: Partial<ItemPage>): Promise<readonly TaskItem[]>
   /** Waits for the first event of a type in the log and returns it. */
   event(task: Pick<Task, 'id' | 'kind'>, type: string, matches?: (event: LogEvent) => boolean): Promise<LogEvent>
 }
@@ -117,6 +120,11 @@ export async function startTestEngine(options: {
       const task = await engine.store.get(id)
       if (task === null) throw new Error(`There is no task "${id}"`)
       return task
+    },
+    items: async ({ id }, page = {}) => {
+      const [items = []] = await engine.store.items([{ taskId: id, first: 1_000, ...page }])
+      if (items instanceof Error) throw items
+      return items
     },
     event: async ({ id }, type, matches = () => true) => {
       for await (const watched of engine.watch({ taskId: id, fromStart: true }))

@@ -3,7 +3,9 @@ import { z } from 'zod'
 import type { LogEvent } from '../../src/log/event.ts'
 import type { TaskDefinition } from '../../src/tasks/model/define-task.ts'
 import { defineTask } from '../../src/tasks/model/define-task.ts'
+import { RetryableError } from '../../src/tasks/model/failure.ts'
 import { advance, declareItems, item, output, type Report, stage } from '../../src/tasks/model/report.ts'
+import type { TaskItem } from '../../src/tasks/model/task.ts'
 import { type EngineFixture, progressOf, shareDatabase, startTestEngine, typesOf } from '../support/engine.ts'
 import { heapUsed } from '../support/heap.ts'
 
@@ -304,7 +306,7 @@ describe('the journal', () => {
     expect(typesOf(events)).toEqual(['TaskQueued', 'TaskStarted', 'TaskItemsAdded', 'TaskOutput', 'TaskFailed'])
     expect(events.at(-1)?.payload).toMatchObject({ error: { code: 'INTERNAL' }, progress: { completedItems: 0 } })
     const id = String(events[0]?.topic.slice('task:'.length))
-    expect(await fixture.engine.store.items([id])).toMatchObject([[{ key: 'a', status: 'PENDING' }]])
+    expect(await fixture.items({ id })).toMatchObject([{ key: 'a', status: 'PENDING' }])
   })
 
   test('reports the completed batch once, after its last item and before the end', async () => {
@@ -328,6 +330,72 @@ describe('the journal', () => {
       'TaskAdvanced',
       'TaskCompleted',
     ])
+  })
+
+  test('writes many items as events of bounded size, the last together with the commit, and resets them all in the next attempt', async () => {
+    const keys = Array.from({ length: 1_234 }, (_, index) => `item ${index}`)
+    const found: (readonly TaskItem[])[] = []
+    const definition = defineTask({
+      kind: 'K',
+      input: z.object({}),
+      backoff: { initialDelayMs: 1 },
+      async *run({ items, attempt }) {
+        found.push(items)
+        yield declareItems(
+          [...keys, 'item 7'].map((key) => ({ key, label: `Label of ${key}` })),
+          async (client) => {
+            await client.query('insert into note select count(*)::text from task_item')
+          },
+        )
+        if (attempt === 2) return {}
+        yield item.completed('item 3')
+        yield item.started('item 1000')
+        yield item.failed('item 1233', { code: 'X', message: 'X', retryable: false, advice: null })
+        throw new RetryableError('BUSY', 'Busy')
+      },
+    }) as TaskDefinition
+    await using fixture = await startTestEngine({ definitions: [definition] })
+    await fixture.database.pool.query('create table note (text text)')
+    const task = await fixture.start('K')
+    const events = await fixture.history(task)
+    const added = events.filter(({ type }) => type === 'TaskItemsAdded')
+    const itemsOf = ({ payload }: LogEvent) => payload['items'] as readonly TaskItem[]
+    // The last one belongs to the commit of the second attempt, which declares known items only.
+    expect(added.map((event) => itemsOf(event).length)).toEqual([500, 500, 234, 0])
+    expect(added.map((event) => progressOf(event)['totalItems'])).toEqual([500, 1_000, 1_234, 1_234])
+    expect(added.flatMap(itemsOf).map(({ key, position }) => [key, position])).toEqual(
+      keys.map((key, index) => [key, index]),
+    )
+    // The items of a commit's own event are written after it.
+    expect((await fixture.database.pool.query('select text from note')).rows).toEqual([
+      { text: '1000' },
+      { text: '1234' },
+    ])
+    expect(found[1]?.map(({ key }) => key)).toEqual(keys)
+    const rows = await fixture.items(task, { first: 2_000 })
+    expect(rows.map(({ key }) => key)).toEqual(keys)
+    expect(
+      rows.filter(({ status, percent, error }) => status !== 'PENDING' || percent !== 0 || error !== null),
+    ).toEqual([expect.objectContaining({ key: 'item 3', status: 'COMPLETED' })])
+    expect((await fixture.get(task)).progress).toMatchObject({ completedItems: 1, failedItems: 0, totalItems: 1_234 })
+  })
+
+  test('fails a task that declares more items than a task may have, and writes none of them', async () => {
+    const definition = kind(async function* () {
+      yield declareItems([{ key: 'a', label: 'A' }])
+      yield declareItems(Array.from({ length: 200_000 }, (_, index) => ({ key: `${index}`, label: '' })))
+    })
+    await using fixture = await startTestEngine({ definitions: [definition] })
+    const events = await runOnce(fixture)
+    expect(typesOf(events)).toEqual(['TaskQueued', 'TaskStarted', 'TaskItemsAdded', 'TaskFailed'])
+    expect(events.at(-1)?.payload).toMatchObject({
+      error: {
+        code: 'TOO_MANY_ITEMS',
+        message: 'The task declares 200000 items beside its 1; a task has at most 200000',
+        retryable: false,
+      },
+      progress: { totalItems: 1 },
+    })
   })
 
   test('writes nothing when all items declared again are known', async () => {

@@ -197,8 +197,8 @@ describe('an attempt', () => {
     const second = events.findLast(({ type }) => type === 'TaskStarted')
     expect(progressOf(second)).toMatchObject({ percent: 50, completedItems: 2, failedItems: 0, totalItems: 4 })
     expect(typesOf(events).slice(-3)).toEqual(['TaskItemCompleted', 'TaskBatchCompleted', 'TaskCompleted'])
-    const [items] = await fixture.engine.store.items([task.id])
-    expect(items?.map(({ status }) => status)).toEqual(['COMPLETED', 'SKIPPED', 'COMPLETED', 'COMPLETED'])
+    const items = await fixture.items(task)
+    expect(items.map(({ status }) => status)).toEqual(['COMPLETED', 'SKIPPED', 'COMPLETED', 'COMPLETED'])
   })
 
   test('streams its output from the start of the attempt and keeps only that', async () => {

@@ -79,7 +79,7 @@ describe('start', () => {
     await fixture.database.pool.query('create table begun (task text, owner text)')
     const task = await fixture.start('WORK')
     expect(task).toMatchObject({ subject: 'r_1', progress: { totalItems: 1 } })
-    expect(await fixture.engine.store.items([task.id])).toMatchObject([[{ key: 'a', status: 'PENDING', position: 0 }]])
+    expect(await fixture.items(task)).toMatchObject([{ key: 'a', status: 'PENDING', position: 0 }])
     expect((await fixture.database.pool.query('select * from begun')).rows).toEqual([{ task: task.id, owner: 'u_1' }])
   })
 

@@ -2,9 +2,10 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
 import { defineTask, type TaskDefinition } from '../../src/tasks/model/define-task.ts'
+import { RetryableError } from '../../src/tasks/model/failure.ts'
 import { advance, declareItems, item, output, type Report, stage } from '../../src/tasks/model/report.ts'
-import type { TaskStatus } from '../../src/tasks/model/task.ts'
-import { shareDatabase, startTestEngine } from '../support/engine.ts'
+import type { ItemStatus, TaskStatus } from '../../src/tasks/model/task.ts'
+import { progressOf, shareDatabase, startTestEngine } from '../support/engine.ts'
 import { foldEvents, toComparable } from '../support/fold.ts'
 
 shareDatabase()
@@ -68,8 +69,55 @@ describe('the store', () => {
     const tasks = [await fixture.start('IDLE'), await fixture.start('IDLE')] as const
     const ids = [tasks[1].id, 'task_none', tasks[0].id, 'task_\u0000']
     expect((await store.getMany(ids)).map((task) => task?.id ?? null)).toEqual([tasks[1].id, null, tasks[0].id, null])
-    expect(await store.items(ids.slice(0, 3))).toEqual([[], [], []])
+    expect(await store.items(ids.map((taskId) => ({ taskId, first: 9 })))).toEqual([[], [], [], []])
     expect(await store.snapshot('task_none')).toBeNull()
+  })
+
+  test('returns items page by page, in their order, each once, also those with a status', async () => {
+    const keys = Array.from({ length: 1_201 }, (_, index) => `item ${(index * 7) % 1_201}`)
+    const large = defineTask({
+      kind: 'LARGE',
+      input: z.object({}),
+      begin: () => Promise.resolve({ items: keys.map((key) => ({ key, label: key })) }),
+      async *run() {
+        yield item.started('item 7')
+        yield item.failed('item 14', { code: 'X', message: 'X', retryable: false, advice: null })
+        yield item.completed('item 1194')
+        throw new RetryableError('BUSY', 'Busy')
+      },
+      backoff: { initialDelayMs: 1_000_000 },
+    }) as TaskDefinition
+    await using fixture = await startTestEngine({ definitions: [large] })
+    const { store } = fixture.engine
+    const task = await fixture.start('LARGE')
+    await fixture.event(task, 'TaskRetrying')
+    const added = (await fixture.events(task)).filter(({ type }) => type === 'TaskItemsAdded')
+    expect(added.map((event) => progressOf(event)['totalItems'])).toEqual([500, 1_000, 1_201])
+    const pages: string[][] = []
+    for (let afterKey: string | undefined; ; ) {
+      const page = await fixture.items(task, { first: 400, afterKey })
+      if (page.length === 0) break
+      pages.push(page.map(({ key }) => key))
+      afterKey = page.at(-1)?.key
+    }
+    expect(pages.map(({ length }) => length)).toEqual([400, 400, 400, 1])
+    expect(pages.flat()).toEqual(keys)
+    const list = async (...statuses: ItemStatus[]) =>
+      (await fixture.items(task, { statuses, first: 3 })).map(({ key }) => key)
+    expect(await list('FAILED', 'COMPLETED')).toEqual(['item 14', 'item 1194'])
+    // No item runs in a task that does not.
+    expect(await list('RUNNING')).toEqual([])
+    expect(await list('PENDING')).toEqual(['item 0', 'item 7', 'item 21'])
+    expect(await list()).toEqual([])
+    const snapshot = await store.snapshot(task.id)
+    expect(snapshot?.state.items.map(({ key }) => key)).toEqual(keys.slice(0, 500))
+    expect(snapshot?.state.task.progress).toMatchObject({ totalItems: 1_201, completedItems: 1, failedItems: 1 })
+
+    const pageAfter = (afterKey: string) => ({ taskId: task.id, first: 1, afterKey })
+    const [known, unknown, impossible] = await store.items([pageAfter('item 0'), pageAfter('other'), pageAfter('\0')])
+    expect(known).toMatchObject([{ key: 'item 7' }])
+    expect(unknown).toMatchObject({ code: 'BAD_INPUT', message: expect.stringContaining('has no item "other"') })
+    expect(impossible).toMatchObject({ code: 'BAD_INPUT' })
   })
 
   test('returns the text of the current attempt as it was at any seq', async () => {

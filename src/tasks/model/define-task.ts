@@ -83,6 +83,7 @@ export interface Beginning {
    * durations are estimated separately.
    */
   readonly variant?: string
+  /** The items that are already known: at most 200,000, or the start is refused with `TOO_MANY_ITEMS`. */
   readonly items?: readonly { readonly key: string; readonly label: string }[]
 }
 

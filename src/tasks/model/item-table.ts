@@ -1,5 +1,10 @@
 import type { TaskItem } from './task.ts'
 
+/** The maximum number of items that one read returns, and that one event adds. */
+export const itemPageSize = 500
+/** The maximum number of items of a task: its worker holds them in memory, and reads them for every attempt. */
+export const maxItems = 200_000
+
 /**
  * The items of an attempt, with their counts. Changed in place: a copy, or a count over all items,
  * for each report would make a task with n items cost n².

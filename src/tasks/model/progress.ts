@@ -1,4 +1,5 @@
-import { createItemTable, type ItemTable } from './item-table.ts'
+import { TidingsError } from '../../errors.ts'
+import { createItemTable, type ItemTable, itemPageSize, maxItems } from './item-table.ts'
 import type { Report } from './report.ts'
 import type { FailureState, ProgressState, TaskItem } from './task.ts'
 
@@ -83,6 +84,38 @@ const unchanged = { changed: [], undo: () => undefined }
 /** Whether every item has ended. */
 export function isBatchDone({ totalItems, completedItems, failedItems }: ProgressState): boolean {
   return totalItems > 0 && completedItems + failedItems === totalItems
+}
+
+type ItemDeclaration = Extract<Report, { readonly is: 'items' }>
+
+/**
+ * Divides a declaration of items into declarations of at most {@link itemPageSize} items that the table does not have. The commit of
+ * the report belongs to the last.
+ * @throws TidingsError `TOO_MANY_ITEMS` when the table would have more than {@link maxItems}
+ */
+export function divideItems(
+  report: ItemDeclaration,
+  table: Pick<ItemTable, 'has' | 'size'>,
+): readonly ItemDeclaration[] {
+  const added = new Map<string, ItemDeclaration['items'][number]>()
+  for (const declared of report.items)
+    if (!table.has(declared.key) && !added.has(declared.key)) added.set(declared.key, declared)
+  checkItemCount(table.size, added.size)
+  const items = [...added.values()]
+  if (items.length <= itemPageSize) return [{ ...report, items }]
+  const { commit, ...others } = report
+  return Array.from({ length: Math.ceil(items.length / itemPageSize) }, (_, index): ItemDeclaration => {
+    const part = items.slice(index * itemPageSize, (index + 1) * itemPageSize)
+    const isLast = (index + 1) * itemPageSize >= items.length
+    return { ...others, items: part, ...(isLast && commit !== undefined ? { commit } : {}) }
+  })
+}
+
+/** @throws TidingsError `TOO_MANY_ITEMS` when a task would have more than {@link maxItems} */
+export function checkItemCount(existing: number, added: number): void {
+  if (existing + added <= maxItems) return
+  const other = existing === 0 ? '' : ` beside its ${existing}`
+  throw new TidingsError('TOO_MANY_ITEMS', `The task declares ${added} items${other}; a task has at most ${maxItems}`)
 }
 
 /**

@@ -55,7 +55,13 @@ export function advance(change: {
   return { is: 'advance', ...change }
 }
 
-/** Adds items with a state of their own; keys that already exist are left unchanged. */
+/**
+ * Adds items with a state of their own; keys that already exist are left unchanged. A task has at most 200,000; a report that exceeds
+ * this fails the task with `TOO_MANY_ITEMS`.
+ *
+ * Up to 500 new items are one event, which is atomic with `commit`. More are written as several events of 500, the last one with
+ * `commit`: if the worker is lost in between, the next attempt finds only some of them. So declare all items in every attempt.
+ */
 export function declareItems(
   items: readonly { readonly key: string; readonly label: string }[],
   commit?: Commit,

@@ -1,15 +1,22 @@
 import { createBatchLoader } from '../../async/batch-loader.ts'
 import type { Database } from '../../db/connect.ts'
-import { type Task, type TaskItem, type TaskStatus, taskTopic } from './task.ts'
+import { TidingsError } from '../../errors.ts'
+import { itemPageSize } from './item-table.ts'
+import { type ItemStatus, type Task, type TaskItem, type TaskStatus, taskTopic } from './task.ts'
 
 /** Reads tasks from the database. Single reads requested in the same tick share a query. */
 export interface TaskStore {
   get(id: string): Promise<Task | null>
   /** In the order of `ids`; null for tasks that do not exist. */
   getMany(ids: readonly string[]): Promise<readonly (Task | null)[]>
-  /** Returns the items of several tasks, each list in its stable order. */
-  items(ids: readonly string[]): Promise<readonly (readonly TaskItem[])[]>
-  /** Returns a task with its items and its topic's seq, all read at the same moment. */
+  /**
+   * Returns pages of items, each in the stable order of its task; empty for a task that does not exist. Instead of a page after an
+   * unknown item there is an error: TidingsError `BAD_INPUT`.
+   */
+  items(pages: readonly ItemPage[]): Promise<readonly (readonly TaskItem[] | TidingsError)[]>
+  /**
+   * Returns a task with the first page of its items ({@link itemPageSize}) and its topic's seq, all read at the same moment.
+   */
   snapshot(id: string): Promise<TaskSnapshot | null>
   /**
    * Lists an owner's tasks, newest first. `before` is the last task of the previous page; `only`
@@ -32,7 +39,18 @@ export interface TaskStore {
   outputs(id: string, seq: number): Promise<readonly { readonly stream: string; readonly text: string }[]>
 }
 
-/** The complete state of a task, and the seq at which it is valid. */
+/** The range of items that {@link TaskStore.items} reads. */
+export interface ItemPage {
+  readonly taskId: string
+  /** The maximum number of items. */
+  readonly first: number
+  /** The key of the item that precedes the page; by default the page begins with the first item. */
+  readonly afterKey?: string | null | undefined
+  /** Only items with one of these statuses; by default all. */
+  readonly statuses?: readonly ItemStatus[] | null | undefined
+}
+
+/** The state of a task, and the seq at which it is valid. */
 interface TaskSnapshot {
   readonly seq: number
   readonly state: TaskSnapshotState
@@ -41,6 +59,7 @@ interface TaskSnapshot {
 /** The parts of a task snapshot. */
 export interface TaskSnapshotState {
   readonly task: Task
+  /** The first page; `task.progress` has the number of all items. */
   readonly items: readonly TaskItem[]
 }
 
@@ -55,7 +74,6 @@ const taskSource = `task k join topic t on t.name = 'task:' || k.id`
  * item unchanged.
  */
 const itemStatus = `case when i.status = 'RUNNING' and k.status <> 'RUNNING' then 'PENDING' else i.status end`
-const itemColumns = `i.task_id, i.key, i.position, i.label, ${itemStatus} as status, i.percent, i.error`
 
 /**
  * An id with U+0000 matches nothing, but PostgreSQL would reject the whole query with all other ids
@@ -63,6 +81,14 @@ const itemColumns = `i.task_id, i.key, i.position, i.label, ${itemStatus} as sta
  */
 function possibleIds(ids: readonly string[]): readonly string[] {
   return [...new Set(ids)].filter((id) => !id.includes('\0'))
+}
+
+function unknownItem({ taskId, afterKey }: Partial<ItemPage> = {}): TidingsError {
+  const key = JSON.stringify((afterKey ?? '').slice(0, 80))
+  return new TidingsError(
+    'BAD_INPUT',
+    `Task "${taskId}" has no item ${key}; \`afterKey\` takes the key of one of its items`,
+  )
 }
 
 /** Creates the reader of tasks. */
@@ -85,8 +111,8 @@ export function createTaskStore(database: Database): TaskStore {
       name: 'tidings-snapshots',
       text: `select ${taskColumns}, (
           select jsonb_agg(jsonb_build_object('key', i.key, 'position', i.position, 'label', i.label, 'status', ${itemStatus},
-            'percent', i.percent, 'error', i.error) order by i.position, i.key)
-          from task_item i where i.task_id = k.id
+            'percent', i.percent, 'error', i.error) order by i.position)
+          from (select * from task_item where task_id = k.id order by position limit ${itemPageSize}) i
         ) as items
         from ${taskSource} where k.id = any($1::text[])`,
       values: [possibleIds(ids)],
@@ -100,15 +126,40 @@ export function createTaskStore(database: Database): TaskStore {
   return {
     get,
     getMany: (ids) => Promise.all(ids.map(get)),
-    async items(ids) {
-      const { rows } = await pool.query<TaskItem & { task_id: string }>(
-        `select ${itemColumns} from task_item i join task k on k.id = i.task_id
-         where i.task_id = any($1::text[]) order by i.task_id, i.position, i.key`,
-        [ids],
+    async items(pages) {
+      // Like an id, a key with U+0000 exists nowhere.
+      const unknown = new Set(
+        pages.flatMap(({ afterKey }, index) => (afterKey?.includes('\0') === true ? [index] : [])),
       )
-      const byTask = new Map<string, TaskItem[]>(ids.map((id) => [id, []]))
-      for (const { task_id, ...item } of rows) byTask.get(task_id)?.push(item)
-      return ids.map((id) => byTask.get(id) ?? [])
+      const possiblePages = pages.map((page, index) =>
+        unknown.has(index) || page.taskId.includes('\0') ? { ...page, taskId: '', afterKey: null } : page,
+      )
+      const { rows } = await pool.query<TaskItem & { page: number; key: string | null; isUnknown: boolean }>({
+        name: 'tidings-items',
+        text: `select p.page::int, p.after_key is not null and a.key is null as "isUnknown", i.*
+          from unnest($1::text[], $2::int[], $3::text[], $4::text[]) with ordinality as p(task_id, first, after_key, statuses, page)
+            join task k on k.id = p.task_id
+            left join task_item a on a.task_id = k.id and a.key = p.after_key
+            left join lateral (
+              select i.key, i.position, i.label, ${itemStatus} as status, i.percent, i.error from task_item i
+              where i.task_id = k.id and (p.after_key is null or i.position > a.position)
+                and (p.statuses is null or ${itemStatus} = any(string_to_array(p.statuses, ',')))
+              order by i.position limit p.first
+            ) i on true
+          order by p.page, i.position`,
+        values: [
+          possiblePages.map(({ taskId }) => taskId),
+          possiblePages.map(({ first }) => first),
+          possiblePages.map(({ afterKey }) => afterKey ?? null),
+          possiblePages.map(({ statuses }) => statuses?.join() ?? null),
+        ],
+      })
+      const found = pages.map((): TaskItem[] => [])
+      for (const { page, isUnknown, ...item } of rows) {
+        if (isUnknown) unknown.add(page - 1)
+        if (item.key !== null) found[page - 1]?.push(item)
+      }
+      return found.map((items, index) => (unknown.has(index) ? unknownItem(pages[index]) : items))
     },
     snapshot,
     async list({ owner, only, statuses, kinds, before, limit }) {

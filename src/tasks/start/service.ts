@@ -11,6 +11,8 @@ import { noTracing, type Tracing } from '../../tracing/tracing.ts'
 import { appendWith } from '../model/append-with.ts'
 import type { CompletionHooks } from '../model/completion-hooks.ts'
 import type { Beginning, TaskDefinition } from '../model/define-task.ts'
+import { itemPageSize } from '../model/item-table.ts'
+import { checkItemCount } from '../model/progress.ts'
 import { isStorable, storableText, unstorable } from '../model/storable.ts'
 import type { TaskStore } from '../model/store.ts'
 import { emptyProgress, isFinal, type Task, type TaskItem, taskTopic } from '../model/task.ts'
@@ -115,6 +117,7 @@ export function createTaskService(
   ): Promise<void> => {
     const { headStartMs = 0 } = request
     const { items = [], subject = null, size = null, variant = null } = beginning
+    checkItemCount(0, items.length)
     const progress = { ...emptyProgress, totalItems: items.length }
     await client.query(
       `with made as (insert into topic (name) values ($1))
@@ -140,17 +143,21 @@ export function createTaskService(
     const parts = items.map(
       ({ key, label }, position): TaskItem => ({ key, label, position, status: 'PENDING', percent: 0, error: null }),
     )
-    const queuedPayload = { status: 'QUEUED', progress }
-    await appendInTransaction(appender, client, {
-      topic: taskTopic(id),
-      events: [
-        { type: 'TaskQueued', payload: queuedPayload },
-        // Items known before the start are events too, so that subscribers that replay the history
-        // receive them.
-        ...(parts.length > 0 ? [{ type: 'TaskItemsAdded', payload: { ...queuedPayload, items: parts } }] : []),
-      ],
-      task: { id, expect: ['QUEUED'], ...(parts.length > 0 ? { items: parts } : {}) },
-    })
+    let events: AppendUnit['events'] = [{ type: 'TaskQueued', payload: { status: 'QUEUED', progress: emptyProgress } }]
+    let from = 0
+    // Items known before the start are events too, so that subscribers that replay the history
+    // receive them.
+    do {
+      const page = parts.slice(from, from + itemPageSize)
+      from += page.length
+      if (page.length > 0) {
+        const payload = { status: 'QUEUED', progress: { ...emptyProgress, totalItems: from }, items: page }
+        events = [...events, { type: 'TaskItemsAdded', payload }]
+      }
+      const task = { id, expect: ['QUEUED'] as const, ...(page.length > 0 ? { items: page } : {}) }
+      await appendInTransaction(appender, client, { topic: taskTopic(id), events, task })
+      events = []
+    } while (from < parts.length)
   }
 
   const startInTransaction = (

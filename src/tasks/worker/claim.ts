@@ -6,8 +6,8 @@ import type { Appended, AppendUnit } from '../../log/append-unit.ts'
 import type { TaskDefinition } from '../model/define-task.ts'
 import { isTransient } from '../model/failure.ts'
 import { type AttemptState, beginAttempt } from '../model/progress.ts'
-import type { TaskStore } from '../model/store.ts'
-import { type Task, taskTopic } from '../model/task.ts'
+import type { TaskSnapshotState, TaskStore } from '../model/store.ts'
+import { type Task, type TaskItem, taskTopic } from '../model/task.ts'
 
 /** A task that this worker has claimed, for one attempt. */
 export interface Claim {
@@ -60,8 +60,9 @@ export async function claimNext(
     if (id === null) return null
     const found = await store.snapshot(id)
     if (found === null) continue
-    const { task, items } = found.state
+    const { task } = found.state
     if (task.status !== 'QUEUED' && task.status !== 'RETRYING') continue
+    const items = await readItems(store, found.state)
     const state = beginAttempt(items, (task.startedAt ?? new Date()).toISOString(), stages !== undefined)
     const next = task.attempt + 1
     const unit: AppendUnit & Required<Pick<AppendUnit, 'task'>> = {
@@ -73,7 +74,7 @@ export async function claimNext(
         expect: ['QUEUED', 'RETRYING'],
         attempt: task.attempt,
         set: { status: 'RUNNING', attempt: next, worker, leaseMs, progress: { ...state.progress }, error: null },
-        ...(items.length > 0 ? { items: [...state.items.values()] } : {}),
+        ...(items.length > 0 ? { resetItems: true } : {}),
       },
     }
     const claimed = await appendOrRecall(options, unit, next, () =>
@@ -85,6 +86,26 @@ export async function claimNext(
     return { task: { ...task, attempt: next }, attempt: next, state, seq: claimed.seq, waitedMs }
   }
   return null
+}
+
+/** The number of items that one query reads for an attempt. */
+const itemsPerQuery = 20_000
+
+/**
+ * Returns all items of a waiting task. They change only while the task is running, so that those read after the first page agree with
+ * it if the claim is accepted.
+ */
+async function readItems(
+  store: Pick<TaskStore, 'items'>,
+  { task, items: firstPage }: TaskSnapshotState,
+): Promise<readonly TaskItem[]> {
+  const items = [...firstPage]
+  while (items.length < task.progress.totalItems) {
+    const [page] = await store.items([{ taskId: task.id, first: itemsPerQuery, afterKey: items.at(-1)?.key }])
+    if (page === undefined || page instanceof Error || page.length === 0) break
+    for (const item of page) items.push(item)
+  }
+  return items
 }
 
 /**

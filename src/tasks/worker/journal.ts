@@ -5,7 +5,7 @@ import { isTidingsError, TidingsError } from '../../errors.ts'
 import type { Appender } from '../../log/append.ts'
 import type { AppendUnit, TaskPatch } from '../../log/append-unit.ts'
 import { appendWith } from '../model/append-with.ts'
-import { type AttemptState, isBatchDone, reduceReport } from '../model/progress.ts'
+import { type AttemptState, divideItems, isBatchDone, reduceReport } from '../model/progress.ts'
 import type { Commit, Report } from '../model/report.ts'
 import { storableReport } from '../model/storable.ts'
 import { type ProgressState, type TaskEventType, type TaskItem, type TaskStatus, taskTopic } from '../model/task.ts'
@@ -22,10 +22,11 @@ export interface Journal {
   /**
    * Accepts a report. Bursts of *latest* and *append* reports are merged within the window and
    * written in the background; for stages, items and commits the promise resolves when they are in
-   * the log.
+   * the log. More than 500 new items are written as several events, the last together with the commit.
    * @throws TidingsError `LEASE_LOST` once the attempt has lost the task, on every call from then
-   *   on; the error of a commit; and the error of a failed background write, once: neither the
-   *   report nor its commit has taken effect then
+   *   on; `TOO_MANY_ITEMS`; the error of a commit; and the error of a failed background write, once:
+   *   neither the report nor its commit has taken effect then, but of more than 500 items some may be
+   *   declared
    */
   report(report: Report): Promise<void>
   /**
@@ -200,6 +201,39 @@ export function createJournal(options: {
     }, delayMs)
   }
 
+  const accept = async (report: Report): Promise<void> => {
+    const before = state
+    const reduced = reduceReport(state, report, stages())
+    state = reduced
+    clock.enter(state.progress.stage)
+    const entry = entryOf(report, before, reduced, isBatchTold)
+    if (entry !== undefined) {
+      if (report.is === 'item') pendingItems.delete(report.key)
+      try {
+        await write(entry, before)
+        isBatchTold = (isBatchTold && report.is !== 'items') || isBatchDone(state.progress)
+      } catch (error) {
+        // The report has not taken effect: the terminal event must not include it.
+        reduced.undo()
+        state = before
+        throw error
+      }
+      return
+    }
+    if (report.is === 'itemPercent') {
+      const item = state.items.get(report.key)
+      if (item !== undefined) pendingItems.set(report.key, item)
+    }
+    if (report.is === 'output') pendingOutput.add(report.stream, report.text)
+    else isAdvancePending = true
+    if (pendingOutput.length > maxPendingText) return write()
+    writeSoon()
+    if (++sinceTurn >= reportsPerTurn) {
+      sinceTurn = 0
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+  }
+
   return {
     get state() {
       return state
@@ -207,36 +241,8 @@ export function createJournal(options: {
     async report(rawReport) {
       rethrow()
       const report = storableReport(rawReport)
-      const before = state
-      const reduced = reduceReport(state, report, stages())
-      state = reduced
-      clock.enter(state.progress.stage)
-      const entry = entryOf(report, before, reduced, isBatchTold)
-      if (entry !== undefined) {
-        if (report.is === 'item') pendingItems.delete(report.key)
-        try {
-          await write(entry, before)
-          isBatchTold = (isBatchTold && report.is !== 'items') || isBatchDone(state.progress)
-        } catch (error) {
-          // The report has not taken effect: the terminal event must not include it.
-          reduced.undo()
-          state = before
-          throw error
-        }
-        return
-      }
-      if (report.is === 'itemPercent') {
-        const item = state.items.get(report.key)
-        if (item !== undefined) pendingItems.set(report.key, item)
-      }
-      if (report.is === 'output') pendingOutput.add(report.stream, report.text)
-      else isAdvancePending = true
-      if (pendingOutput.length > maxPendingText) return write()
-      writeSoon()
-      if (++sinceTurn >= reportsPerTurn) {
-        sinceTurn = 0
-        await new Promise((resolve) => setImmediate(resolve))
-      }
+      if (report.is !== 'items') return accept(report)
+      for (const part of divideItems(report, state.items)) await accept(part)
     },
     end({ type, status, outcome, payload = {}, set = {}, close = false, commit }) {
       const attemptEnd = {

@@ -68,9 +68,9 @@ describe('a PDF', () => {
     const pages = Array.from({ length: 250 }, (_, index) => pageOf(index + 1))
     const { task } = await fixture.convert('long.pdf', makePdf(pages))
     expect(task.progress).toMatchObject({ completedItems: 84, totalItems: 84 })
-    const [items] = await fixture.engine.store.items([task.id])
-    expect(items?.[0]?.label).toBe('Pages 1–3')
-    expect(items?.at(-1)?.label).toBe('Page 250')
+    const items = await fixture.items(task)
+    expect(items[0]?.label).toBe('Pages 1–3')
+    expect(items.at(-1)?.label).toBe('Page 250')
   })
 
   test('keeps headings in the position of running titles', async () => {

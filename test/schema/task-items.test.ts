@@ -1,0 +1,80 @@
+import { type DocumentNode, Kind, parse } from 'graphql'
+import { expect, test } from 'vitest'
+import { z } from 'zod'
+import { TaskProgressDocument } from '../../client/gql/graphql.ts'
+import { schema } from '../../schema/index.ts'
+import { createOperations } from '../../src/server/operations/operations.ts'
+import { selfTestKind } from '../../src/studio/self-test/self-test.ts'
+import { defineTask, type TaskDefinition } from '../../src/tasks/model/define-task.ts'
+import { item } from '../../src/tasks/model/report.ts'
+import { localDeveloper } from '../../src/tasks/model/viewer.ts'
+import { testConfig } from '../server/support.ts'
+import { startApi } from '../support/api.ts'
+
+const count = 1_201
+const gate = Promise.withResolvers<void>()
+const large = defineTask({
+  kind: selfTestKind,
+  input: z.object({}),
+  begin: () =>
+    Promise.resolve({
+      items: Array.from({ length: count }, (_, index) => ({ key: `k${index}`, label: `Row ${index}` })),
+    }),
+  async *run() {
+    yield item.failed('k1200', { code: 'X', message: 'X', retryable: false, advice: null })
+    await gate.promise
+    return {}
+  },
+}) as unknown as TaskDefinition
+
+test('an operation that reads items costs as many of them as it may receive', () => {
+  const operations = createOperations(schema, testConfig())
+  const costOf = (document: DocumentNode, variables = {}): number => {
+    const [operation] = document.definitions.filter((definition) => definition.kind === Kind.OPERATION_DEFINITION)
+    if (operation === undefined) throw new Error('There is no operation')
+    return operations.checkCost(document, operation, variables).cost
+  }
+  const document = parse('query ($first: Int) { task(id: "task_1") { items(first: $first) { key error { code } } } }')
+  expect(costOf(parse('{ task(id: "task_1") { items { key } } }'))).toBe(501)
+  expect(costOf(document)).toBe(1_001)
+  expect(costOf(document, { first: 10 })).toBe(21)
+  // The subscription of the client has room below the limit.
+  expect(costOf(TaskProgressDocument)).toBeLessThan(0.4 * testConfig().MAX_QUERY_COST)
+})
+
+interface Page {
+  readonly task: { readonly items: readonly { readonly key: string }[] }
+}
+
+test('Task.items is read in pages, and a snapshot has the first', async () => {
+  await using api = await startApi({}, [large])
+  const { task } = await api.engine.tasks.start({ kind: selfTestKind, input: {}, owner: localDeveloper.userId })
+  await api.event(task, 'TaskItemFailed')
+  const read = async (args: string): Promise<readonly string[]> => {
+    const page: Page = await api.run(`query ($id: ID!) { task(id: $id) { items${args} { key } } }`, { id: task.id })
+    return page.task.items.map(({ key }) => key)
+  }
+  const keys = Array.from({ length: count }, (_, index) => `k${index}`)
+  expect(await read('')).toEqual(keys.slice(0, 500))
+  expect(await read('(first: 2, afterKey: "k499")')).toEqual(['k500', 'k501'])
+  expect(await read('(afterKey: "k999")')).toEqual(keys.slice(1_000))
+  expect(await read('(status: [FAILED, RUNNING])')).toEqual(['k1200'])
+  expect(await read('(first: 0)')).toEqual([])
+  await expect(read('(first: 501)')).rejects.toThrow('`first` is 501; allowed: 0 to 500')
+  await expect(read('(afterKey: "other")')).rejects.toThrow('has no item "other"')
+
+  const document = `subscription ($id: ID!) { taskProgress(taskId: $id) {
+    ... on TaskSnapshot { task { progress { totalItems failedItems } items(first: 3) { key } failed: items(status: [FAILED]) { key } } }
+  } }`
+  for await (const { taskProgress } of api.watch(document, { id: task.id })) {
+    expect(taskProgress).toEqual({
+      task: {
+        progress: { totalItems: count, failedItems: 1 },
+        items: keys.slice(0, 3).map((key) => ({ key })),
+        failed: [{ key: 'k1200' }],
+      },
+    })
+    break
+  }
+  gate.resolve()
+})
