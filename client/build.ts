@@ -27,7 +27,7 @@ const supportedReact = '^18.2.0 || ^19.0.0'
 const entries: Readonly<Record<string, { readonly file: string; readonly maxGzipBytes: number }>> = {
   client: { file: 'client/index.ts', maxGzipBytes: 36_352 },
   core: { file: 'client/core.ts', maxGzipBytes: 27_648 },
-  react: { file: 'client/react/index.ts', maxGzipBytes: 13_952 },
+  react: { file: 'client/react/index.ts', maxGzipBytes: 14_592 },
 }
 
 /**

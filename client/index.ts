@@ -3,7 +3,7 @@
 export type { Store } from './base/store.ts'
 export { defaultTiming, type Timing } from './base/timing.ts'
 export type { ConnectionState, ConnectionStatus, ConnectionStore } from './connection/connection-state.ts'
-export { TaskProgressDocument, type TaskProgressSubscription } from './gql/graphql.ts'
+export { TaskItemsDocument, TaskProgressDocument, type TaskProgressSubscription } from './gql/graphql.ts'
 export type { TidingsClientOptions } from './options.ts'
 export type { OutboxEntry, OutboxState, OutboxStore } from './outbox/outbox.ts'
 export type { OutboxContext } from './outbox/outbox-exchange.ts'
@@ -20,7 +20,7 @@ export {
   type SessionStatistics,
   unknownSession,
 } from './reduce/session-state.ts'
-export { isFinalStatus, reduceTask, reduceTaskEvents } from './reduce/task.ts'
+export { addItems, isFinalStatus, reduceTask, reduceTaskEvents } from './reduce/task.ts'
 export {
   type QueuePosition,
   type TaskError,

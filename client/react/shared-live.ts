@@ -38,6 +38,15 @@ interface SharedLive {
   ): () => void
   /** Returns the last published state; the same object until it changes. */
   read<Data, State, Variables extends AnyVariables>(source: LiveSource<Data, State, Variables>): Live<State>
+  /**
+   * Changes the state by data from a request: applies the change to the state that was current when the request began, and then folds
+   * the events received since. Does nothing while another change is pending, or if the subscription has ended or has no state yet.
+   * @throws the error of the request
+   */
+  change<Data, State, Variables extends AnyVariables>(
+    source: LiveSource<Data, State, Variables>,
+    request: (state: State) => Promise<(state: State) => State>,
+  ): Promise<void>
   /** The number of open subscriptions, including those that linger. */
   readonly size: number
 }
@@ -58,6 +67,8 @@ const lingerMs = 1_000
 
 interface Entry {
   readonly store: CoalescedStore<Live<unknown>>
+  /** The data received since the pending change began; undefined while none is pending. */
+  since: unknown[] | undefined
   close(): void
 }
 
@@ -86,6 +97,7 @@ function createSharedLive(urql: Client): SharedLive {
         if (count === 0) timer = setTimeout(close, lingerMs)
       },
     })
+    const entry: Entry = { store, since: undefined, close }
     // A unique key: urql shares operations of equal keys, and a late subscriber would not receive
     // the snapshot again.
     const own = { ...request, key: (request.key ^ Math.imul(++opened, 0x9e3779b1)) >>> 0 }
@@ -94,6 +106,7 @@ function createSharedLive(urql: Client): SharedLive {
       onEnd(() => store.set({ ...store.latest, isOver: true })),
       subscribe(({ data, error }) => {
         const before = store.latest
+        if (data) entry.since?.push(data)
         const state = data === undefined || data === null ? before.state : reducer(before.state, data)
         if (state !== before.state || error !== undefined) store.set({ ...before, state, error: error ?? null })
       }),
@@ -105,7 +118,6 @@ function createSharedLive(urql: Client): SharedLive {
       entries.delete(request.key)
       if (entries.size === 0) byReducer.delete(reducer)
     }
-    const entry: Entry = { store, close }
     entries.set(request.key, entry)
     return entry
   }
@@ -114,6 +126,22 @@ function createSharedLive(urql: Client): SharedLive {
     subscribe: (source, listener) => (find(source) ?? open(source)).store.subscribe(listener),
     read: <Data, State, Variables extends AnyVariables>(source: LiveSource<Data, State, Variables>) =>
       (find(source)?.store.getSnapshot() ?? nothingYet) as Live<State>,
+    async change<Data, State, Variables extends AnyVariables>(
+      source: LiveSource<Data, State, Variables>,
+      request: (state: State) => Promise<(state: State) => State>,
+    ) {
+      const entry = find(source)
+      const state = entry?.store.latest.state as State | undefined
+      if (entry === undefined || entry.since !== undefined || state === undefined) return
+      const since: Data[] = []
+      entry.since = since
+      try {
+        const change = await request(state)
+        entry.store.set({ ...entry.store.latest, state: since.reduce<State>(source.reducer, change(state)) })
+      } finally {
+        entry.since = undefined
+      }
+    },
     get size() {
       let count = 0
       for (const entries of byReducer.values()) count += entries.size

@@ -44,8 +44,13 @@ export interface TaskState {
   /** Whether the task is finished: COMPLETED, FAILED or CANCELED. */
   readonly isOver: boolean
   readonly progress: TaskProgress
-  /** By key, in the task's order. */
+  /**
+   * The first items by key, in the task's order: the first page, and the pages added with `addItems`. `progress` has the numbers of
+   * all items.
+   */
   readonly items: ReadonlyMap<string, TaskItem>
+  /** The maximum number of `items`: one page, and one more for each page added. */
+  readonly maxItems: number
   /** By stream, in the order of their first chunk. */
   readonly outputs: ReadonlyMap<string, TaskOutputText>
   /** Null unless the task is QUEUED and its position is known. */
@@ -78,6 +83,9 @@ export interface TaskState {
   readonly resetCursor: string | null
 }
 
+/** The number of items of a page, the default of `Task.items`. */
+export const itemPageSize = 500
+
 const noProgress: TaskProgress = {
   percent: 0,
   stage: null,
@@ -99,6 +107,7 @@ export function unknownTask(id: string): TaskState {
     isOver: false,
     progress: noProgress,
     items: new Map(),
+    maxItems: itemPageSize,
     outputs: new Map(),
     queue: null,
     attempt: 1,

@@ -1,6 +1,13 @@
 import type { TaskStatus } from '../gql/graphql.ts'
 import { ignoreUnknown, isNews } from './fold.ts'
-import { type TaskEvent, type TaskItem, type TaskOutputText, type TaskState, unknownTask } from './task-state.ts'
+import {
+  itemPageSize,
+  type TaskEvent,
+  type TaskItem,
+  type TaskOutputText,
+  type TaskState,
+  unknownTask,
+} from './task-state.ts'
 
 type EventOf<Name extends TaskEvent['__typename']> = Extract<TaskEvent, { readonly __typename: Name }>
 
@@ -31,6 +38,16 @@ export function reduceTask(state: TaskState | undefined, event: TaskEvent): Task
   return event.seq > before.seq ? foldDetails(foldCommon(before, event), event) : before
 }
 
+/**
+ * Adds the next page of items: the result of the query `TaskItems` after the last item of a state. Pure.
+ *
+ * The page has every change before the request. So add it to the state that was current when the request was sent, and then fold the
+ * events received since then.
+ */
+export function addItems(state: TaskState, page: readonly TaskItem[]): TaskState {
+  return { ...state, items: putItems(state.items, page), maxItems: state.maxItems + itemPageSize }
+}
+
 /** Folds several events, in order. Returns undefined when there is neither a state nor an event. */
 export function reduceTaskEvents(state: TaskState | undefined, events: Iterable<TaskEvent>): TaskState | undefined {
   let now = state
@@ -47,6 +64,7 @@ function foldSnapshot(before: TaskState, event: EventOf<'TaskSnapshot'>): TaskSt
     isOver: isFinalStatus(status),
     progress,
     items: new Map(task.items.map((item) => [item.key, item])),
+    maxItems: itemPageSize,
     outputs: new Map(task.outputs.map(({ stream, text }) => [stream, { text, startsAt: 0 }])),
     queue: task.queue,
     attempt: task.attempt,
@@ -89,11 +107,11 @@ function foldDetails(
     case 'TaskStarted':
       return beginAttempt(state, event.attempt)
     case 'TaskItemsAdded':
-      return { ...state, items: putItems(state.items, event.items) }
+      return { ...state, items: putItems(state.items, fitItems(state, event.items)) }
     case 'TaskItemStarted':
     case 'TaskItemCompleted':
     case 'TaskItemFailed':
-      return { ...state, items: putItems(state.items, [event.item]) }
+      return { ...state, items: putItems(state.items, fitItems(state, [event.item])) }
     case 'TaskOutput':
       return { ...state, outputs: putOutput(state.outputs, event) }
     case 'TaskRetrying':
@@ -133,8 +151,27 @@ function laidDown(items: ReadonlyMap<string, TaskItem>): ReadonlyMap<string, Tas
   )
 }
 
+/**
+ * Returns the items of an event that belong to the loaded pages: known ones, and new ones that directly follow the known ones, up to
+ * the maximum. Others are only counted, in `progress`: a page that is loaded later has their state. So the cost of an event depends
+ * on the loaded pages and not on the number of items.
+ */
+function fitItems(
+  { items, maxItems, progress: { totalItems } }: TaskState,
+  changed: readonly TaskItem[],
+): readonly TaskItem[] {
+  // All items fit, also of a state whose beginning is unknown.
+  if (totalItems <= maxItems) return changed
+  const newItems = changed.filter(({ key }) => !items.has(key))
+  // The event's own new items are the last ones of the task.
+  const isNext = items.size + newItems.length === totalItems
+  const rest = isNext ? newItems.slice(0, Math.max(0, maxItems - items.size)) : []
+  return [...changed.filter(({ key }) => items.has(key)), ...rest]
+}
+
 /** Known items keep their position; new ones are appended. */
 function putItems(items: ReadonlyMap<string, TaskItem>, changed: readonly TaskItem[]): ReadonlyMap<string, TaskItem> {
+  if (changed.length === 0) return items
   const after = new Map(items)
   for (const item of changed) after.set(item.key, item)
   return after

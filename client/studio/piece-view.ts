@@ -31,9 +31,13 @@ export function viewPiece(
   const key = `${conceptId}:${piece}`
   const task = tasks.findLast(({ items }) => items.has(key))
   const item = task?.items.get(key)
-  if (task === undefined || item === undefined) return { status: base.status, error: base.error, text: null }
-  const output = task.outputs.get(key)
-  const text = output === undefined || output.startsAt > 0 ? null : output.text
+  if (task === undefined || item === undefined) {
+    // Not among the loaded items of a large roadmap: the events of the roadmap report its status.
+    const writer =
+      base.status === 'GENERATING' ? tasks.findLast(({ isOver, outputs }) => !isOver && outputs.has(key)) : undefined
+    return { status: base.status, error: base.error, text: textOf(writer, key) }
+  }
+  const text = textOf(task, key)
   switch (item.status) {
     case 'RUNNING':
       if (task.isOver) return { status: base.status, error: base.error, text: null }
@@ -49,4 +53,10 @@ export function viewPiece(
     default:
       return item.status satisfies never
   }
+}
+
+/** Returns the text that a task has streamed for a piece; null when its beginning is not known. */
+function textOf(task: TaskState | undefined, key: string): string | null {
+  const output = task?.outputs.get(key)
+  return output === undefined || output.startsAt > 0 ? null : output.text
 }

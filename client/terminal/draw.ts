@@ -35,7 +35,7 @@ export function drawTask({ title, state, connection, width }: Scene): string[] {
     styleText('bold', title),
     `${drawBar(state.progress.percent)}  ${describeProgress(state)}`,
     ...drawConnection(connection),
-    ...drawItems([...state.items.values()]),
+    ...drawItems([...state.items.values()], state.progress.totalItems),
     ...drawOutput(state),
   ]
   return lines.map((line) => cutLine(line, width))
@@ -65,13 +65,13 @@ function drawConnection({ status, transport, reason }: ConnectionState): string[
   return [styleText('yellow', `${status}${by}${reason === null ? '' : `: ${reason}`}`)]
 }
 
-/** Draws the items around the current one. */
-function drawItems(items: readonly TaskItem[]): string[] {
+/** Draws the items around the current one, as far as they are loaded. */
+function drawItems(items: readonly TaskItem[], total: number): string[] {
   const first = items.findIndex(({ status }) => status === 'RUNNING' || status === 'PENDING')
   const middle = first < 0 ? items.length : first
   const from = Math.max(0, middle - shownBefore)
   const shown = items.slice(from, middle + shownAfter)
-  const rest = items.length - from - shown.length
+  const rest = Math.max(items.length, total) - from - shown.length
   return [
     ...(from > 0 ? [styleText('dim', `  … ${from} before`)] : []),
     ...shown.map(({ status, label, error }) => {

@@ -105,7 +105,10 @@ const taskAttempt = builder.objectRef<AttemptEntry>('TaskAttempt').implement({
   }),
 })
 
-/** Returns a page of items: from the first page that was read with the task if that is sufficient. @throws TidingsError `BAD_INPUT` */
+/**
+ * Returns a page of items: of those that were read with the task if they suffice, so that it is as of the same moment.
+ * @throws TidingsError `BAD_INPUT`
+ */
 function readItems(
   { task, items }: TaskSource,
   args: {
@@ -116,10 +119,15 @@ function readItems(
   { loaders }: Pick<Context, 'loaders'>,
 ): readonly TaskItem[] | Promise<readonly TaskItem[]> {
   const first = pageSize(args.first, itemPageSize, itemPageSize)
-  const { afterKey, status } = args
-  const isFirstPage = (afterKey ?? null) === null && (status ?? null) === null
-  if (items !== undefined && isFirstPage) return items.slice(0, first)
-  return loaders.items.load({ taskId: task.id, first, afterKey, statuses: status })
+  const { afterKey = null, status: statuses = null } = args
+  const from = afterKey === null ? 0 : (items?.findIndex(({ key }) => key === afterKey) ?? -1) + 1
+  const isKnown = afterKey === null || from > 0
+  if (items !== undefined && isKnown && (items.length >= task.progress.totalItems || (from === 0 && statuses === null)))
+    return items
+      .slice(from)
+      .filter(({ status }) => statuses?.includes(status) ?? true)
+      .slice(0, first)
+  return loaders.items.load({ taskId: task.id, first, afterKey, statuses })
 }
 
 taskRef.implement({
@@ -150,7 +158,7 @@ taskRef.implement({
       type: [taskItem],
       description: `The parts of the task that have their own state, in a stable order: a page of them. \`progress\` has their numbers.
 
-In a TaskSnapshot, the first page is as it was at \`cursor\`; other pages are read when the snapshot is delivered.`,
+In a TaskSnapshot, the first page is as it was at \`cursor\`, and so is every page of a task with up to ${itemPageSize} items. Other pages are read when the snapshot is delivered.`,
       args: {
         first: t.arg.int({
           defaultValue: itemPageSize,

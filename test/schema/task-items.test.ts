@@ -2,7 +2,7 @@ import { type DocumentNode, Kind, parse } from 'graphql'
 import { expect, test } from 'vitest'
 import { z } from 'zod'
 import { TaskProgressDocument } from '../../client/gql/graphql.ts'
-import { schema } from '../../schema/index.ts'
+import { schema } from '../../schema/studio/index.ts'
 import { createOperations } from '../../src/server/operations/operations.ts'
 import { selfTestKind } from '../../src/studio/self-test/self-test.ts'
 import { defineTask, type TaskDefinition } from '../../src/tasks/model/define-task.ts'
@@ -15,13 +15,13 @@ const count = 1_201
 const gate = Promise.withResolvers<void>()
 const large = defineTask({
   kind: selfTestKind,
-  input: z.object({}),
-  begin: () =>
+  input: z.object({ count: z.number() }),
+  begin: (_client, { count }) =>
     Promise.resolve({
       items: Array.from({ length: count }, (_, index) => ({ key: `k${index}`, label: `Row ${index}` })),
     }),
-  async *run() {
-    yield item.failed('k1200', { code: 'X', message: 'X', retryable: false, advice: null })
+  async *run({ input }) {
+    yield item.failed(`k${input.count - 1}`, { code: 'X', message: 'X', retryable: false, advice: null })
     await gate.promise
     return {}
   },
@@ -48,13 +48,25 @@ interface Page {
 
 test('Task.items is read in pages, and a snapshot has the first', async () => {
   await using api = await startApi({}, [large])
-  const { task } = await api.engine.tasks.start({ kind: selfTestKind, input: {}, owner: localDeveloper.userId })
-  await api.event(task, 'TaskItemFailed')
+  const keys = Array.from({ length: count }, (_, index) => `k${index}`)
+  const toItems = (some: readonly string[]) => some.map((key) => ({ key }))
+  const document = `subscription ($id: ID!) { taskProgress(taskId: $id) { ... on TaskSnapshot { task {
+    progress { totalItems failedItems } items(first: 3) { key } next: items(afterKey: "k1", first: 2) { key } failed: items(status: [FAILED]) { key }
+  } } } }`
+  const snapshotOf = async (id: string): Promise<unknown> => {
+    for await (const { taskProgress } of api.watch(document, { id })) return (taskProgress as { task: unknown }).task
+    return undefined
+  }
+  const start = async (input: { readonly count: number }): Promise<string> => {
+    const { task } = await api.engine.tasks.start({ kind: selfTestKind, input, owner: localDeveloper.userId })
+    await api.event(task, 'TaskItemFailed')
+    return task.id
+  }
+  const id = await start({ count })
   const read = async (args: string): Promise<readonly string[]> => {
-    const page: Page = await api.run(`query ($id: ID!) { task(id: $id) { items${args} { key } } }`, { id: task.id })
+    const page: Page = await api.run(`query ($id: ID!) { task(id: $id) { items${args} { key } } }`, { id })
     return page.task.items.map(({ key }) => key)
   }
-  const keys = Array.from({ length: count }, (_, index) => `k${index}`)
   expect(await read('')).toEqual(keys.slice(0, 500))
   expect(await read('(first: 2, afterKey: "k499")')).toEqual(['k500', 'k501'])
   expect(await read('(afterKey: "k999")')).toEqual(keys.slice(1_000))
@@ -63,18 +75,17 @@ test('Task.items is read in pages, and a snapshot has the first', async () => {
   await expect(read('(first: 501)')).rejects.toThrow('`first` is 501; allowed: 0 to 500')
   await expect(read('(afterKey: "other")')).rejects.toThrow('has no item "other"')
 
-  const document = `subscription ($id: ID!) { taskProgress(taskId: $id) {
-    ... on TaskSnapshot { task { progress { totalItems failedItems } items(first: 3) { key } failed: items(status: [FAILED]) { key } } }
-  } }`
-  for await (const { taskProgress } of api.watch(document, { id: task.id })) {
-    expect(taskProgress).toEqual({
-      task: {
-        progress: { totalItems: count, failedItems: 1 },
-        items: keys.slice(0, 3).map((key) => ({ key })),
-        failed: [{ key: 'k1200' }],
-      },
-    })
-    break
-  }
+  const shown = { items: toItems(keys.slice(0, 3)), next: toItems(['k2', 'k3']) }
+  expect(await snapshotOf(id)).toEqual({
+    ...shown,
+    progress: { totalItems: count, failedItems: 1 },
+    failed: toItems(['k1200']),
+  })
+  // The pages of a small task need no further read.
+  expect(await snapshotOf(await start({ count: 4 }))).toEqual({
+    ...shown,
+    progress: { totalItems: 4, failedItems: 1 },
+    failed: toItems(['k3']),
+  })
   gate.resolve()
 })

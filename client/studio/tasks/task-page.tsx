@@ -16,6 +16,7 @@ import { hasErrorCode, useFetched } from '../use-fetched.ts'
 import { type Route, useRoute } from '../use-route.ts'
 import { useTitle } from '../use-title.ts'
 import { EventLog, Json, TextBlock } from './event-log.tsx'
+import { ItemList } from './item-list.tsx'
 import { StatusBadge } from './status-badge.tsx'
 import { reduceTaskStory } from './task-story.ts'
 import { TimeLine } from './time-line.tsx'
@@ -24,7 +25,7 @@ type Details = NonNullable<TaskDetailsQuery['task']>
 
 /** One task: its state, time line, events, output, input and result, as they change. */
 export function TaskPage({ id }: { readonly id: string }): ReactElement {
-  const { task, error } = useTask(id)
+  const { task, error, loadItems } = useTask(id)
   const { state: story } = useLive(TaskProgressDocument, { taskId: id, fromStart: true }, reduceTaskStory)
   const { data, refetch } = useFetched(TaskDetailsDocument, { id }, { isTold: true })
   const { go } = useRoute()
@@ -86,6 +87,7 @@ export function TaskPage({ id }: { readonly id: string }): ReactElement {
         )}
         <FailedAttempts details={details} task={task} />
       </section>
+      <ItemList task={task} loadItems={loadItems} />
       <Outputs task={task} />
       {details?.input === undefined || details.input === null ? null : (
         <section aria-labelledby="task-input">

@@ -160,11 +160,20 @@ function foldSnapshot(
   )
 }
 
+/** The maximum number of items that the payload of an entry keeps. */
+const maxPayloadItems = 100
+
 const common = new Set(['__typename', 'taskId', 'seq', 'cursor', 'at'])
 
 function log(story: TaskStory, event: TaskEvent): TaskStory {
   const { __typename: type, seq, at } = event
-  const payload = Object.fromEntries(Object.entries(event).filter(([name]) => !common.has(name)))
+  const payload = Object.fromEntries(
+    Object.entries(event).flatMap(([name, value]: [string, unknown]) =>
+      common.has(name)
+        ? []
+        : [[name, name === 'items' && Array.isArray(value) ? value.slice(0, maxPayloadItems) : value]],
+    ),
+  )
   // Of the positions in the queue only the newest is of interest.
   const isRepeated = type === 'TaskQueueMoved' && story.entries.at(-1)?.type === type
   const eventCount = story.eventCount + (isRepeated ? 0 : 1)

@@ -1,6 +1,12 @@
 import type { TaskStatus } from '../../../client/gql/graphql.ts'
 import { isFinalStatus } from '../../../client/reduce/task.ts'
-import type { TaskError, TaskEvent, TaskItem, TaskProgress } from '../../../client/reduce/task-state.ts'
+import {
+  itemPageSize,
+  type TaskError,
+  type TaskEvent,
+  type TaskItem,
+  type TaskProgress,
+} from '../../../client/reduce/task-state.ts'
 
 /** One thing that may happen to a task; steps that do not fit its state are skipped. */
 export type Step =
@@ -19,6 +25,8 @@ export interface History {
   readonly events: readonly TaskEvent[]
   /** Index is the seq. */
   snapshotAt(seq: number, reason?: 'SUBSCRIBED' | 'PRUNED' | 'LAGGED' | 'RESET'): TaskEvent
+  /** All items of the task after an event. */
+  itemsAt(seq: number): readonly TaskItem[]
   /** Changes of the queue position, each with the seq that it repeats. */
   readonly moves: readonly TaskEvent[]
 }
@@ -44,6 +52,7 @@ export function playHistory(steps: readonly Step[]): History {
   let isCanceled = false
   const events: TaskEvent[] = []
   const moves: TaskEvent[] = []
+  const itemsAfter: (readonly TaskItem[])[] = []
   const snapshots: ((reason: 'SUBSCRIBED' | 'PRUNED' | 'LAGGED' | 'RESET') => TaskEvent)[] = []
 
   const progress = (): TaskProgress => ({
@@ -78,7 +87,7 @@ export function playHistory(steps: readonly Step[]): History {
       cursor: cursorOf(seq),
       cancelReason: isCanceled ? 'enough' : null,
       progress: progress(),
-      items: items.map((item) => ({ ...item })),
+      items: items.slice(0, itemPageSize),
       outputs: streams.map((stream) => ({ ...stream })),
       queue: queue(),
       error: lastError,
@@ -87,6 +96,7 @@ export function playHistory(steps: readonly Step[]): History {
           ? { __typename: 'DocumentConverted' as const, documentId: 'd', sectionCount: 1, wordCount: 2 }
           : null,
     }
+    itemsAfter[seq] = [...items]
     const told = common(seq)
     snapshots[seq] = (reason) => ({ __typename: 'TaskSnapshot', ...told, reason, task })
   }
@@ -136,6 +146,7 @@ export function playHistory(steps: readonly Step[]): History {
   return {
     events,
     moves,
+    itemsAt: (seq) => itemsAfter[seq] ?? [],
     snapshotAt(seq, reason = 'SUBSCRIBED') {
       const snapshot = snapshots[seq]
       if (snapshot === undefined) throw new RangeError(`There is no event ${seq}`)

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { reduceTask, reduceTaskEvents } from '../../../client/reduce/task.ts'
-import type { TaskEvent, TaskState } from '../../../client/reduce/task-state.ts'
+import { addItems, reduceTask, reduceTaskEvents } from '../../../client/reduce/task.ts'
+import { itemPageSize, type TaskEvent, type TaskState } from '../../../client/reduce/task-state.ts'
 import { type History, playHistory, type Step } from './model.ts'
 
 const step: fc.Arbitrary<Step> = fc.oneof(
@@ -12,12 +12,18 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     weight: 3,
     arbitrary: fc.record({ do: fc.constant('advance' as const), percent: fc.integer({ max: 99, min: 0 }) }),
   },
-  { weight: 2, arbitrary: fc.record({ do: fc.constant('declare' as const), count: fc.integer({ min: 1, max: 4 }) }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      do: fc.constant('declare' as const),
+      count: fc.oneof({ weight: 4, arbitrary: fc.integer({ min: 1, max: 4 }) }, fc.constantFrom(300, 499, 700)),
+    }),
+  },
   {
     weight: 8,
     arbitrary: fc.record({
       do: fc.constant('item' as const),
-      index: fc.nat(20),
+      index: fc.oneof(fc.nat(20), fc.nat(2_000)),
       status: fc.constantFrom('RUNNING' as const, 'COMPLETED' as const, 'SKIPPED' as const, 'FAILED' as const),
     }),
   },
@@ -60,6 +66,36 @@ function deliver(
   return delivered
 }
 
+/** Counts the entries that are written to maps or read from them while a function runs. */
+function countEntries(run: () => void): number {
+  const { set, [Symbol.iterator]: iterate, values } = Map.prototype
+  let count = 0
+  function* counted<T>(entries: Iterable<T>): Generator<T> {
+    for (const entry of entries) {
+      count++
+      yield entry
+    }
+  }
+  Object.assign(Map.prototype, {
+    set(this: Map<unknown, unknown>, key: unknown, value: unknown) {
+      count++
+      return set.call(this, key, value)
+    },
+    [Symbol.iterator](this: Map<unknown, unknown>) {
+      return counted({ [Symbol.iterator]: () => iterate.call(this) })
+    },
+    values(this: Map<unknown, unknown>) {
+      return counted({ [Symbol.iterator]: () => values.call(this) })
+    },
+  })
+  try {
+    run()
+  } finally {
+    Object.assign(Map.prototype, { set, [Symbol.iterator]: iterate, values })
+  }
+  return count
+}
+
 /** Excludes what only some ways of following can know. */
 function comparable(state: TaskState | undefined) {
   if (state === undefined) return undefined
@@ -87,6 +123,62 @@ describe('reduceTask', () => {
       }),
       { numRuns: 500 },
     )
+  })
+
+  test('adds a page of items that was read at any later moment, whatever happens meanwhile', () => {
+    fc.assert(
+      fc.property(history, fc.nat(), fc.nat(), ({ events, itemsAt }, requested, read) => {
+        const requestSeq = 1 + (requested % events.length)
+        const readSeq = requestSeq + (read % (events.length - requestSeq + 1))
+        const before = reduceTaskEvents(undefined, events.slice(0, requestSeq))
+        if (before === undefined) throw new Error('There are no events')
+        const { size } = before.items
+        const page = itemsAt(readSeq).slice(size, size + itemPageSize)
+        const after = reduceTaskEvents(addItems(before, page), events.slice(requestSeq))
+        expect([...(after?.items.values() ?? [])]).toEqual(itemsAt(events.length).slice(0, 2 * itemPageSize))
+        expect(after?.progress.totalItems).toBe(itemsAt(events.length).length)
+      }),
+    )
+  })
+
+  test('counts the items beyond the loaded pages, and leaves them to the next page', () => {
+    const played = playHistory([
+      { do: 'start' },
+      { do: 'declare', count: 499 },
+      { do: 'declare', count: 700 },
+      { do: 'item', index: 499, status: 'FAILED' },
+      { do: 'item', index: 500, status: 'COMPLETED' },
+    ])
+    const state = reduceTaskEvents(undefined, played.events)
+    expect([...(state?.items.keys() ?? [])].at(-1)).toBe('i499')
+    expect(state?.items.get('i499')).toMatchObject({ status: 'FAILED' })
+    expect(state).toMatchObject({ progress: { totalItems: 1_199, completedItems: 1, failedItems: 1 } })
+    expect(state?.items.has('i500')).toBe(false)
+    // A state that begins in the middle does not know the place of an item.
+    expect(reduceTaskEvents(undefined, played.events.slice(4))?.items.size).toBe(0)
+    const more = state && addItems(state, played.itemsAt(played.events.length).slice(500, 1_000))
+    expect(more?.items.get('i500')).toMatchObject({ status: 'COMPLETED' })
+  })
+
+  test('folds an event at a cost that does not depend on the number of items', () => {
+    const costs = [1_000, 20_000].map((count) => {
+      const declared = Array.from({ length: count / 500 }, (): Step => ({ do: 'declare', count: 500 }))
+      const { events } = playHistory([
+        { do: 'start' },
+        ...declared,
+        { do: 'item', index: 3, status: 'RUNNING' },
+        { do: 'item', index: 3, status: 'COMPLETED' },
+        { do: 'item', index: count - 1, status: 'COMPLETED' },
+        { do: 'advance', percent: 50 },
+        { do: 'declare', count: 500 },
+        { do: 'retry' },
+        { do: 'start' },
+      ])
+      const state = reduceTaskEvents(undefined, events.slice(0, 2 + declared.length))
+      return events.slice(2 + declared.length).map((event) => countEntries(() => reduceTask(state, event)))
+    })
+    expect(costs[1]).toEqual(costs[0])
+    expect(Math.max(...(costs[1] ?? []))).toBeLessThanOrEqual(2 * itemPageSize + 1)
   })
 
   test('changes nothing, including the identity of the state, for a known event', () => {

@@ -29,6 +29,15 @@ test.each([
   expect(viewPiece({ status: base, error: null }, 'concept_1', 'QUIZ', tasks)).toMatchObject({ status, text })
 })
 
+test('a piece beyond the loaded items of its task shows its text while it is generated', () => {
+  const task = working('PENDING', { items: new Map() })
+  const view = (status: 'GENERATING' | 'COMPLETED', rest: Partial<TaskState> = {}) =>
+    viewPiece({ status, error: null }, 'concept_1', 'QUIZ', [{ ...task, ...rest }])
+  expect(view('GENERATING')).toEqual({ status: 'GENERATING', error: null, text: '# Quiz' })
+  expect(view('COMPLETED').text).toBeNull()
+  expect(view('GENERATING', over).text).toBeNull()
+})
+
 test('a text with a missing beginning is not shown as complete', () => {
   const task = working('RUNNING', { outputs: new Map([['concept_1:QUIZ', { text: 'end', startsAt: 9 }]]) })
   expect(viewPiece({ status: 'GENERATING', error: null }, 'concept_1', 'QUIZ', [task]).text).toBeNull()
