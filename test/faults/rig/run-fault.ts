@@ -42,6 +42,11 @@ export interface RunOptions {
 }
 
 const steadyMs = 3_000
+/**
+ * Longest load after a fault, in milliseconds. On a machine that is too busy for it, a new task would wait
+ * behind ever more others.
+ */
+const longestLoadMs = 15_000
 /** Time after the end of a fault without any progress, after which a run is stuck. */
 const longestEndMs = 300_000
 
@@ -73,13 +78,14 @@ export async function runFault(options: RunOptions): Promise<RunResult> {
     })
   const endedAt = performance.now()
   await environment.heal()
-  const [heads, readyMs, taskMs] = await Promise.all([
+  const recovering = Promise.all([
     readHeads(environment, load),
     untilReady(environment, endedAt),
     untilTaskCompleted({ environment, recorder, runName, endedAt }),
-    pause(steadyMs),
   ])
+  await Promise.all([pause(steadyMs), Promise.race([recovering, pause(longestLoadMs)])])
   await load.end()
+  const [heads, readyMs, taskMs] = await recovering
   const since = clock?.now ?? new Date()
   await untilOver(environment, load, recorder, since)
 
