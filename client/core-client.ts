@@ -11,6 +11,7 @@ import { outboxExchange } from './outbox/outbox-exchange.ts'
 import { createOutboxStorage } from './outbox/outbox-storage.ts'
 import { repeatExchange } from './outbox/repeat-exchange.ts'
 import { toOfflineStorage } from './outbox/storage-adapter.ts'
+import type { ClientPlugin } from './plugin.ts'
 import { createAuthorizedFetch, findObstacle, messageOf } from './transport/http.ts'
 import type { TransportFactory } from './transport/transports.ts'
 
@@ -22,6 +23,8 @@ export interface CoreClient extends AsyncDisposable {
   readonly connection: ConnectionStore
   /** Mutations that wait to be sent, and mutations that the server refused. */
   readonly outbox: OutboxStore
+  /** The plugins of the client. */
+  readonly plugins: readonly ClientPlugin[]
   /** Closes the client. Idempotent. Pending mutations stay in the storage. */
   dispose(): Promise<void>
 }
@@ -43,7 +46,7 @@ export interface CoreClientOptions extends Omit<TidingsClientOptions, 'transport
  * @throws RangeError when `transports` is empty
  */
 export function createCoreClient(options: CoreClientOptions): CoreClient {
-  const { url } = options
+  const { url, plugins = [] } = options
   if (!/^https?:\/\//.test(url) || !URL.canParse(url))
     throw new TypeError(`"${url}" is not an address such as "https://example.org/graphql"`)
   if (options.transports.length === 0) throw new RangeError('A client needs at least one transport')
@@ -94,7 +97,7 @@ export function createCoreClient(options: CoreClientOptions): CoreClient {
     exchanges: [
       refetchExchange({ connection: live.connection, timing, signal: disposal.signal }),
       ...(options.cache ?? []),
-      outboxExchange({ outbox, storage: outboxStorage, tokens }),
+      outboxExchange({ outbox, storage: outboxStorage, tokens, plugins }),
       liveExchange(live),
       repeatExchange({ timing }),
       fetchExchange,
@@ -116,6 +119,7 @@ export function createCoreClient(options: CoreClientOptions): CoreClient {
     urql,
     connection,
     outbox: { subscribe: outbox.subscribe, getSnapshot: outbox.getSnapshot, dismiss: outbox.dismiss },
+    plugins,
     dispose,
     [Symbol.asyncDispose]: dispose,
   }

@@ -1,6 +1,7 @@
 import type { CacheExchangeOpts } from '@urql/exchange-graphcache'
 import type { Timing } from './base/timing.ts'
 import type { OfflineStorage } from './outbox/storage-adapter.ts'
+import type { ClientPlugin } from './plugin.ts'
 import type { TransportName } from './transport/transport.ts'
 import type { WebSocketImplementation } from './transport/websocket.ts'
 
@@ -48,6 +49,8 @@ export interface TidingsClientOptions {
    * 'graphcache'
    */
   readonly cache?: 'graphcache' | 'document' | 'none'
+  /** What applications add: cache rules and idempotent mutations. @default none */
+  readonly plugins?: readonly ClientPlugin[]
   /**
    * Deadlines, pauses and intervals, in milliseconds. Omitted ones have the defaults of
    * {@link Timing}.

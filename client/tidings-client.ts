@@ -37,9 +37,18 @@ const allTransports: Readonly<Record<TransportName, TransportFactory>> = {
  * @throws TypeError when `url` is not an http(s) address
  */
 export function createTidingsClient(options: TidingsClientOptions): TidingsClient {
-  const { schema = cacheSchema as NonNullable<TidingsClientOptions['schema']>, cache = 'graphcache' } = options
+  const {
+    schema = cacheSchema as NonNullable<TidingsClientOptions['schema']>,
+    cache = 'graphcache',
+    plugins = [],
+  } = options
   const caches: Readonly<Record<NonNullable<TidingsClientOptions['cache']>, () => readonly Exchange[]>> = {
-    graphcache: () => [createCacheExchange(schema)],
+    graphcache: () => [
+      createCacheExchange(
+        schema,
+        plugins.flatMap((plugin) => plugin.cache ?? []),
+      ),
+    ],
     document: () => [documentCacheExchange],
     none: () => [],
   }

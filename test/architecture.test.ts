@@ -47,6 +47,9 @@ const houses = [
   ],
   [
     'client/studio',
+    'client/terminal',
+    'client/self-test',
+    'client/apps',
     'client/react',
     'client',
     'client/watch-task',
@@ -132,7 +135,9 @@ describe('the layers', () => {
 
   it('keep the engine, the core schema and the core client free of applications, types included', async () => {
     const application = /^(src|schema|client)\/(studio|apps)\//
-    const engine = (await sources()).filter((file) => !application.test(file) && !/^src\/main[./]/.test(file))
+    const engine = (await sources()).filter(
+      (file) => !application.test(file) && !/^(src\/main|client\/(terminal|self-test))[./]/.test(file),
+    )
     const wrong: string[] = []
     for (const file of engine)
       for (const target of await importsOf(file)) if (application.test(target)) wrong.push(`${file} → ${target}`)

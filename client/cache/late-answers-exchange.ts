@@ -3,7 +3,7 @@ import { filter, makeSubject, map, merge, pipe, tap } from 'wonka'
 import { type FindField, patchData } from './patch.ts'
 
 /** Values known from events and mutation results, in the order in which they became known. */
-export interface Memory {
+export interface KnownValues {
   /** Counts the values that have become known so far. */
   readonly position: number
   /**
@@ -27,7 +27,7 @@ export interface Memory {
  */
 export function withLateAnswers(
   cache: Exchange,
-  memory: Memory,
+  memory: KnownValues,
   objectTypes: { has(name: string): boolean },
 ): Exchange {
   return (input) => {

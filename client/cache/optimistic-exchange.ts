@@ -14,7 +14,7 @@ export interface Assumption {
 /**
  * The predictions for mutations: by the name of the mutation's field, a function of its arguments.
  */
-type Assumptions = Readonly<Record<string, (args: Readonly<Record<string, unknown>>) => Assumption>>
+export type Assumptions = Readonly<Record<string, (args: Readonly<Record<string, unknown>>) => Assumption>>
 
 /** The last result of an active query. */
 interface Shown {

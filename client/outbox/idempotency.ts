@@ -1,6 +1,5 @@
 import { gql } from '@urql/core'
 import type { ArgumentNode, DocumentNode, FieldNode, OperationDefinitionNode, VariableDefinitionNode } from 'graphql'
-import { identifiedMutations, keyedInputs } from '../gql/keyed.ts'
 
 /** A mutation prepared for being sent again, where possible. */
 interface KeyedMutation {
@@ -13,11 +12,26 @@ interface KeyedMutation {
 }
 
 const argumentName = 'idempotencyKey'
-/**
- * Mutations that have the same effect when they are sent twice. Applications mark their own with
- * `OutboxContext.repeatable`.
- */
-const repeatableMutations: readonly string[] = ['cancelTask', ...identifiedMutations]
+
+/** The mutations that may be sent twice; a part of `ClientPlugin`. */
+export interface IdempotentMutations {
+  /** Inputs that take an `idempotencyKey`: `mutation.argument`. */
+  readonly keyedInputs?: readonly string[]
+  /** Mutations that have the same effect when they are sent twice, without a key. */
+  readonly repeatableMutations?: readonly string[]
+}
+
+/** The idempotent mutations of the engine. Callers mark others with `OutboxContext.repeatable`. */
+const ofEngine = { keyedInputs: ['retryTask.input'], repeatableMutations: ['cancelTask'] } as const
+
+/** Joins the idempotent mutations of the engine and of applications. */
+export function joinIdempotent(applications: readonly IdempotentMutations[]): Required<IdempotentMutations> {
+  const all: readonly IdempotentMutations[] = [ofEngine, ...applications]
+  return {
+    keyedInputs: all.flatMap(({ keyedInputs = [] }) => keyedInputs),
+    repeatableMutations: all.flatMap(({ repeatableMutations = [] }) => repeatableMutations),
+  }
+}
 
 /** A key to add to the document, as a variable. */
 interface Added {
@@ -32,13 +46,14 @@ interface Added {
  * Adds an idempotency key wherever the input of a field takes one and has none: to the variable
  * that holds the input, or to the document where the input is inline.
  *
- * @param createKey - creates a unique key
+ * @param options.createKey - creates a unique key
  */
 export function addIdempotencyKeys(
   query: DocumentNode,
   variables: Readonly<Record<string, unknown>>,
-  createKey: () => string,
+  options: Required<IdempotentMutations> & { readonly createKey: () => string },
 ): KeyedMutation {
+  const { createKey, keyedInputs, repeatableMutations } = options
   const operation = query.definitions.find((definition) => definition.kind === 'OperationDefinition')
   const fields = operation?.selectionSet.selections.filter((selection) => selection.kind === 'Field') ?? []
   const name = fields[0]?.name.value ?? 'mutation'

@@ -12,7 +12,7 @@ import { filter, makeSubject, merge, pipe, share, subscribe, tap } from 'wonka'
 import { createId } from '../base/environment.ts'
 import type { Tokens } from '../base/tokens.ts'
 import { isUnanswered, messageOf, NotSentError, OtherUserError, withOwner } from '../transport/http.ts'
-import { addIdempotencyKeys } from './idempotency.ts'
+import { addIdempotencyKeys, type IdempotentMutations, joinIdempotent } from './idempotency.ts'
 import type { Outbox, Outcome } from './outbox.ts'
 import type { OutboxStorage, StoredMutation } from './outbox-storage.ts'
 
@@ -52,8 +52,11 @@ export function outboxExchange(options: {
   readonly outbox: Outbox
   readonly storage: OutboxStorage | undefined
   readonly tokens: Tokens
+  /** The idempotent mutations of the applications. */
+  readonly plugins: readonly IdempotentMutations[]
 }): Exchange {
-  const { outbox, storage, tokens } = options
+  const { outbox, storage, tokens, plugins } = options
+  const idempotent = joinIdempotent(plugins)
   return ({ forward, client }) => {
     /** Keeps the order of mutations when the clock is set back. */
     let newestAt = 0
@@ -66,7 +69,7 @@ export function outboxExchange(options: {
       const storedMutation = (operation.context as Kept).tidingsOutbox
       const { tidingsLine: line = storedMutation?.line, repeatable } = operation.context as OutboxContext
       const variables = (operation.variables ?? {}) as Readonly<Record<string, unknown>>
-      const keyed = addIdempotencyKeys(operation.query, variables, () => createId())
+      const keyed = addIdempotencyKeys(operation.query, variables, { ...idempotent, createKey: () => createId() })
       const id = storedMutation?.id ?? createId()
       let owner = storedMutation === undefined ? tokens.user() : storedMutation.user
       const user = (): string | null | undefined => {

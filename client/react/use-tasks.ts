@@ -8,13 +8,15 @@ import {
   TasksDocument,
   type TasksQueryVariables,
 } from '../gql/graphql.ts'
+import type { ClientPlugin, TaskChanges } from '../plugin.ts'
 import { isFinalStatus } from '../reduce/task.ts'
 import type { TaskState } from '../reduce/task-state.ts'
-import type { ViewerState } from '../reduce/viewer.ts'
+import type { TidingsClient } from '../tidings-client.ts'
 import { useTidings } from './provider.ts'
+import type { LiveReducer } from './shared-live.ts'
 import { startedTasksOf } from './started-tasks.ts'
+import { useLive } from './use-live.ts'
 import { useManyTasks } from './use-many-tasks.ts'
-import { useViewerUpdates } from './use-viewer-updates.ts'
 
 /** Which of the viewer's tasks {@link useTasks} lists. */
 export interface TaskListOptions {
@@ -50,11 +52,12 @@ export interface LiveTasks {
 }
 
 const noEdges: readonly { readonly cursor: string; readonly node: TaskSummaryFieldsFragment }[] = []
-const noChanges: ViewerState['tasks'] = new Map()
+const noChanges: TaskChanges['tasks'] = new Map()
+const noVariables = {}
 
 /**
- * Lists the viewer's tasks. The list is fetched once; `viewerUpdates` adds tasks that were started anywhere, changes their
- * status and removes deleted ones.
+ * Lists the viewer's tasks. The list is fetched once; the subscription of the plugin with `taskChanges` adds tasks that were
+ * started anywhere, changes their status and removes deleted ones.
  */
 export function useTasks(options: TaskListOptions = {}): LiveTasks {
   const { first = 20, watch = 4, kind, status, after } = options
@@ -65,7 +68,7 @@ export function useTasks(options: TaskListOptions = {}): LiveTasks {
   const refetch = useCallback(() => execute({ requestPolicy: 'network-only' }), [execute])
   const store = startedTasksOf(client)
   const started = useSyncExternalStore(store.subscribe, store.getSnapshot, store.getSnapshot)
-  const { changes } = useViewerUpdates()
+  const changes = useTaskChanges(client)
   // Also when the updates begin after the list was fetched: what happened in between is in neither.
   const gaps = changes?.gaps
   const changed = changes?.tasks ?? noChanges
@@ -99,6 +102,20 @@ export function useTasks(options: TaskListOptions = {}): LiveTasks {
   return { tasks, states, isLoading: fetching, error: error ?? null, hasNextPage, endCursor, refetch }
 }
 
+/** Follows the changes to the viewer's tasks that a plugin of the client reports; undefined without such a plugin. */
+function useTaskChanges({ plugins }: TidingsClient): TaskChanges | undefined {
+  const source = plugins.find((plugin) => plugin.taskChanges !== undefined)?.taskChanges ?? noSource
+  return useLive(
+    source.document,
+    source === noSource ? null : noVariables,
+    source.reducer as LiveReducer<object, TaskChanges>,
+  ).state
+}
+const noSource: NonNullable<ClientPlugin['taskChanges']> = {
+  document: TasksDocument as never,
+  reducer: () => ({ tasks: noChanges, gaps: 0 }),
+}
+
 function matches(
   task: TaskSummaryFieldsFragment,
   kind: readonly TaskKind[] | undefined,
@@ -111,7 +128,7 @@ function matches(
 function mergeTasks(
   started: readonly TaskSummaryFieldsFragment[],
   edges: typeof noEdges,
-  changed: ViewerState['tasks'],
+  changed: TaskChanges['tasks'],
 ): readonly TaskSummaryFieldsFragment[] {
   const byId = new Map<string, TaskSummaryFieldsFragment>()
   const put = (task: TaskSummaryFieldsFragment): void => {

@@ -1,3 +1,4 @@
+import { studioPlugins } from '../apps/plugins.ts'
 import { StartSelfTestDocument, type StartSelfTestInput } from '../gql/graphql.ts'
 import type { TidingsClientOptions } from '../options.ts'
 import type { TaskEvent } from '../reduce/task-state.ts'
@@ -103,6 +104,7 @@ export function createBench(options: TidingsClientOptions): Bench {
         return new Response(wire.readBody(`stream ${++connections}`, body), { headers, status, statusText })
       }
       const client = createTidingsClient({
+        plugins: studioPlugins,
         ...options,
         ...(transport === undefined ? {} : { transports: [transport] }),
         storage: null,

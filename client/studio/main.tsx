@@ -1,5 +1,6 @@
 import { StrictMode } from 'react'
 import { createRoot } from 'react-dom/client'
+import { studioPlugins } from '../apps/plugins.ts'
 import { TidingsProvider } from '../react/provider.ts'
 import type { CheckResult, SelfTestOptions, SelfTestReport } from '../self-test/self-test.ts'
 import { createTidingsClient } from '../tidings-client.ts'
@@ -29,7 +30,7 @@ import './styles/panel.css'
 const url = new URL('/graphql', window.location.href).href
 /** The server sets it with `LIVE_UPDATES=false`. */
 const live = document.querySelector('meta[name="tidings-live-updates"]')?.getAttribute('content') !== 'false'
-const client = createTidingsClient({ url, token: readToken, live })
+const client = createTidingsClient({ url, token: readToken, live, plugins: studioPlugins })
 
 /**
  * For the console: `await tidings.selfTest()` measures this deployment from this browser. Loaded on

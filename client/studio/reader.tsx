@@ -1,7 +1,7 @@
 import { lazy, type ReactElement, Suspense, useEffect, useRef } from 'react'
 import { useQuery } from 'urql'
+import { RetryButton } from '../apps/roadmaps/retry-button.tsx'
 import { ConceptContentDocument, type ContentPiece } from '../gql/graphql.ts'
-import { RetryButton } from '../react/retry-button.tsx'
 import type { TaskState } from '../reduce/task-state.ts'
 import { StatusIcon } from './icons.tsx'
 import { Link } from './link.tsx'

@@ -1,5 +1,5 @@
 import { useEffect, useRef } from 'react'
-import { useViewerUpdates } from '../react/use-viewer-updates.ts'
+import { useViewerUpdates } from '../apps/viewer/use-viewer-updates.ts'
 
 /** Fetches an object of the viewer's lists again when it has changed, in any tab or by a task. */
 export function useObjectChanges(id: string, refetch: () => void): void {

@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { basename } from 'node:path'
 import { parseArgs, styleText } from 'node:util'
 import type { AnyVariables, Client, DocumentInput } from '@urql/core'
+import { studioPlugins } from '../apps/plugins.ts'
 import {
   DemoCreateRoadmapDocument,
   DemoImportDocument,
@@ -54,6 +55,7 @@ async function main(): Promise<void> {
     process.stdout.write(`${styleText('dim', `A server was started at ${server.url}; it stops with this demo.`)}\n`)
   const { token } = values
   await using client = createTidingsClient({
+    plugins: studioPlugins,
     url: new URL('/graphql', server.url).href,
     storage: null,
     ...(token === undefined ? {} : { token: () => token }),

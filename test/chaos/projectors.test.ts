@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { type AnalyticsState, reduceAnalytics } from '../../client/apps/analytics/reduce-analytics.ts'
 import { AnalyticsUpdatesDocument, NotificationsDocument } from '../../client/gql/graphql.ts'
-import { type AnalyticsState, reduceAnalytics } from '../../client/reduce/analytics.ts'
 import { connectDatabase, type Database } from '../../src/db/connect.ts'
 import { silentLogger } from '../../src/logger.ts'
 import { localDeveloper } from '../../src/tasks/model/viewer.ts'

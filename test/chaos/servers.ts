@@ -1,3 +1,4 @@
+import { studioPlugins } from '../../client/apps/plugins.ts'
 import { StartSelfTestDocument, type StartSelfTestInput } from '../../client/gql/graphql.ts'
 import type { TaskEvent } from '../../client/reduce/task-state.ts'
 import { createTidingsClient, type TidingsClient } from '../../client/tidings-client.ts'
@@ -101,6 +102,7 @@ export async function startCluster(
   const clients = new Set<TidingsClient>()
   const clientAt: Cluster['clientAt'] = (url, transports) => {
     const made = createTidingsClient({
+      plugins: studioPlugins,
       url: `${url}/graphql`,
       storage: null,
       cache: 'none',

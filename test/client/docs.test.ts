@@ -10,7 +10,16 @@ const root = fileURLToPath(new URL('../..', import.meta.url))
 test('the programs of docs/client.md compile unchanged', async () => {
   const text = await readFile(join(root, 'docs/client.md'), 'utf8')
   const programs = [...text.matchAll(/^```(tsx?) file=(\w+)\n([\s\S]*?)^```/gm)]
-  expect(programs.map(([, , name]) => name)).toEqual(['main', 'retry', 'words', 'own', 'plain', 'connection', 'outbox'])
+  expect(programs.map(([, , name]) => name)).toEqual([
+    'main',
+    'words',
+    'apps',
+    'retry',
+    'own',
+    'plain',
+    'connection',
+    'outbox',
+  ])
   // Below the root, where the packages are resolved.
   await mkdir(join(root, 'dist'), { recursive: true })
   const folder = await mkdtemp(join(root, 'dist/docs-'))
@@ -26,7 +35,12 @@ test('the programs of docs/client.md compile unchanged', async () => {
           types: [],
           module: 'esnext',
           moduleResolution: 'bundler',
-          paths: { 'tidings/client': ['../../client/index.ts'], 'tidings/react': ['../../client/react/index.ts'] },
+          paths: {
+            'tidings/client': ['../../client/index.ts'],
+            'tidings/react': ['../../client/react/index.ts'],
+            'tidings/apps': ['../../client/apps/index.ts'],
+            'tidings/apps/react': ['../../client/apps/react.ts'],
+          },
         },
         include: ['.'],
       }),

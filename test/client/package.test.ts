@@ -41,9 +41,12 @@ test('tidings/react uses nothing that React 18 does not have', async () => {
   expect(code.match(/\.Provider,/g)).toHaveLength(2)
 })
 
-test('tidings/react marks itself as client code, so that a server component may import it', async () => {
-  expect(await compileEntry('react')).toMatch(/^(['"])use client\1/)
-})
+test.for(['react', 'apps-react'])(
+  'tidings/%s marks itself as client code, so that a server component may import it',
+  async (name) => {
+    expect(await compileEntry(name)).toMatch(/^(['"])use client\1/)
+  },
+)
 
 test('importing the client opens nothing', async () => {
   expect(await runProgram('console.log(typeof createTidingsClient)')).toEqual({ code: 0, said: 'function\n' })

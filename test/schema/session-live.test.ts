@@ -1,6 +1,7 @@
 import type { Client } from 'graphql-ws'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { pipe, subscribe } from 'wonka'
+import { studioPlugins } from '../../client/apps/plugins.ts'
 import { SessionEventsDocument } from '../../client/gql/graphql.ts'
 import { createTidingsClient } from '../../client/tidings-client.ts'
 import { closeCodes } from '../../src/protocol.ts'
@@ -138,6 +139,7 @@ test('a token that expires ends the stream with that reason; the client renews i
   const id = await api.create()
   let renewals = 0
   await using client = createTidingsClient({
+    plugins: studioPlugins,
     url: `${served.server.url}/graphql`,
     storage: null,
     transports: ['websocket'],

@@ -1,6 +1,6 @@
 import type { ReactElement } from 'react'
+import type { AnalyticsFigures } from '../../apps/analytics/reduce-analytics.ts'
 import { describeError } from '../../react/words.ts'
-import type { AnalyticsFigures } from '../../reduce/analytics.ts'
 import { Link } from '../link.tsx'
 import { useTitle } from '../use-title.ts'
 import { DocumentTable } from './document-table.tsx'

@@ -1,5 +1,5 @@
 import type { ReactElement } from 'react'
-import type { DocumentAnalytics } from '../../reduce/analytics.ts'
+import type { DocumentAnalytics } from '../../apps/analytics/reduce-analytics.ts'
 import { formatMinute } from '../dates.ts'
 import { formatCount, formatShare, formatTime } from './words.ts'
 

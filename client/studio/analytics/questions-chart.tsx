@@ -1,7 +1,7 @@
 import { type ReactElement, useMemo, useState } from 'react'
 import uPlot from 'uplot'
+import type { AnalyticsHour } from '../../apps/analytics/reduce-analytics.ts'
 import { useNow } from '../../react/use-now.ts'
-import type { AnalyticsHour } from '../../reduce/analytics.ts'
 import { Chart, type Key, type Palette } from './chart.tsx'
 import { layOut, type Span, type Step } from './series.ts'
 import { formatCount } from './words.ts'

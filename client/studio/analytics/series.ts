@@ -1,4 +1,4 @@
-import type { AnalyticsHour } from '../../reduce/analytics.ts'
+import type { AnalyticsHour } from '../../apps/analytics/reduce-analytics.ts'
 
 /** The displayed period and its steps. */
 export type Span = 'day' | 'month'

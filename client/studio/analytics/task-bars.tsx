@@ -1,5 +1,5 @@
 import type { ReactElement } from 'react'
-import type { AnalyticsFigures } from '../../reduce/analytics.ts'
+import type { AnalyticsFigures } from '../../apps/analytics/reduce-analytics.ts'
 import { formatCount, taskStates } from './words.ts'
 
 /** Tasks by state: labels and numbers, with decorative bars. */

@@ -1,7 +1,7 @@
 import type { CombinedError } from '@urql/core'
+import { type AnalyticsState, reduceAnalytics } from '../../apps/analytics/reduce-analytics.ts'
 import { AnalyticsUpdatesDocument, type AnalyticsUpdatesSubscription } from '../../gql/graphql.ts'
 import { useLive } from '../../react/use-live.ts'
-import { type AnalyticsState, reduceAnalytics } from '../../reduce/analytics.ts'
 
 function reduce(state: AnalyticsState | undefined, { analyticsUpdates }: AnalyticsUpdatesSubscription): AnalyticsState {
   return reduceAnalytics(state, analyticsUpdates)

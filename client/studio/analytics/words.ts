@@ -1,4 +1,4 @@
-import type { AnalyticsFigures } from '../../reduce/analytics.ts'
+import type { AnalyticsFigures } from '../../apps/analytics/reduce-analytics.ts'
 
 /** Formats a count for the viewer's locale. */
 export const formatCount = (count: number): string => count.toLocaleString()

@@ -1,5 +1,5 @@
 import { memo, type ReactElement, useId, useRef } from 'react'
-import { useInbox } from '../../react/use-inbox.ts'
+import { useInbox } from '../../apps/notifications/use-inbox.ts'
 import { describeError } from '../../react/words.ts'
 import { Link } from '../link.tsx'
 import { Refusal } from '../refusal.tsx'

@@ -1,5 +1,5 @@
 import { type KeyboardEvent, type ReactElement, useEffect, useRef, useState } from 'react'
-import type { InboxEntry } from '../../reduce/inbox.ts'
+import type { InboxEntry } from '../../apps/notifications/reduce-inbox.ts'
 import { EntryTitle } from './entry.tsx'
 import { LevelSign } from './level-sign.tsx'
 import { usePageVisible, useToasts } from './use-toasts.ts'

@@ -1,7 +1,7 @@
 import { useCallback, useEffect, useRef, useState, useSyncExternalStore } from 'react'
+import type { InboxEntry } from '../../apps/notifications/reduce-inbox.ts'
+import { useInbox } from '../../apps/notifications/use-inbox.ts'
 import { useConnection } from '../../react/use-connection.ts'
-import { useInbox } from '../../react/use-inbox.ts'
-import type { InboxEntry } from '../../reduce/inbox.ts'
 import { useRoute } from '../use-route.ts'
 import { isShownOn, leadOf } from './lead.ts'
 

@@ -1,5 +1,5 @@
 import type { ReactElement } from 'react'
-import type { LiveInbox } from '../../react/use-inbox.ts'
+import type { LiveInbox } from '../../apps/notifications/use-inbox.ts'
 import { describeError } from '../../react/words.ts'
 import { Link } from '../link.tsx'
 import { Entry } from '../notifications/entry.tsx'

@@ -1,7 +1,7 @@
 import { type ReactElement, type RefObject, useId } from 'react'
+import { useInbox } from '../../apps/notifications/use-inbox.ts'
 import { ConnectionIndicator } from '../../react/connection-indicator.tsx'
 import { useConnection } from '../../react/use-connection.ts'
-import { useInbox } from '../../react/use-inbox.ts'
 import { type LiveTasks, useTasks } from '../../react/use-tasks.ts'
 import { describeConnection } from '../../react/words.ts'
 import { isFinalStatus } from '../../reduce/task.ts'

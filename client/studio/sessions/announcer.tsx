@@ -1,5 +1,5 @@
 import { type ReactElement, useEffect, useRef, useState } from 'react'
-import type { SessionMessage } from '../../reduce/session-state.ts'
+import type { SessionMessage } from '../../apps/sessions/session-state.ts'
 import { type Heard, hear } from './hear.ts'
 
 /** The number of announcements kept, so that a screen reader has enough time to reach each. */

@@ -1,6 +1,6 @@
 import type { ReactElement } from 'react'
+import type { SessionCard, SessionState } from '../../apps/sessions/session-state.ts'
 import { RemoveContextCardDocument } from '../../gql/graphql.ts'
-import type { SessionCard, SessionState } from '../../reduce/session-state.ts'
 import { ActionButton } from '../action-button.tsx'
 import { Link } from '../link.tsx'
 import { useChange } from '../use-change.ts'

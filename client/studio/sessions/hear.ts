@@ -1,4 +1,4 @@
-import type { SessionMessage } from '../../reduce/session-state.ts'
+import type { SessionMessage } from '../../apps/sessions/session-state.ts'
 
 /** The part of a conversation that has been announced. */
 export interface Heard {

@@ -1,4 +1,5 @@
 import { type FormEvent, type ReactElement, useEffect, useRef, useState } from 'react'
+import type { SessionState } from '../../apps/sessions/session-state.ts'
 import {
   InviteToSessionDocument,
   RemoveParticipantDocument,
@@ -6,7 +7,6 @@ import {
   SessionInvitationsDocument,
   type SessionInvitationsQuery,
 } from '../../gql/graphql.ts'
-import type { SessionState } from '../../reduce/session-state.ts'
 import { ActionButton } from '../action-button.tsx'
 import { formatMinute } from '../dates.ts'
 import { Refusal } from '../refusal.tsx'

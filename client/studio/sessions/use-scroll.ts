@@ -1,6 +1,6 @@
 import { type RefObject, useCallback, useEffect, useLayoutEffect, useRef, useState } from 'react'
-import type { UnsentMessage } from '../../react/unsent.ts'
-import type { SessionMessage } from '../../reduce/session-state.ts'
+import type { SessionMessage } from '../../apps/sessions/session-state.ts'
+import type { UnsentMessage } from '../../apps/sessions/unsent.ts'
 
 /** The distance from the end, in pixels, that counts as being at the end. */
 const nearPx = 60

@@ -1,11 +1,14 @@
 import { Client, createRequest, type Exchange, type ExecutionResult, gql, makeResult } from '@urql/core'
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest'
 import { filter, makeSubject, map, merge, pipe, subscribe } from 'wonka'
+import { studioPlugins } from '../../../client/apps/plugins.ts'
 import { type CacheSchema, createCacheExchange } from '../../../client/cache/cache.ts'
 import { cacheSchema } from '../../../client/gql/cache-schema.ts'
 import { conceptQuery, makeConcept, retryMutation } from '../support/roadmap.ts'
 import { type Site, startSite } from '../support/site.ts'
 import { eventually, watch } from '../support/watch.ts'
+
+const rules = studioPlugins.flatMap(({ cache }) => cache ?? [])
 
 let site: Site
 let conceptId: string
@@ -122,7 +125,7 @@ const taskAt = (percent: number) => ({
 })
 
 test('neither an older event nor an overtaken snapshot overwrites a newer state', async () => {
-  const { client, keys, push } = createDrivenClient(createCacheExchange(cacheSchema as CacheSchema))
+  const { client, keys, push } = createDrivenClient(createCacheExchange(cacheSchema as CacheSchema, rules))
   const percents: (number | undefined)[] = []
   const subscriptions = [
     pipe(
@@ -157,7 +160,7 @@ test('neither an older event nor an overtaken snapshot overwrites a newer state'
 })
 
 const driven = () => {
-  const { client, keys, push } = createDrivenClient(createCacheExchange(cacheSchema as CacheSchema))
+  const { client, keys, push } = createDrivenClient(createCacheExchange(cacheSchema as CacheSchema, rules))
   const seen: string[] = []
   const { unsubscribe } = pipe(
     client.query(conceptQuery, { id: 'c' }),

@@ -1,8 +1,11 @@
 import { Client, type Exchange, gql, makeResult } from '@urql/core'
 import { expect, test } from 'vitest'
 import { filter, makeSubject, map, merge, pipe, subscribe, tap } from 'wonka'
+import { studioPlugins } from '../../../client/apps/plugins.ts'
 import { type CacheSchema, createCacheExchange } from '../../../client/cache/cache.ts'
 import { cacheSchema } from '../../../client/gql/cache-schema.ts'
+
+const rules = studioPlugins.flatMap(({ cache }) => cache ?? [])
 
 const updates = gql<{ viewerUpdates: unknown }>(`subscription { viewerUpdates { __typename cursor seq
   ... on ViewerSnapshot { reason }
@@ -65,7 +68,7 @@ function openLists(): {
   let subscribed: Parameters<typeof makeResult>[0] = undefined as never
   const client = new Client({
     url: 'http://server.invalid',
-    exchanges: [createCacheExchange(cacheSchema as CacheSchema), server],
+    exchanges: [createCacheExchange(cacheSchema as CacheSchema, rules), server],
     preferGetMethod: false,
   })
   for (const list of lists)

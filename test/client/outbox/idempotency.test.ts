@@ -2,12 +2,15 @@ import { readFileSync } from 'node:fs'
 import { gql, stringifyDocument } from '@urql/core'
 import { buildSchema, parse, validate } from 'graphql'
 import { expect, test } from 'vitest'
-import { addIdempotencyKeys } from '../../../client/outbox/idempotency.ts'
+import { studioPlugins } from '../../../client/apps/plugins.ts'
+import { addIdempotencyKeys, joinIdempotent } from '../../../client/outbox/idempotency.ts'
+
+const idempotent = joinIdempotent(studioPlugins)
 
 const schema = buildSchema(readFileSync(new URL('../../../schema/schema.graphql', import.meta.url), 'utf8'))
 const add = (text: string, variables: Record<string, unknown> = {}) => {
   let count = 0
-  const keyed = addIdempotencyKeys(gql(text) as never, variables, () => `key-${++count}`)
+  const keyed = addIdempotencyKeys(gql(text) as never, variables, { ...idempotent, createKey: () => `key-${++count}` })
   expect(validate(schema, parse(stringifyDocument(keyed.query)))).toEqual([])
   return keyed
 }
@@ -66,5 +69,7 @@ test('treats canceling as repeatable without a key', () => {
 
 test('treats a mutation as not repeatable when one of its fields has no key', () => {
   const text = 'mutation ($id: ID!) { cancelTask(input: { taskId: $id }) { __typename } somethingElse }'
-  expect(addIdempotencyKeys(gql(text) as never, { id: 't' }, () => 'key').isRepeatable).toBe(false)
+  expect(
+    addIdempotencyKeys(gql(text) as never, { id: 't' }, { ...idempotent, createKey: () => 'key' }).isRepeatable,
+  ).toBe(false)
 })

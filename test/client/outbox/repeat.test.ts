@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { createServer, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { expect, test } from 'vitest'
+import { studioPlugins } from '../../../client/apps/plugins.ts'
 import { createTidingsClient } from '../../../client/tidings-client.ts'
 
 /**
@@ -39,6 +40,7 @@ async function startEndpoint(...treatments: readonly ('break' | 'half' | 'away' 
   await once(server, 'listening')
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/graphql`
   const client = createTidingsClient({
+    plugins: studioPlugins,
     url,
     cache: 'none',
     storage: null,
@@ -135,6 +137,7 @@ test('a disposed client retries nothing', async () => {
     return fetch(...request)
   }
   await using other = createTidingsClient({
+    plugins: studioPlugins,
     url: endpoint.url,
     cache: 'none',
     storage: null,
@@ -150,7 +153,12 @@ test('a disposed client retries nothing', async () => {
 
 test('a query that failed before any result has no data, also with a cache', async () => {
   await using endpoint = await startEndpoint('away')
-  await using client = createTidingsClient({ url: endpoint.url, storage: null, timing: { backoffMs: 5 } })
+  await using client = createTidingsClient({
+    plugins: studioPlugins,
+    url: endpoint.url,
+    storage: null,
+    timing: { backoffMs: 5 },
+  })
   const { data, error } = await client.urql.query('{ viewer { id } }', {}).toPromise()
   expect([error?.message, data]).toEqual(['[GraphQL] Away', undefined])
 })

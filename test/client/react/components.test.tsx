@@ -1,11 +1,11 @@
 // @vitest-environment happy-dom
 import { act, cleanup, render, screen } from '@testing-library/react'
 import { afterEach, expect, test } from 'vitest'
+import { RetryButton } from '../../../client/apps/roadmaps/retry-button.tsx'
 import { ConnectionIndicator } from '../../../client/react/connection-indicator.tsx'
 import { ProgressBar } from '../../../client/react/progress-bar.tsx'
 import { TidingsProvider } from '../../../client/react/provider.ts'
 import { QueuePosition } from '../../../client/react/queue-position.tsx'
-import { RetryButton } from '../../../client/react/retry-button.tsx'
 import { describeDuration, describePlace } from '../../../client/react/words.ts'
 import { unknownTask } from '../../../client/reduce/task-state.ts'
 import { createDrivenClient } from './driven-client.ts'

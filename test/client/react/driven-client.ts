@@ -1,4 +1,5 @@
 import { Client, type ExecutionResult, fetchExchange, subscriptionExchange } from '@urql/core'
+import { studioPlugins } from '../../../client/apps/plugins.ts'
 import { createStore, type MutableStore } from '../../../client/base/store.ts'
 import type { ConnectionState } from '../../../client/connection/connection-state.ts'
 import type { OutboxState } from '../../../client/outbox/outbox.ts'
@@ -99,6 +100,7 @@ export function createDrivenClient(
     watchTask: () => {
       throw new Error('Hooks do not use it')
     },
+    plugins: studioPlugins,
     dispose,
     [Symbol.asyncDispose]: dispose,
   }

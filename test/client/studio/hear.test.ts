@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import type { SessionMessage } from '../../../client/reduce/session-state.ts'
+import type { SessionMessage } from '../../../client/apps/sessions/session-state.ts'
 import { type Heard, hear } from '../../../client/studio/sessions/hear.ts'
 import { makeMessage } from '../support/message.ts'
 

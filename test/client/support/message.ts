@@ -1,4 +1,4 @@
-import type { SessionMessage } from '../../../client/reduce/session-state.ts'
+import type { SessionMessage } from '../../../client/apps/sessions/session-state.ts'
 
 /** Creates a message of a session, without author and text unless they are given. */
 export function makeMessage(position: number, rest: Partial<SessionMessage> = {}): SessionMessage {

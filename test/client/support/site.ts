@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { studioPlugins } from '../../../client/apps/plugins.ts'
 import type { Timing } from '../../../client/base/timing.ts'
 import type { TidingsClientOptions } from '../../../client/options.ts'
 import { createTidingsClient, type TidingsClient } from '../../../client/tidings-client.ts'
@@ -137,7 +138,13 @@ export async function startSite(environment: Readonly<Record<string, string>> = 
     },
     client(options = {}) {
       const { timing, ...rest } = options
-      const client = createTidingsClient({ url, storage: null, timing: { ...quick, ...timing }, ...rest })
+      const client = createTidingsClient({
+        plugins: studioPlugins,
+        url,
+        storage: null,
+        timing: { ...quick, ...timing },
+        ...rest,
+      })
       clients.add(client)
       // Released once it is disposed: a test may create thousands.
       const dispose = async (): Promise<void> => {

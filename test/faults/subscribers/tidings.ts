@@ -1,5 +1,6 @@
 import { gql } from '@urql/core'
 import { onEnd, pipe, subscribe } from 'wonka'
+import { studioPlugins } from '../../../client/apps/plugins.ts'
 import { createTidingsClient } from '../../../client/tidings-client.ts'
 import type { TransportName } from '../../../client/transport/transport.ts'
 import { documents, requestOf } from './documents.ts'
@@ -14,6 +15,7 @@ export function createTidingsSubscriber(
   transport: TransportName,
 ): SubscriberClient {
   const client = createTidingsClient({
+    plugins: studioPlugins,
     url: `${url}/graphql`,
     storage: null,
     cache: 'none',

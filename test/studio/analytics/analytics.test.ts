@@ -3,8 +3,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { print } from 'graphql'
 import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest'
+import {
+  type AnalyticsEvent,
+  type AnalyticsState,
+  reduceAnalytics,
+} from '../../../client/apps/analytics/reduce-analytics.ts'
 import { AnalyticsUpdatesDocument, type AnalyticsUpdatesSubscription } from '../../../client/gql/graphql.ts'
-import { type AnalyticsEvent, type AnalyticsState, reduceAnalytics } from '../../../client/reduce/analytics.ts'
 import { migrate } from '../../../src/db/migrate.ts'
 import { createAppender } from '../../../src/log/append.ts'
 import { deleteTopic } from '../../../src/log/topic.ts'

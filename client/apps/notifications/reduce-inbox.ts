@@ -1,9 +1,9 @@
-import type { InboxEventFieldsFragment, NotificationFieldsFragment } from '../gql/graphql.ts'
-import { ignoreUnknown, isNews } from './fold.ts'
+import type { InboxEventFieldsFragment, NotificationFieldsFragment } from '../../gql/graphql.ts'
+import { ignoreUnknown, isNews } from '../../reduce/fold.ts'
 
 /**
  * An event of an inbox with the fields of the fragment `InboxEventFields`
- * (client/documents/inbox.graphql).
+ * (client/apps/notifications/inbox.graphql).
  */
 export type InboxEvent = InboxEventFieldsFragment
 

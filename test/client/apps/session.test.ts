@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { reduceSession } from '../../../client/reduce/session.ts'
-import type { SessionEvent, SessionMessage, SessionState } from '../../../client/reduce/session-state.ts'
+import { reduceSession } from '../../../client/apps/sessions/reduce-session.ts'
+import type { SessionEvent, SessionMessage, SessionState } from '../../../client/apps/sessions/session-state.ts'
 import { makeMessage } from '../support/message.ts'
 
 /** One thing that may happen in a session. */

@@ -5,8 +5,8 @@ import type {
   DocumentAnalyticsFieldsFragment,
   FiguresFieldsFragment,
   QuestionTimingFieldsFragment,
-} from '../gql/graphql.ts'
-import { ignoreUnknown } from './fold.ts'
+} from '../../gql/graphql.ts'
+import { ignoreUnknown } from '../../reduce/fold.ts'
 
 /** The counters of one document or of all. */
 export type AnalyticsFigures = FiguresFieldsFragment

@@ -1,7 +1,12 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import {
+  bringUpToDate,
+  type InboxEvent,
+  type InboxState,
+  reduceInbox,
+} from '../../../client/apps/notifications/reduce-inbox.ts'
 import type { NotificationFieldsFragment } from '../../../client/gql/graphql.ts'
-import { bringUpToDate, type InboxEvent, type InboxState, reduceInbox } from '../../../client/reduce/inbox.ts'
 
 const at = '2026-01-01T00:00:00.000Z'
 const cursorOf = (seq: number, epoch = 'e'): string => `${epoch}-${seq}`

@@ -1,11 +1,11 @@
 import type { CombinedError } from '@urql/core'
 import { useCallback, useEffect, useMemo, useSyncExternalStore } from 'react'
-import { SessionEventsDocument, type SessionEventsSubscription } from '../gql/graphql.ts'
-import { reduceSession } from '../reduce/session.ts'
-import type { SessionState } from '../reduce/session-state.ts'
-import { useTidings } from './provider.ts'
+import { SessionEventsDocument, type SessionEventsSubscription } from '../../gql/graphql.ts'
+import { useTidings } from '../../react/provider.ts'
+import { useLive } from '../../react/use-live.ts'
+import { reduceSession } from './reduce-session.ts'
+import type { SessionState } from './session-state.ts'
 import { type UnsentMessage, unsentOf } from './unsent.ts'
-import { useLive } from './use-live.ts'
 
 /** A session as a page shows it. */
 export interface LiveSession {

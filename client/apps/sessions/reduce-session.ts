@@ -1,4 +1,4 @@
-import { ignoreUnknown, isNews } from './fold.ts'
+import { ignoreUnknown, isNews } from '../../reduce/fold.ts'
 import { type SessionEvent, type SessionMessage, type SessionState, unknownSession } from './session-state.ts'
 
 type EventOf<Name extends SessionEvent['__typename']> = Extract<SessionEvent, { readonly __typename: Name }>

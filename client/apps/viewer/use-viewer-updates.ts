@@ -1,7 +1,7 @@
 import type { CombinedError } from '@urql/core'
-import { ViewerUpdatesDocument, type ViewerUpdatesSubscription } from '../gql/graphql.ts'
-import { reduceViewer, type ViewerState } from '../reduce/viewer.ts'
-import { useLive } from './use-live.ts'
+import { ViewerUpdatesDocument } from '../../gql/graphql.ts'
+import { useLive } from '../../react/use-live.ts'
+import { reduceViewerUpdates, type ViewerState } from './reduce-viewer.ts'
 
 /** The changes to the viewer's lists. */
 export interface LiveViewerUpdates {
@@ -11,19 +11,11 @@ export interface LiveViewerUpdates {
   readonly error: CombinedError | null
 }
 
-/** Folds `viewerUpdates` for all components; they share one subscription. */
-function reduceViewerUpdates(
-  state: ViewerState | undefined,
-  { viewerUpdates }: ViewerUpdatesSubscription,
-): ViewerState {
-  return reduceViewer(state, viewerUpdates)
-}
-
 const noVariables = {}
 
 /**
  * Follows the changes to the viewer's lists. All components share one subscription, which resumes after an
- * interruption. While it is open, the cache of `tidings/client` fetches the lists of documents, roadmaps, quizzes, projects
+ * interruption. While it is open, the cache fetches the lists of documents, roadmaps, quizzes, projects
  * and sessions again when they have changed; lists of tasks follow in {@link useTasks} without a request.
  */
 export function useViewerUpdates(): LiveViewerUpdates {

@@ -1,7 +1,7 @@
 import { gql } from '@urql/core'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
+import { createUnsent, type Unsent } from '../../../client/apps/sessions/unsent.ts'
 import type { OfflineStorage } from '../../../client/outbox/storage-adapter.ts'
-import { createUnsent, type Unsent } from '../../../client/react/unsent.ts'
 import { type Site, startSite } from '../support/site.ts'
 import { eventually } from '../support/watch.ts'
 

@@ -4,9 +4,9 @@ import type {
   SessionMessageFieldsFragment,
   SessionParticipantFieldsFragment,
   SessionStatisticsFieldsFragment,
-} from '../gql/graphql.ts'
+} from '../../gql/graphql.ts'
 
-/** An event of a session with the fields of the fragment `SessionEventFields` (client/documents/session.graphql). */
+/** An event of a session with the fields of the fragment `SessionEventFields` (client/apps/sessions/session.graphql). */
 export type SessionEvent = SessionEventFieldsFragment
 /** A message, or a reply. */
 export type SessionMessage = SessionMessageFieldsFragment

@@ -2,11 +2,11 @@
 import { act, cleanup, renderHook } from '@testing-library/react'
 import type { ReactElement, ReactNode } from 'react'
 import { afterEach, expect, test, vi } from 'vitest'
+import type { SessionEvent } from '../../../client/apps/sessions/session-state.ts'
+import { type LiveSession, useSession } from '../../../client/apps/sessions/use-session.ts'
 import { TidingsProvider } from '../../../client/react/provider.ts'
-import { type LiveSession, useSession } from '../../../client/react/use-session.ts'
-import type { SessionEvent } from '../../../client/reduce/session-state.ts'
+import { createDrivenClient, type DrivenClient } from '../react/driven-client.ts'
 import { makeMessage } from '../support/message.ts'
-import { createDrivenClient, type DrivenClient } from './driven-client.ts'
 
 afterEach(() => {
   cleanup()

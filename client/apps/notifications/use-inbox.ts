@@ -5,12 +5,12 @@ import {
   MarkNotificationReadDocument,
   NotificationsDocument,
   type NotificationsSubscription,
-} from '../gql/graphql.ts'
-import type { OutboxContext } from '../outbox/outbox-exchange.ts'
-import { type InboxState, reduceInbox } from '../reduce/inbox.ts'
-import { useTidings } from './provider.ts'
-import { useLive } from './use-live.ts'
-import { describeError } from './words.ts'
+} from '../../gql/graphql.ts'
+import type { OutboxContext } from '../../outbox/outbox-exchange.ts'
+import { useTidings } from '../../react/provider.ts'
+import { useLive } from '../../react/use-live.ts'
+import { describeError } from '../../react/words.ts'
+import { type InboxState, reduceInbox } from './reduce-inbox.ts'
 
 /** The viewer's inbox and its actions. */
 export interface LiveInbox {

@@ -5,7 +5,7 @@ import {
   type AnalyticsFigures,
   type AnalyticsState,
   reduceAnalytics,
-} from '../../../client/reduce/analytics.ts'
+} from '../../../client/apps/analytics/reduce-analytics.ts'
 
 /** The server's own data: questions generated from some documents, in order. */
 interface Made {

@@ -1,7 +1,11 @@
-import type { TaskSummaryFieldsFragment, ViewerUpdateFieldsFragment } from '../gql/graphql.ts'
-import { isNews } from './fold.ts'
+import type {
+  TaskSummaryFieldsFragment,
+  ViewerUpdateFieldsFragment,
+  ViewerUpdatesSubscription,
+} from '../../gql/graphql.ts'
+import { isNews } from '../../reduce/fold.ts'
 
-/** An event of `viewerUpdates` with the fields of the fragment `ViewerUpdateFields` (client/documents/viewer.graphql). */
+/** An event of `viewerUpdates` with the fields of the fragment `ViewerUpdateFields` (client/apps/viewer/viewer.graphql). */
 export type ViewerUpdate = ViewerUpdateFieldsFragment
 
 /** The changes to a viewer's lists since the subscription began. */
@@ -52,4 +56,12 @@ export function reduceViewer(state: ViewerState | undefined, event: ViewerUpdate
   const { taskId } = event
   const otherTasks = [...before.tasks].filter(([id]) => id !== taskId).slice(1 - maxEntries)
   return { ...before, seq, tasks: new Map(otherTasks).set(taskId, 'task' in event ? event.task : null) }
+}
+
+/** Folds `viewerUpdates` for all components; they share one subscription. */
+export function reduceViewerUpdates(
+  state: ViewerState | undefined,
+  { viewerUpdates }: ViewerUpdatesSubscription,
+): ViewerState {
+  return reduceViewer(state, viewerUpdates)
 }

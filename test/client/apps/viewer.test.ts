@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
+import { reduceViewer, type ViewerState, type ViewerUpdate } from '../../../client/apps/viewer/reduce-viewer.ts'
 import type { TaskSummaryFieldsFragment } from '../../../client/gql/graphql.ts'
-import { reduceViewer, type ViewerState, type ViewerUpdate } from '../../../client/reduce/viewer.ts'
 
 const place = (seq: number) => ({ cursor: `c${seq}`, seq })
 const snapshot = (seq: number, reason: 'SUBSCRIBED' | 'LAGGED' | 'RESET' = 'SUBSCRIBED'): ViewerUpdate => ({
