@@ -45,11 +45,10 @@ export interface TaskState {
   readonly isOver: boolean
   readonly progress: TaskProgress
   /**
-   * The first items by key, in the task's order: the first page, and the pages added with `addItems`. `progress` has the numbers of
-   * all items.
+   * The first items by key, in the task's order: 100, and the pages added with `addItems`. `progress` has the numbers of all items.
    */
   readonly items: ReadonlyMap<string, TaskItem>
-  /** The maximum number of `items`: one page, and one more for each page added. */
+  /** The maximum number of `items`: 100, and 500 for each page added. */
   readonly maxItems: number
   /** By stream, in the order of their first chunk. */
   readonly outputs: ReadonlyMap<string, TaskOutputText>
@@ -83,7 +82,9 @@ export interface TaskState {
   readonly resetCursor: string | null
 }
 
-/** The number of items of a page, the default of `Task.items`. */
+/** The number of items that a snapshot has: see the fragment `TaskFields`. */
+export const firstItems = 100
+/** The number of items of a page that is loaded later, the default of `Task.items`. */
 export const itemPageSize = 500
 
 const noProgress: TaskProgress = {
@@ -107,7 +108,7 @@ export function unknownTask(id: string): TaskState {
     isOver: false,
     progress: noProgress,
     items: new Map(),
-    maxItems: itemPageSize,
+    maxItems: firstItems,
     outputs: new Map(),
     queue: null,
     attempt: 1,

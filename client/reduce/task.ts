@@ -1,6 +1,7 @@
 import type { TaskStatus } from '../gql/graphql.ts'
 import { ignoreUnknown, isNews } from './fold.ts'
 import {
+  firstItems,
   itemPageSize,
   type TaskEvent,
   type TaskItem,
@@ -64,7 +65,7 @@ function foldSnapshot(before: TaskState, event: EventOf<'TaskSnapshot'>): TaskSt
     isOver: isFinalStatus(status),
     progress,
     items: new Map(task.items.map((item) => [item.key, item])),
-    maxItems: itemPageSize,
+    maxItems: Math.max(firstItems, task.items.length),
     outputs: new Map(task.outputs.map(({ stream, text }) => [stream, { text, startsAt: 0 }])),
     queue: task.queue,
     attempt: task.attempt,

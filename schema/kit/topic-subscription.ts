@@ -3,6 +3,7 @@ import {
   type EphemeralSource,
   type Guard,
   type OpenedTopic,
+  type SelectingOperation,
   type StartingPoint,
   type TopicField,
 } from '../../src/live/execute/topic-field.ts'
@@ -57,7 +58,7 @@ export interface StartingArguments {
  * when the viewer may not see it
  */
 export function subscribeToTopic<A extends object, S, E>(
-  open: (args: A, context: Context) => Promise<TopicDefinition<S, E>>,
+  open: (args: A, context: Context, operation: SelectingOperation) => Promise<TopicDefinition<S, E>>,
 ): {
   readonly extensions: { readonly live: unknown }
   subscribe(parent: unknown, args: A & StartingArguments, context: Context): AsyncIterableIterator<E>
@@ -66,8 +67,10 @@ export function subscribeToTopic<A extends object, S, E>(
   const field: TopicField<Context, S> = {
     startingArguments: ['after', 'fromStart'],
     startOf: (args, topic) => startOf(args as StartingArguments, topic),
-    open: async (args, context) => {
-      const { read, ephemeral, ...definition } = await noteSubscription(context, () => open(args as A, context))
+    open: async (args, context, operation) => {
+      const { read, ephemeral, ...definition } = await noteSubscription(context, () =>
+        open(args as A, context, operation),
+      )
       const placeOf = createEventPlaces(context, definition.topic)
       return {
         isLast: () => false,

@@ -4,6 +4,7 @@ import { classOf, lastEventTypes, taskTopic } from '../../src/tasks/model/task.t
 import type { QueuePosition } from '../../src/tasks/queue/positions.ts'
 import { builder, requireLimitedViewer } from '../kit/builder.ts'
 import { subscribeToTopic } from '../kit/topic-subscription.ts'
+import { countSelectedItems } from './selected-items.ts'
 import { loadTask } from './task.ts'
 import { type EventSource, readQueueMoved, readTaskEvent, taskEvents } from './task-event.ts'
 
@@ -30,29 +31,31 @@ Unsubscribing does not cancel the task. A TaskSnapshot with its \`reason\` repla
       after: t.arg({ type: 'Cursor', description: 'The cursor of the last received event.' }),
       fromStart: t.arg.boolean({ defaultValue: false, description: 'Replays the whole history first.' }),
     },
-    ...subscribeToTopic<{ readonly taskId: string }, TaskSnapshotState, EventSource>(async ({ taskId }, context) => {
-      const { engine } = context
-      // The input is not retained: it may be large.
-      const task = { ...(await loadTask(context, String(taskId))), input: {} }
-      const { id, kind, status } = task
-      return {
-        topic: taskTopic(id),
-        snapshot: () => engine.store.snapshot(id),
-        isLast: ({ type }) => lastEventTypes.has(type),
-        classOf,
-        join: joinOutputs,
-        read: (followed, place) => readTaskEvent(followed, place, task),
-        guard: engine.visibility.guard(requireLimitedViewer(context), task),
-        isPresenceKept: true,
-        ephemeral: {
-          isWanted: status === 'QUEUED',
-          isWantedAfter: (followed) =>
-            (followed.is === 'event' ? followed.event.payload['status'] : followed.state.task.status) === 'QUEUED',
-          watch: (notify) => engine.queuePositions.watch({ id, kind }, notify),
-          read: async () => (await engine.queuePositions.of([{ id, kind }])).get(id),
-          toEvent: (position, place) => readQueueMoved(position as QueuePosition, place, task),
-        },
-      }
-    }),
+    ...subscribeToTopic<{ readonly taskId: string }, TaskSnapshotState, EventSource>(
+      async ({ taskId }, context, operation) => {
+        const { engine } = context
+        // The input is not retained: it may be large.
+        const task = { ...(await loadTask(context, String(taskId))), input: {} }
+        const { id, kind, status } = task
+        return {
+          topic: taskTopic(id),
+          snapshot: () => engine.store.snapshot(id, countSelectedItems(operation)),
+          isLast: ({ type }) => lastEventTypes.has(type),
+          classOf,
+          join: joinOutputs,
+          read: (followed, place) => readTaskEvent(followed, place, task),
+          guard: engine.visibility.guard(requireLimitedViewer(context), task),
+          isPresenceKept: true,
+          ephemeral: {
+            isWanted: status === 'QUEUED',
+            isWantedAfter: (followed) =>
+              (followed.is === 'event' ? followed.event.payload['status'] : followed.state.task.status) === 'QUEUED',
+            watch: (notify) => engine.queuePositions.watch({ id, kind }, notify),
+            read: async () => (await engine.queuePositions.of([{ id, kind }])).get(id),
+            toEvent: (position, place) => readQueueMoved(position as QueuePosition, place, task),
+          },
+        }
+      },
+    ),
   }),
 )

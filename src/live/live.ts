@@ -189,9 +189,9 @@ export function createLive(options: {
   }
 
   const enter = async (operation: TopicOperation, context: unknown): Promise<Entered> => {
-    const { field, args } = operation
+    const { field, args, plan, variableValues } = operation
     // Authorizes every viewer before anything is shared.
-    const topic = await field.open(args, context)
+    const topic = await field.open(args, context, { document: plan.document, variableValues })
     const start = field.startOf(args, topic.topic)
     const { isShared } = operation
     // For some fields the topic depends on the viewer, such as an inbox, and the operation does not

@@ -3,6 +3,7 @@ import { expect, test } from 'vitest'
 import { z } from 'zod'
 import { TaskProgressDocument } from '../../client/gql/graphql.ts'
 import { schema } from '../../schema/studio/index.ts'
+import { countSelectedItems } from '../../schema/task/selected-items.ts'
 import { createOperations } from '../../src/server/operations/operations.ts'
 import { selfTestKind } from '../../src/studio/self-test/self-test.ts'
 import { defineTask, type TaskDefinition } from '../../src/tasks/model/define-task.ts'
@@ -42,6 +43,30 @@ test('an operation that reads items costs as many of them as it may receive', ()
   expect(costOf(TaskProgressDocument)).toBeLessThan(0.4 * testConfig().MAX_QUERY_COST)
 })
 
+test.each([
+  ['{ taskProgress { ... on TaskItemsAdded { items { key } } } }', {}, 0],
+  ['{ taskProgress { ... on TaskSnapshot { task { items { key } } } } }', {}, 500],
+  [
+    '{ taskProgress { ... on TaskSnapshot { task { ...Some } } } } fragment Some on Task { items(first: 7) { key } }',
+    {},
+    7,
+  ],
+  [
+    '{ taskProgress { ... on TaskSnapshot { task { ... @include(if: true) { items(first: $a) { key } } } } } }',
+    { a: 9 },
+    9,
+  ],
+  ['{ taskProgress { ... on TaskSnapshot { task { items(first: $a) { key } } } } }', {}, 500],
+  [
+    '{ taskProgress { ... on TaskSnapshot { task { a: items(first: 3) { key } b: items(first: $a) { key } } } } }',
+    { a: 8 },
+    8,
+  ],
+  ['{ taskProgress { ... on TaskSnapshot { task { items(first: $a) { key } } } } }', { a: 9_999 }, 500],
+])('a snapshot for %s reads no more items than selected', (text, variableValues, expected) => {
+  expect(countSelectedItems({ document: parse(`subscription ($a: Int) ${text}`), variableValues })).toBe(expected)
+})
+
 interface Page {
   readonly task: { readonly items: readonly { readonly key: string }[] }
 }
@@ -57,6 +82,7 @@ test('Task.items is read in pages, and a snapshot has the first', async () => {
     for await (const { taskProgress } of api.watch(document, { id })) return (taskProgress as { task: unknown }).task
     return undefined
   }
+
   const start = async (input: { readonly count: number }): Promise<string> => {
     const { task } = await api.engine.tasks.start({ kind: selfTestKind, input, owner: localDeveloper.userId })
     await api.event(task, 'TaskItemFailed')

@@ -1,4 +1,4 @@
-import type { GraphQLField } from 'graphql'
+import type { DocumentNode, GraphQLField } from 'graphql'
 import type { Position } from '../../log/cursor.ts'
 import type { LogEvent } from '../../log/event.ts'
 import type { Followed } from '../../log/follow.ts'
@@ -74,6 +74,12 @@ export interface StartingPoint {
   readonly fromStart?: boolean | undefined
 }
 
+/** The subscription of one subscriber, as it was sent. */
+export interface SelectingOperation {
+  readonly document: DocumentNode
+  readonly variableValues: Readonly<Record<string, unknown>>
+}
+
 /**
  * The option of a subscription field that follows a topic: `extensions: { live: … }`.
  *
@@ -94,11 +100,15 @@ export interface TopicField<C = never, S = unknown> {
    */
   readonly startOf: (args: Readonly<Record<string, unknown>>, topic: string) => StartingPoint
   /**
-   * Resolves the topic for one viewer, whose context is given.
+   * Resolves the topic for one viewer, whose context is given. A snapshot need not contain more than the operation selects.
    *
    * @throws TidingsError if the viewer has no permission to see it
    */
-  readonly open: (args: Readonly<Record<string, unknown>>, context: C) => Promise<OpenedTopic<S>>
+  readonly open: (
+    args: Readonly<Record<string, unknown>>,
+    context: C,
+    operation: SelectingOperation,
+  ) => Promise<OpenedTopic<S>>
 }
 
 /** Declares a field as shared. Spread the result into the field's options. */

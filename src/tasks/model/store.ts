@@ -15,9 +15,10 @@ export interface TaskStore {
    */
   items(pages: readonly ItemPage[]): Promise<readonly (readonly TaskItem[] | TidingsError)[]>
   /**
-   * Returns a task with the first page of its items ({@link itemPageSize}) and its topic's seq, all read at the same moment.
+   * Returns a task with its first items and its topic's seq, all read at the same moment.
+   * @param first - the maximum number of items; {@link itemPageSize} by default
    */
-  snapshot(id: string): Promise<TaskSnapshot | null>
+  snapshot(id: string, first?: number): Promise<TaskSnapshot | null>
   /**
    * Lists an owner's tasks, newest first. `before` is the last task of the previous page; `only`
    * restricts the list to tasks with one of some ids, or about some subjects.
@@ -59,7 +60,7 @@ interface TaskSnapshot {
 /** The parts of a task snapshot. */
 export interface TaskSnapshotState {
   readonly task: Task
-  /** The first page; `task.progress` has the number of all items. */
+  /** The first items; `task.progress` has the number of all. */
   readonly items: readonly TaskItem[]
 }
 
@@ -91,6 +92,8 @@ function unknownItem({ taskId, afterKey }: Partial<ItemPage> = {}): TidingsError
   )
 }
 
+const keyOfPage = ({ taskId, first }: ItemPage): string => `${first} ${taskId}`
+
 /** Creates the reader of tasks. */
 export function createTaskStore(database: Database): TaskStore {
   const { pool } = database
@@ -105,22 +108,28 @@ export function createTaskStore(database: Database): TaskStore {
     const byId = new Map(rows.map((task) => [task.id, task]))
     return ids.map((id) => byId.get(id) ?? null)
   })
-  const snapshot = createBatchLoader<string, TaskSnapshot | null>(async (ids) => {
+  const snapshots = createBatchLoader<ItemPage, TaskSnapshot | null>(async (pages) => {
+    const distinct = new Map(pages.map((page) => [keyOfPage(page), page]))
+    const possiblePages = [...distinct.values()].filter(({ taskId }) => !taskId.includes('\0'))
     // One statement, so that rows, items and seqs are consistent.
-    const { rows } = await pool.query<Task & { items: TaskItem[] | null }>({
+    const { rows } = await pool.query<Task & { items: TaskItem[] | null; first: number }>({
       name: 'tidings-snapshots',
-      text: `select ${taskColumns}, (
+      text: `select ${taskColumns}, s.first, (
           select jsonb_agg(jsonb_build_object('key', i.key, 'position', i.position, 'label', i.label, 'status', ${itemStatus},
             'percent', i.percent, 'error', i.error) order by i.position)
-          from (select * from task_item where task_id = k.id order by position limit ${itemPageSize}) i
+          from (select * from task_item where task_id = k.id order by position limit s.first) i
         ) as items
-        from ${taskSource} where k.id = any($1::text[])`,
-      values: [possibleIds(ids)],
+        from unnest($1::text[], $2::int[]) as s(id, first) join task k on k.id = s.id join topic t on t.name = 'task:' || k.id`,
+      values: [possiblePages.map(({ taskId }) => taskId), possiblePages.map(({ first }) => first)],
     })
-    const byId = new Map(
-      rows.map(({ items, ...task }) => [task.id, { seq: task.seq, state: { task, items: items ?? [] } }]),
+    // Many concurrent reads of the same task share one object.
+    const found = new Map(
+      rows.map(({ items, first, ...task }) => [
+        keyOfPage({ taskId: task.id, first }),
+        { seq: task.seq, state: { task, items: items ?? [] } },
+      ]),
     )
-    return ids.map((id) => byId.get(id) ?? null)
+    return pages.map((page) => found.get(keyOfPage(page)) ?? null)
   })
 
   return {
@@ -161,7 +170,7 @@ export function createTaskStore(database: Database): TaskStore {
       }
       return found.map((items, index) => (unknown.has(index) ? unknownItem(pages[index]) : items))
     },
-    snapshot,
+    snapshot: (taskId, first = itemPageSize) => snapshots({ taskId, first }),
     async list({ owner, only, statuses, kinds, before, limit }) {
       const { rows } = await pool.query<Task>(
         `select ${taskColumns} from ${taskSource}

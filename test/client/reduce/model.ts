@@ -1,7 +1,7 @@
 import type { TaskStatus } from '../../../client/gql/graphql.ts'
 import { isFinalStatus } from '../../../client/reduce/task.ts'
 import {
-  itemPageSize,
+  firstItems,
   type TaskError,
   type TaskEvent,
   type TaskItem,
@@ -87,7 +87,7 @@ export function playHistory(steps: readonly Step[]): History {
       cursor: cursorOf(seq),
       cancelReason: isCanceled ? 'enough' : null,
       progress: progress(),
-      items: items.slice(0, itemPageSize),
+      items: items.slice(0, firstItems),
       outputs: streams.map((stream) => ({ ...stream })),
       queue: queue(),
       error: lastError,
