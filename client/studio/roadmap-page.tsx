@@ -1,12 +1,13 @@
 import { type ReactElement, useState } from 'react'
-import { type ContentPiece, DeleteRoadmapDocument } from '../gql/graphql.ts'
+import { type ContentPiece, DeleteRoadmapDocument, RetryFailedContentDocument } from '../gql/graphql.ts'
+import { useTaskMutation } from '../react/use-task-mutation.ts'
 import { isFinalStatus } from '../reduce/task.ts'
+import { ActionButton } from './action-button.tsx'
 import { DeleteButton } from './confirm-button.tsx'
 import { Link } from './link.tsx'
 import { Outline } from './outline.tsx'
 import { pieces, viewPiece } from './piece-view.ts'
 import { Reader } from './reader.tsx'
-import { RetryAllButton } from './retry-all.tsx'
 import { TaskPanel } from './task-panel.tsx'
 import { useChange } from './use-change.ts'
 import { type LiveRoadmap, type Outline as OutlineData, useRoadmap } from './use-roadmap.ts'
@@ -143,4 +144,29 @@ function countFailed(outline: OutlineData, { overlays }: LiveRoadmap): number {
     for (const { piece, field } of pieces)
       if (viewPiece(concept[field], concept.id, piece, overlays).status === 'FAILED') count++
   return count
+}
+
+/** Retries all failed content of a roadmap, as one batch. */
+function RetryAllButton(props: {
+  readonly roadmapId: string
+  readonly count: number
+  readonly onStarted: (taskId: string) => void
+}): ReactElement {
+  const { roadmapId, count, onStarted } = props
+  const { run, isSending, refusal } = useTaskMutation(RetryFailedContentDocument)
+  const start = async (): Promise<void> => {
+    const { task } = await run({ roadmapId })
+    if (task !== null) onStarted(task.id)
+  }
+  return (
+    <p className="retry-all">
+      <ActionButton
+        name={count === 1 ? 'Retry 1 failed piece' : `Retry ${count} failed pieces`}
+        className="primary"
+        run={start}
+        isSending={isSending}
+        refusal={refusal}
+      />
+    </p>
+  )
 }

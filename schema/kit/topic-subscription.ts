@@ -1,3 +1,4 @@
+import { isTidingsError } from '../../src/errors.ts'
 import {
   declareTopicField,
   type EphemeralSource,
@@ -10,9 +11,8 @@ import {
 import { createCursorFormat, parseCursor } from '../../src/log/cursor.ts'
 import type { LogEvent } from '../../src/log/event.ts'
 import type { Followed } from '../../src/log/follow.ts'
-import { noteSubscription } from './audit-subscription.ts'
+import { requireLimitedViewer } from './builder.ts'
 import type { Context } from './context.ts'
-import { guardWithPresence } from './presence.ts'
 import type { EventPlace } from './topic-event.ts'
 
 /**
@@ -124,4 +124,52 @@ function guardOf(
 function startOf({ after, fromStart }: StartingArguments, topic: string): StartingPoint {
   const position = after === null || after === undefined ? undefined : parseCursor(after, topic)
   return { after: position, fromStart: fromStart ?? false }
+}
+
+/**
+ * Writes to the audit log that the viewer subscribes to the topic that `open` finds, or why the
+ * subscription was refused.
+ */
+async function noteSubscription<T extends { readonly topic: string }>(
+  context: Context,
+  open: () => Promise<T>,
+): Promise<T> {
+  try {
+    const opened = await open()
+    context.note('SUBSCRIBED', { subject: opened.topic })
+    return opened
+  } catch (error) {
+    if (isTidingsError(error, 'NOT_FOUND', 'FORBIDDEN', 'UNAUTHENTICATED'))
+      context.note('REFUSED', { subject: 'subscription', reason: error.code.toLowerCase(), detail: error.message })
+    throw error
+  }
+}
+
+/**
+ * Longer than the pause between two requests of a polling client (`maxPollMs`, 5 s), plus the delay
+ * of a slow connection.
+ */
+const pollLingerMs = 8_000
+
+/**
+ * Creates a guard that keeps the viewer present at a topic: like all guards it starts and ends with
+ * the subscription, however that ends. A polling client stays present from one request to the next.
+ *
+ * @param guard - another guard that may end the subscription
+ */
+export function guardWithPresence(context: Context, topic: string, guard?: Guard): Guard {
+  const { userId } = requireLimitedViewer(context)
+  // The guard lives as long as the subscription, so it must not retain the context of the request.
+  const { catchUp, engine } = context
+  const { presence } = engine
+  const lingerMs = catchUp ? pollLingerMs : 0
+  return (revoke) => {
+    const leave = presence.enter(topic, userId)
+    if (guard === undefined && lingerMs === 0) return leave
+    const stop = guard?.(revoke)
+    return () => {
+      stop?.()
+      leave(lingerMs)
+    }
+  }
 }

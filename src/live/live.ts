@@ -1,4 +1,5 @@
 import {
+  createSourceEventStream,
   type ExecutionArgs,
   type ExecutionResult,
   execute,
@@ -20,11 +21,10 @@ import { registerOperation } from './deliver/register-operation.ts'
 import type { Rendered, Rendering } from './deliver/rendering.ts'
 import type { SinkOperation } from './deliver/sink.ts'
 import { createSocketSink, type SocketSink } from './deliver/socket-sink.ts'
-import { createStreamSink } from './deliver/stream-sink.ts'
+import { createStreamSink, setCursor } from './deliver/stream-sink.ts'
 import { createSubscriber, type Ending, type Entry, type LiveCounters, type Subscriber } from './deliver/subscriber.ts'
 import { createPlans, type TopicOperation } from './execute/plan.ts'
 import type { OpenedTopic, StartingPoint } from './execute/topic-field.ts'
-import { subscribeAlone } from './subscribe.ts'
 
 /** The part of an operation's context that a transport sets for its subscriptions. */
 interface LiveContext {
@@ -298,4 +298,29 @@ function withoutViewer(context: object): object {
       },
     },
   }) as object
+}
+
+/**
+ * Executes a subscription for a single viewer, like graphql's `subscribe`; results carry the cursor
+ * of their event.
+ */
+async function subscribeAlone(args: ExecutionArgs): Promise<AsyncIterable<ExecutionResult> | ExecutionResult> {
+  const source = await createSourceEventStream(args)
+  if (!(Symbol.asyncIterator in source)) return source
+  const iterator = source[Symbol.asyncIterator]()
+  const results: AsyncIterableIterator<ExecutionResult, undefined> = {
+    async next() {
+      const step = await iterator.next()
+      if (step.done === true) return { done: true, value: undefined }
+      const result = await execute({ ...args, rootValue: step.value })
+      setCursor(result, cursorOfSource(step.value))
+      return { done: false, value: result }
+    },
+    async return() {
+      await iterator.return?.()
+      return { done: true, value: undefined }
+    },
+    [Symbol.asyncIterator]: () => results,
+  }
+  return results
 }

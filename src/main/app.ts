@@ -1,4 +1,5 @@
 import type { Services } from '../../schema/kit/services.ts'
+import { readExamples } from '../../schema/studio/examples/examples.ts'
 import { createContext, schema } from '../../schema/studio/index.ts'
 import { createPeriodic } from '../async/periodic.ts'
 import { pruneAuditLog } from '../audit/audit-log.ts'
@@ -310,4 +311,12 @@ export function createLiveDelivery(
     eventContext: createContext(services, null, { catchUp: false }),
     ...createResultFormat(createMaskError(logger)),
   })
+}
+
+/**
+ * Creates the initial operations of GraphiQL: they use the visitor's own data, so that they run
+ * unchanged.
+ */
+export function createTabs(services: Services): ReadTabs {
+  return (viewer) => readExamples(services, viewer?.userId ?? null)
 }

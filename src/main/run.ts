@@ -45,7 +45,7 @@ export async function run({ args, environment, command }: RunOptions): Promise<v
   })
   try {
     // Imported late: help and refused arguments need none of it.
-    const [{ startApp }, { createTabs }] = await Promise.all([import('./app.ts'), import('./tabs.ts')])
+    const { createTabs, startApp } = await import('./app.ts')
     const healthPort = config.ROLE === 'worker' && environment['PORT'] ? config.PORT : undefined
     app = await startApp({ config, logger, healthPort, createTabs })
   } catch (error) {

@@ -1,14 +1,15 @@
+import type { CombinedError } from '@urql/core'
 import type { ReactElement } from 'react'
-import type { AnalyticsFigures } from '../../apps/analytics/reduce-analytics.ts'
+import { type AnalyticsFigures, type AnalyticsState, reduceAnalytics } from '../../apps/analytics/reduce-analytics.ts'
+import { AnalyticsUpdatesDocument, type AnalyticsUpdatesSubscription } from '../../gql/graphql.ts'
+import { useLive } from '../../react/use-live.ts'
 import { describeError } from '../../react/words.ts'
 import { Link } from '../link.tsx'
 import { useTitle } from '../use-title.ts'
 import { DocumentTable } from './document-table.tsx'
 import { QuestionsChart } from './questions-chart.tsx'
-import { TaskBars } from './task-bars.tsx'
 import { TimesChart } from './times-chart.tsx'
-import { useAnalytics } from './use-analytics.ts'
-import { formatCount, formatShare, formatTime } from './words.ts'
+import { formatCount, formatShare, formatTime, taskStates } from './words.ts'
 
 /** Statistics on the quizzes of an educator, updated live. */
 export function AnalyticsPage(): ReactElement {
@@ -66,4 +67,42 @@ function Tiles({ totals }: { readonly totals: AnalyticsFigures }): ReactElement 
       ))}
     </dl>
   )
+}
+
+/** Tasks by state: labels and numbers, with decorative bars. */
+function TaskBars({ tasks }: { readonly tasks: AnalyticsFigures['tasks'] }): ReactElement {
+  const most = Math.max(1, ...taskStates.map(({ key }) => tasks[key]))
+  return (
+    <section className="chart" aria-labelledby="tasks-by-state">
+      <div className="chart-head">
+        <h2 id="tasks-by-state">Tasks by state</h2>
+      </div>
+      <dl className="bars">
+        {taskStates.map(({ key, title }) => (
+          <div key={key} data-state={key}>
+            <dt>{title}</dt>
+            <dd>
+              <span className="bar" aria-hidden="true">
+                <span style={{ transform: `scaleX(${tasks[key] / most})` }} />
+              </span>
+              {formatCount(tasks[key])}
+            </dd>
+          </div>
+        ))}
+      </dl>
+    </section>
+  )
+}
+
+function reduce(state: AnalyticsState | undefined, { analyticsUpdates }: AnalyticsUpdatesSubscription): AnalyticsState {
+  return reduceAnalytics(state, analyticsUpdates)
+}
+
+/**
+ * Returns the viewer's current figures; null until the snapshot has arrived, which is the first
+ * event.
+ */
+function useAnalytics(): { readonly analytics: AnalyticsState | null; readonly error: CombinedError | null } {
+  const { state, error } = useLive(AnalyticsUpdatesDocument, {}, reduce)
+  return { analytics: state ?? null, error }
 }

@@ -1,9 +1,9 @@
 import { useEffect, useRef, useState } from 'react'
+import { useViewerUpdates } from '../../apps/viewer/use-viewer-updates.ts'
 import { ProjectDetailDocument, type ProjectFieldsFragment } from '../../gql/graphql.ts'
 import { useTask } from '../../react/use-task.ts'
 import type { TaskState } from '../../reduce/task-state.ts'
 import { useFetched } from '../use-fetched.ts'
-import { useObjectChanges } from '../use-object-changes.ts'
 
 /** A project and the task that works on it. */
 interface LiveProject {
@@ -44,4 +44,18 @@ export function useProject(id: string): LiveProject {
     if (!isFirst || ready.endsWith('true')) refetch()
   }, [ready, refetch])
   return { project, isLoading, failure, task, watch: setTaskId }
+}
+
+/** Fetches an object of the viewer's lists again when it has changed, in any tab or by a task. */
+function useObjectChanges(id: string, refetch: () => void): void {
+  const { changes } = useViewerUpdates()
+  const latest = changes === null ? null : `${changes.objects.get(id) ?? 0} ${changes.gaps}`
+  const previous = useRef<string | null>(null)
+  useEffect(() => {
+    if (latest === null || latest === previous.current) return
+    // The first state comes with the data of the page.
+    const isFirst = previous.current === null
+    previous.current = latest
+    if (!isFirst) refetch()
+  }, [latest, refetch])
 }

@@ -1,9 +1,9 @@
-import { Fragment, type ReactElement, type ReactNode } from 'react'
+import { Fragment, type ReactElement, type ReactNode, useEffect, useRef, useState } from 'react'
 import type { SessionCard, SessionMessage } from '../../apps/sessions/session-state.ts'
 import type { UnsentMessage } from '../../apps/sessions/unsent.ts'
 import type { LiveSession } from '../../apps/sessions/use-session.ts'
 import { Refusal } from '../refusal.tsx'
-import { Announcer } from './announcer.tsx'
+import { type Heard, hear } from './hear.ts'
 import { MessageView, UnsentView } from './message-view.tsx'
 import type { Earlier } from './use-earlier.ts'
 import { useScroll } from './use-scroll.ts'
@@ -83,6 +83,35 @@ export function MessageList(props: {
           {fresh.length > 0 ? `${fresh.length} new` : 'Latest'} <span aria-hidden="true">↓</span>
         </button>
       ) : null}
+    </div>
+  )
+}
+
+/** The number of announcements kept, so that a screen reader has enough time to reach each. */
+const maxKept = 4
+
+/**
+ * Announces the events of a conversation to screen readers; the conversation itself is not a live
+ * region. See `hear`.
+ */
+function Announcer(props: { readonly messages: readonly SessionMessage[]; readonly me: string | null }): ReactElement {
+  const { messages, me } = props
+  const previous = useRef<Heard | null>(null)
+  const [lines, setLines] = useState<readonly { readonly key: number; readonly text: string }[]>([])
+  const count = useRef(0)
+  useEffect(() => {
+    // The viewer may not be known yet, and the viewer's own messages are not announced.
+    const next = hear(me === null ? null : previous.current, messages, me)
+    previous.current = next.heard
+    if (next.said.length === 0) return
+    const added = next.said.map((text) => ({ key: ++count.current, text }))
+    setLines((before) => [...before, ...added].slice(-maxKept))
+  }, [messages, me])
+  return (
+    <div className="tidings-hidden" role="log" aria-label="Latest messages">
+      {lines.map(({ key, text }) => (
+        <p key={key}>{text}</p>
+      ))}
     </div>
   )
 }

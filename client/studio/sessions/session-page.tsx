@@ -1,4 +1,4 @@
-import type { ReactElement } from 'react'
+import { type ReactElement, useSyncExternalStore } from 'react'
 import { useQuery } from 'urql'
 import type { SessionState } from '../../apps/sessions/session-state.ts'
 import { useSession } from '../../apps/sessions/use-session.ts'
@@ -15,7 +15,6 @@ import { Composer } from './composer.tsx'
 import { MessageList } from './message-list.tsx'
 import { People } from './people.tsx'
 import { useEarlier } from './use-earlier.ts'
-import { useIsWide } from './use-is-wide.ts'
 import { useSeen } from './use-seen.ts'
 
 /** A session page: the conversation, its cards, and its participants. */
@@ -132,4 +131,18 @@ function Head({ session, me }: { readonly session: SessionState; readonly me: st
       ) : null}
     </header>
   )
+}
+
+/** The same breakpoint as in styles/session.css. */
+const wide = '(width > 56rem)'
+
+/** Whether the cards fit beside the conversation. */
+function useIsWide(): boolean {
+  return useSyncExternalStore(subscribe, () => window.matchMedia(wide).matches)
+}
+
+function subscribe(listener: () => void): () => void {
+  const query = window.matchMedia(wide)
+  query.addEventListener('change', listener)
+  return () => query.removeEventListener('change', listener)
 }

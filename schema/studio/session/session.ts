@@ -1,18 +1,19 @@
-import type {
-  Card,
-  Message,
-  Participant,
-  ReplyCitation,
-  SessionStatistics,
+import { TidingsError } from '../../../src/errors.ts'
+import type { MessageRange } from '../../../src/studio/sessions/messages.ts'
+import {
+  type Card,
+  type Message,
+  type Participant,
+  type ReplyCitation,
+  type SessionStatistics,
+  sessionTopic,
 } from '../../../src/studio/sessions/session.ts'
-import { sessionTopic } from '../../../src/studio/sessions/session.ts'
 import { snapshotMessages, typingMark } from '../../../src/studio/sessions/sessions.ts'
 import { builder, requireLimitedViewer } from '../../kit/builder.ts'
 import { defineConnection, listArguments, mapPage, type Page, pageSize, readPage } from '../../kit/connection.ts'
 import { node, registerNode } from '../../kit/node.ts'
 import { taskError } from '../../task/progress.ts'
 import { type SessionSource, sessionRef } from '../refs.ts'
-import { parsePosition, toMessagePage } from './message-page.ts'
 import { findSession, sessionLimit } from './session-access.ts'
 
 registerNode('session', {
@@ -257,3 +258,27 @@ builder.queryFields((t) => ({
     },
   }),
 }))
+
+/** Parses a cursor of a list of messages into its position. @throws TidingsError `BAD_INPUT` */
+function parsePosition(cursor: string | null | undefined): number | undefined {
+  if (cursor === null || cursor === undefined) return undefined
+  const [, digits] = /^message:(\d{1,9})$/.exec(Buffer.from(cursor, 'base64url').toString('utf8')) ?? []
+  if (digits === undefined)
+    throw new TidingsError(
+      'BAD_INPUT',
+      `${JSON.stringify(cursor.slice(0, 80))} is not a cursor of this list; use one received as \`startCursor\` or \`endCursor\``,
+    )
+  return Number(digits)
+}
+
+/** Converts a range of messages to a page. */
+function toMessagePage({ messages, hasBefore, hasAfter }: MessageRange): Page<Message> {
+  return {
+    edges: messages.map((node) => ({
+      cursor: Buffer.from(`message:${node.position}`).toString('base64url'),
+      node,
+    })),
+    hasNextPage: hasAfter,
+    hasPreviousPage: hasBefore,
+  }
+}

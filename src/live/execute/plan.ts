@@ -11,12 +11,13 @@ import {
   Kind,
   OperationTypeNode,
   print,
+  TypeInfo,
   visit,
+  visitWithTypeInfo,
 } from 'graphql'
 import { collectFields } from './collect.ts'
 import { type CompiledExecution, compileExecution } from './compile.ts'
-import { readTopicField, type TopicField } from './topic-field.ts'
-import { createDependences } from './viewer-dependence.ts'
+import { type Dependence, readDependence, readTopicField, type TopicField } from './topic-field.ts'
 
 /**
  * The execution of the events of a group. Shared by all topics as long as nothing below the root
@@ -169,4 +170,34 @@ function readShape(document: DocumentNode): Shape {
     },
   })
   return { text: print(document), fragments, inner: [...inner].sort() }
+}
+
+/**
+ * Creates a function that returns whether a document selects, at any depth, a viewer-dependent
+ * field. Results are cached per document.
+ */
+function createDependences(schema: GraphQLSchema): (document: DocumentNode, isLimited: boolean) => boolean {
+  const cache = new WeakMap<DocumentNode, ReadonlySet<Dependence>>()
+
+  const read = (document: DocumentNode): ReadonlySet<Dependence> => {
+    const found = new Set<Dependence>()
+    const types = new TypeInfo(schema)
+    visit(
+      document,
+      visitWithTypeInfo(types, {
+        [Kind.FIELD]: () => {
+          const field = types.getFieldDef()
+          const dependence = field ? readDependence(field) : null
+          if (dependence !== null) found.add(dependence)
+        },
+      }),
+    )
+    return found
+  }
+
+  return (document, isLimited) => {
+    const found = cache.get(document) ?? read(document)
+    cache.set(document, found)
+    return found.has('viewer') || (isLimited && found.has('limits'))
+  }
 }

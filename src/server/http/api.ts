@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { DocumentNode, ExecutionArgs, GraphQLSchema } from 'graphql'
-import { createYoga } from 'graphql-yoga'
+import type { DocumentNode, ExecutionArgs, ExecutionResult, GraphQLSchema } from 'graphql'
+import { createYoga, isAsyncIterable, type Plugin } from 'graphql-yoga'
 import type { Config } from '../../config.ts'
 import { TidingsError } from '../../errors.ts'
 import type { Live } from '../../live/live.ts'
@@ -23,12 +23,11 @@ import {
   wantsCatchUp,
 } from '../request/context.ts'
 import type { Exposure } from '../request/exposure.ts'
-import type { MaskError } from '../request/mask.ts'
+import { isUnavailable, type MaskError } from '../request/mask.ts'
 import type { OriginPolicy } from '../request/origin.ts'
 import { overloadMessage, refuse } from '../request/refuse.ts'
-import { createEventStreamPlugin } from '../sse/sse.ts'
+import { createEventStreamPlugin, readAccept } from '../sse/sse.ts'
 import { type BodyPace, createBodyLimitPlugin } from './body.ts'
-import { createUnavailablePlugin } from './unavailable.ts'
 
 /** Creates the context of resolvers; called for each operation. */
 export type CreateContext = (
@@ -239,5 +238,29 @@ export function createApi(options: {
     },
     charsOf: policy.charsOf,
     dispose: () => yoga.dispose(),
+  }
+}
+
+/**
+ * Responds with status 503 or 429 and `Retry-After` when no part of an operation could be executed
+ * because the server is unavailable or a limit is reached: load balancers and generic clients read these, and not
+ * `errors[].extensions`. A partial response keeps its status.
+ */
+function createUnavailablePlugin(): Plugin {
+  return {
+    onResultProcess({ request, result, setResult }) {
+      if (Array.isArray(result) || isAsyncIterable(result)) return
+      const { stream, json } = readAccept(request.headers.get('accept'))
+      // The status of an event stream is always 200.
+      if (stream && !json) return
+      const executed = result as ExecutionResult
+      const isLimited = executed.errors?.some(({ extensions }) => extensions['code'] === 'RATE_LIMITED') === true
+      if (!(isUnavailable(executed) || isLimited) || Object.values(executed.data ?? {}).some((value) => value !== null))
+        return
+      const waits = (executed.errors ?? []).map(({ extensions }) => Number(extensions['retryAfterMs'] ?? 0))
+      const seconds = Math.max(1, Math.ceil(Math.max(...waits) / 1_000))
+      const http = { status: isLimited ? 429 : 503, headers: { 'retry-after': String(seconds) } }
+      setResult({ ...executed, extensions: { ...executed.extensions, http } })
+    },
   }
 }

@@ -12,6 +12,7 @@ import { onEnd } from '../../async/on-end.ts'
 import { keyOfUser } from '../../audit/rate-limits.ts'
 import type { Config } from '../../config.ts'
 import type { Live } from '../../live/live.ts'
+import { parseTraceParent } from '../../tracing/trace-parent.ts'
 import { noTracing, type Tracing } from '../../tracing/tracing.ts'
 import type { Budgets } from '../connections/budgets.ts'
 import type { OperationType, ServerMetrics } from '../connections/server-metrics.ts'
@@ -21,7 +22,6 @@ import { createRetained, declaredParams, type RetainedParts, tooMuchRetained } f
 import { createIntrospectionCheck, type Exposure } from '../request/exposure.ts'
 import { codeOf } from '../request/mask.ts'
 import { createOperations, nameRootField, type OperationLimits, type Operations } from './operations.ts'
-import { createTracedExecute } from './traced-execute.ts'
 
 /** The arguments that `execute` and `subscribe` have in common, as far as the policy reads them. */
 interface Arguments {
@@ -194,4 +194,31 @@ function sourceOf({ viewer, from, socketId }: OperationContext): WorkSource {
 function firstCode(result: unknown): string | null {
   const { errors } = result as { readonly errors?: readonly unknown[] }
   return errors === undefined || errors.length === 0 ? null : codeOf(errors[0])
+}
+
+/**
+ * Wraps graphql's `execute` in a span for each operation, under the `traceparent` of the request: a
+ * header, or over any transport `extensions: { traceparent }`.
+ */
+function createTracedExecute(tracing: Tracing): (args: ExecutionArgs) => Promise<ExecutionResult> {
+  return (args) => {
+    const { document, operationName, contextValue } = args
+    const operation = getOperationAST(document, operationName)
+    const type = operation?.operation ?? 'unknown'
+    const name = `${type} ${nameRootField(document, operationName)}`
+    return tracing.within(name, { role: 'server', parent: readTraceParent(contextValue) }, async (facts) => {
+      facts['graphql.operation.type'] = type
+      if (operation?.name !== undefined) facts['graphql.operation.name'] = operation.name.value
+      const result = await execute(args)
+      if (result.errors !== undefined && result.errors.length > 0) facts['error.type'] = codeOf(result.errors[0])
+      return result
+    })
+  }
+}
+
+function readTraceParent(context: unknown): string | null {
+  const { req, params } = (context ?? {}) as Partial<OperationContext>
+  const traceParent =
+    req?.headers['traceparent'] ?? (params?.extensions as Record<string, unknown> | undefined)?.['traceparent']
+  return typeof traceParent === 'string' && parseTraceParent(traceParent) !== null ? traceParent : null
 }

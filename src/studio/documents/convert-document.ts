@@ -3,11 +3,11 @@ import type { PoolClient } from 'pg'
 import { z } from 'zod'
 import { havePairs } from '../../db/pairs.ts'
 import { TidingsError } from '../../errors.ts'
-import { defineTask, type TaskContext } from '../../tasks/model/define-task.ts'
+import { type Announcement, defineTask, type Ending, type TaskContext } from '../../tasks/model/define-task.ts'
 import { FinalError } from '../../tasks/model/failure.ts'
 import { advance, type Report, stage } from '../../tasks/model/report.ts'
 import type { StudioTask } from '../task-results.ts'
-import { announceConversion } from './announce.ts'
+import { quote } from '../text/words.ts'
 import { type ConversionLimits, type ConvertedDocument, defaultLimits } from './conversion.ts'
 import { convertApart } from './converter.ts'
 import { createPageItems, type PageItems } from './page-items.ts'
@@ -189,4 +189,17 @@ async function store(client: PoolClient, documentId: string, converted: Converte
        as p(position int, "sectionKey" text, page int, heading text, text text, "foldedHeading" text, "foldedText" text)`,
       [documentId, json],
     )
+}
+
+/** Describes the end of a conversion for its owner; null when the document no longer exists. */
+async function announceConversion(
+  client: PoolClient,
+  documentId: string,
+  { status }: Ending,
+): Promise<Announcement | null> {
+  const { rows } = await client.query<{ name: string }>('select name from document where id = $1', [documentId])
+  const [document] = rows
+  if (document === undefined) return null
+  const name = quote(document.name)
+  return { title: status === 'COMPLETED' ? `${name} is ready to read` : `${name} could not be read` }
 }

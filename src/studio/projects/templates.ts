@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { setTimeout as delay } from 'node:timers/promises'
-import { optionsOf } from './answers.ts'
+import type { Question } from '../content/question.ts'
 import type { GenerateRequest, GeneratorReport, Material, ProjectGenerator } from './generator.ts'
 import { escapeHtml, renderInline, renderMarkdown } from './markdown-html.ts'
 import { type FileInput, type ProjectTemplate, projectLimits } from './project.ts'
@@ -209,4 +209,23 @@ function writeQuestions({ questions }: Material): string {
       }
     }),
   )
+}
+
+/** The choices of a question, as HTML; empty for a free answer. */
+function optionsOf({ kind, options, answer }: Pick<Question, 'kind' | 'options' | 'answer'>): readonly {
+  readonly key: string
+  readonly html: string
+  readonly isRight: boolean
+}[] {
+  if (kind === 'CLOZE') return []
+  if (kind === 'TRUE_FALSE')
+    return [
+      { key: 'TRUE', html: 'True', isRight: answer === 'TRUE' },
+      { key: 'FALSE', html: 'False', isRight: answer === 'FALSE' },
+    ]
+  return options.map((text, place) => ({
+    key: String.fromCharCode(65 + place),
+    html: renderInline(text),
+    isRight: text === answer,
+  }))
 }

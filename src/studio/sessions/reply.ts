@@ -1,5 +1,6 @@
 import type { PoolClient } from 'pg'
 import { z } from 'zod'
+import { withTimeout } from '../../async/timeout.ts'
 import { TidingsError } from '../../errors.ts'
 import { defineTask, type Ending, type Start, type TaskContext } from '../../tasks/model/define-task.ts'
 import { FinalError } from '../../tasks/model/failure.ts'
@@ -9,7 +10,6 @@ import { createOutputBuffer } from '../../tasks/worker/output-buffer.ts'
 import { seedOf, toTaskFailure } from '../content/attempt.ts'
 import type { ReplyProvider } from '../content/reply.ts'
 import type { StudioResultOf, StudioTask } from '../task-results.ts'
-import { inBursts } from './bursts.ts'
 import type { Teller } from './events.ts'
 import { lockSession } from './locks.ts'
 import { addMessage, replyKind } from './messages.ts'
@@ -207,4 +207,39 @@ async function settle(
       payload: { statistics: toStatistics(session) },
     })),
   ])
+}
+
+/**
+ * Batches the values of a source: all that arrive within `everyMs` are yielded together, the first
+ * immediately. No value is held back longer, even while the source is silent.
+ */
+export async function* inBursts<T>(source: AsyncIterable<T>, everyMs: number): AsyncGenerator<T[], void, undefined> {
+  const iterator = source[Symbol.asyncIterator]()
+  let waiting: T[] = []
+  let lastAt = Number.NEGATIVE_INFINITY
+  let next = iterator.next()
+  try {
+    for (;;) {
+      const leftMs = Math.max(0, lastAt + everyMs - performance.now())
+      const isThere = waiting.length === 0 || (await withTimeout(leftMs, next))
+      const step = isThere ? await next : undefined
+      if (step?.done === true) break
+      if (step !== undefined) {
+        waiting.push(step.value)
+        next = iterator.next()
+        // Avoids an unhandled rejection when an earlier failure comes first: the error is thrown
+        // when it is this promise's turn.
+        next.catch(() => undefined)
+      }
+      if (performance.now() - lastAt < everyMs) continue
+      const burst = waiting
+      waiting = []
+      lastAt = performance.now()
+      yield burst
+    }
+    if (waiting.length > 0) yield waiting
+  } finally {
+    // Immediately, even while waiting for the next value.
+    await iterator.return?.()
+  }
 }

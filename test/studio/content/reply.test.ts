@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { composeQuotation, createExtractiveReplies } from '../../../src/studio/content/extractive/reply.ts'
 import { createOpenAiReplies } from '../../../src/studio/content/openai/reply.ts'
 import type { ReplyPart, ReplyPassage, ReplyRequest } from '../../../src/studio/content/reply.ts'
-import { inBursts } from '../../../src/studio/sessions/bursts.ts'
+import { inBursts } from '../../../src/studio/sessions/reply.ts'
 import { readMarks } from '../../../src/studio/sessions/reply-material.ts'
 import { type OpenAiServer, startOpenAiServer } from './openai-server.ts'
 
