@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { WebSocket } from 'ws'
 import { schema } from '../../schema/studio/index.ts'
 import { type Door, openDoor } from '../audit/support.ts'
-import { openStream, resultOf } from '../server/sse.ts'
+import { openStream, resultOf } from '../server/sse/sse.ts'
 import { signToken, subscribe } from '../server/support.ts'
 
 let door: Door

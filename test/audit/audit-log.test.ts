@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { WebSocket } from 'ws'
-import { openStream } from '../server/sse.ts'
+import { openStream } from '../server/sse/sse.ts'
 import { ask, subscribe } from '../server/support.ts'
 import { viewerOf } from '../support/api.ts'
 import { type Door, openDoor } from './support.ts'

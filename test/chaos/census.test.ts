@@ -1,5 +1,5 @@
 import { expect, test, vi } from 'vitest'
-import { openStream, resultOf } from '../server/sse.ts'
+import { openStream, resultOf } from '../server/sse/sse.ts'
 import { startCluster } from './servers.ts'
 
 interface Stats {

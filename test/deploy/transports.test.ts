@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { type Cluster, logOf, startCluster, startSelfTest, watchWhole } from '../chaos/servers.ts'
-import { openStream, resultOf } from '../server/sse.ts'
+import { openStream, resultOf } from '../server/sse/sse.ts'
 import { startNginx, type TestNginx } from '../support/nginx.ts'
 import { findFreePort } from '../support/port.ts'
 

@@ -5,7 +5,7 @@ import { WebSocket } from 'ws'
 import type { AuditDetails } from '../../src/audit/audit-event.ts'
 import { workOf } from '../../src/server/connections/work.ts'
 import { declaredParams } from '../../src/server/request/declared-params.ts'
-import { openBody, openStream, resultOf } from '../server/sse.ts'
+import { openBody, openStream, resultOf } from '../server/sse/sse.ts'
 import {
   ask,
   open,

@@ -4,7 +4,7 @@ import { connectDatabase } from '../../src/db/connect.ts'
 import { silentLogger } from '../../src/logger.ts'
 import { createTestDatabase } from '../support/database.ts'
 import { createTcpProxy } from '../support/proxy.ts'
-import { openStream } from './sse.ts'
+import { openStream } from './sse/sse.ts'
 import { open, startTestServer, subscribe, until } from './support.ts'
 
 test('disconnects idle subscribers while the database is unavailable, and accepts them again afterwards', async () => {

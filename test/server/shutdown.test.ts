@@ -1,6 +1,6 @@
 import { Agent, get } from 'node:http'
 import { expect, test } from 'vitest'
-import { openStream, resultOf } from './sse.ts'
+import { openStream, resultOf } from './sse/sse.ts'
 import { open, startTestServer, subscribe, until } from './support.ts'
 
 const watch = 'subscription ($id: ID!, $after: String) { watch(taskId: $id, after: $after) { seq type cursor } }'

@@ -1,7 +1,7 @@
 import { connect } from 'node:net'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { WebSocket } from 'ws'
-import { openStream, resultOf } from './sse.ts'
+import { openStream, resultOf } from './sse/sse.ts'
 import { ask, type GraphqlBody, open, type ServerFixture, startTestServer, subscribe, until } from './support.ts'
 
 let fixture: ServerFixture

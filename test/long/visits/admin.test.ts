@@ -4,7 +4,7 @@ import { shareBrowser } from '../../e2e/support/browser.ts'
 import { openPage } from '../../e2e/support/page.ts'
 import { startWebProxy } from '../../e2e/support/web-proxy.ts'
 import { startWorld, type World } from '../../e2e/support/world.ts'
-import { openStream } from '../../server/sse.ts'
+import { openStream } from '../../server/sse/sse.ts'
 
 let browser: Browser
 let world: World

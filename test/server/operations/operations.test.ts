@@ -1,0 +1,122 @@
+import { buildSchema, getIntrospectionQuery, Kind, visit } from 'graphql'
+import { describe, expect, test } from 'vitest'
+import { createOperations, type Operations } from '../../../src/server/operations/operations.ts'
+import { readExposure } from '../../../src/server/request/exposure.ts'
+import { withoutToken } from '../../../src/tasks/model/viewer.ts'
+import { testConfig } from '../support.ts'
+
+const schema = buildSchema(/* GraphQL */ `
+  type Query { hello: String node: Node listed: String }
+  type Mutation { change: String }
+  type Node { id: ID! name: String node: Node nodes: [Node!]! }
+`)
+Object.assign(schema.getQueryType()?.getFields()['listed'] ?? {}, { extensions: withoutToken })
+
+const create = (environment: Readonly<Record<string, string>> = {}): Operations =>
+  createOperations(schema, testConfig(environment), readExposure(testConfig(environment)))
+const check = (operations: Operations, text: string, isAuthenticated = true): readonly string[] =>
+  operations.validate(operations.parse(text), { isAuthenticated }).map(({ message }) => message)
+
+describe('fields that validation compares with each other', () => {
+  const operations = create({ MAX_QUERY_FIELDS: '100', MAX_QUERY_FIELDS_PER_NAME: '5' })
+  const spreads = Array.from({ length: 6 }, (_, index) => `...F${index}`).join(' ')
+  const fragments = Array.from({ length: 6 }, (_, index) => `fragment F${index} on Node { id }`).join(' ')
+  test.each([
+    ['in one selection set', `{ ${'hello '.repeat(6)} }`, 'hello'],
+    ['in fragments', `{ node { ...A ...A } } fragment A on Node { id ... { id } ... on Node { id } }`, 'id'],
+    ['of merged parents', '{ node { id id } node { id id } node { id id } }', 'id'],
+    ['in a fragment without a use', '{ hello } fragment A on Node { id id id id id id }', 'id'],
+  ])('are limited per response name %s', (_what, text, name) => {
+    expect(check(operations, text)).toEqual([
+      `In one place of this document 6 fields have the response name "${name}"; at most 5 are allowed (MAX_QUERY_FIELDS_PER_NAME)`,
+    ])
+  })
+
+  test('include fragments, which are compared in pairs too', () => {
+    expect(check(operations, `{ node { ${spreads} } } ${fragments}`)[0]).toContain('6 fragments are spread')
+  })
+
+  test('do not include the same names in other places', () => {
+    const nested = `{ node { id node { id node { id node { id node { id node { id nodes { id } } } } } } } }`
+    expect(check(operations, nested)).toEqual([])
+  })
+
+  test('are limited per document, counted each time a fragment is spread, in linear time', () => {
+    const doubling = Array.from(
+      { length: 60 },
+      (_, i) => `fragment F${i} on Node { ...F${i + 1} ... { ...F${i + 1} } }`,
+    )
+    const text = `{ node { ...F0 } } ${doubling.join(' ')} fragment F60 on Node { id }`
+    expect(check(operations, text)[0]).toContain('more than 100 fields')
+    const many = Array.from({ length: 25 }, (_, index) => `query Q${index} { node { id } hello nodes: node { id } }`)
+    expect(check(operations, many.join(' '))[0]).toContain('more than 100 fields')
+  })
+
+  test('leave a fragment that spreads itself to the rule for it', () => {
+    expect(check(operations, '{ node { ...A } } fragment A on Node { node { ...A } }')).toEqual([
+      'Cannot spread fragment "A" within itself.',
+    ])
+  })
+})
+
+describe('the cache', () => {
+  test('contains no document of an anonymous caller', () => {
+    const operations = create()
+    expect(check(operations, '{ listed }', false)).toEqual([])
+    expect(operations.size).toBe(0)
+    expect(check(operations, '{ listed }')).toEqual([])
+    expect([operations.size, operations.isCached('{ listed }')]).toEqual([1, true])
+  })
+
+  test('is bounded by tokens', () => {
+    const operations = create({ MAX_QUERY_ALIASES: '1000' })
+    const fields = Array.from({ length: 500 }, (_, index) => `a${index}: hello`).join(' ')
+    const text = (index: number): string => `query Q${index} { ${fields} }`
+    for (let index = 0; index < 150; index++) expect(check(operations, text(index))).toEqual([])
+    expect(operations.size).toBeGreaterThan(100)
+    expect(operations.size).toBeLessThan(140)
+    expect(operations.isCached(text(149))).toBe(true)
+  })
+
+  test('keeps no source locations, and errors have them', () => {
+    const operations = create()
+    const document = operations.parse('{ node { id } }')
+    expect(operations.validate(document, { isAuthenticated: true })).toEqual([])
+    let nodes = 0
+    visit(document, {
+      enter(node) {
+        nodes++
+        expect(node.loc).toBeUndefined()
+      },
+    })
+    expect(nodes).toBeGreaterThan(5)
+    const [error] = operations.validate(operations.parse('{\n  nothing }'), { isAuthenticated: true })
+    expect(error?.locations).toEqual([{ line: 2, column: 3 }])
+  })
+})
+
+describe('without a token', () => {
+  const operations = create()
+  test.each([
+    '{ __typename }',
+    '{ listed }',
+    '{ ...A } fragment A on Query { listed ... on Query { __typename } }',
+    getIntrospectionQuery({ descriptions: true, inputValueDeprecation: true, specifiedByUrl: true, oneOf: true }),
+  ])('accepts %s', (text) => {
+    expect(check(operations, text, false)).toEqual([])
+  })
+
+  test.each([
+    '{ hello }',
+    '{ listed hello }',
+    '{ ...A } fragment A on Query { ... { hello } }',
+    'mutation { change }',
+    'query A { listed } query B { hello }',
+  ])('refuses %s before it is validated', (text) => {
+    const document = operations.parse(text)
+    expect(document.kind).toBe(Kind.DOCUMENT)
+    expect(operations.validate(document, { isAuthenticated: false })).toMatchObject([
+      { extensions: { code: 'UNAUTHENTICATED' } },
+    ])
+  })
+})

@@ -1,0 +1,61 @@
+import type { PoolClient } from 'pg'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { type Database, withTransaction } from '../../../src/db/connect.ts'
+import { createDurations } from '../../../src/tasks/queue/durations.ts'
+import { readQueueState } from '../../../src/tasks/queue/queue-rows.ts'
+import { readQueueStatistics } from '../../../src/tasks/queue/statistics.ts'
+import { createAdmission } from '../../../src/tasks/start/admission.ts'
+import { findCandidate } from '../../../src/tasks/worker/claim.ts'
+import { createTestDatabase, type TestDatabase } from '../../support/database.ts'
+
+let db: TestDatabase
+beforeAll(async () => {
+  db = await createTestDatabase()
+  // All of one user, as when a program starts them; all but twenty are finished.
+  await db.database.pool.query(`
+    insert into task (id, kind, status, owner, subject, input, max_attempts, progress, queue_key, created_at, finished_at)
+    select 'task_' || i, 'WORK', case when i <= 20 then 'QUEUED' else 'COMPLETED' end, 'u_1', 'thing_' || i, '{}', 3, '{}',
+      now() - i * interval '1 minute', now() - i * interval '1 minute', case when i > 20 then now() end
+    from generate_series(1, 20000) i`)
+  await db.database.pool.query('vacuum analyze task')
+})
+afterAll(() => db?.[Symbol.asyncDispose]())
+
+const admission = createAdmission({ maxStartsPerMinute: 60, idempotencyHours: 1 })
+/** In one transaction, so that PostgreSQL counts only the rows read by these queries. */
+const as = (client: PoolClient): Pick<Database, 'pool'> => ({ pool: client as never })
+
+test.for<[string, (client: PoolClient) => Promise<unknown>]>([
+  ['what waits and runs, at each look of a monitor', (client) => readQueueStatistics(as(client), ['WORK'])],
+  [
+    'the queue itself',
+    (client) => readQueueState(as(client), 'WORK', { durations: { ...createDurations([]), slots: 1 }, limit: 2_000 }),
+  ],
+  ['who is next', (client) => findCandidate(as(client), 'WORK', 4)],
+  ['whether one more may be started', (client) => admission.checkRate(client, 'u_1')],
+])('%s is answered without reading finished tasks', async ([, ask]) => {
+  expect(await countReadBy(ask)).toBeLessThan(200)
+})
+
+test('reading them all would be detected', async () => {
+  expect(await countReadBy((client) => client.query('select from task where max_attempts = 0'))).toBe(20_000)
+})
+
+function countReadBy(ask: (client: PoolClient) => Promise<unknown>): Promise<number> {
+  return withTransaction(db.database, async (client) => {
+    const before = await countRead(client)
+    await ask(client)
+    return (await countRead(client)) - before
+  })
+}
+
+/**
+ * Returns how many task rows this connection has read and not yet merged into the shared
+ * statistics.
+ */
+async function countRead(client: PoolClient): Promise<number> {
+  const { rows } = await client.query<{ read: number }>(
+    `select seq_tup_read + coalesce(idx_tup_fetch, 0) as read from pg_stat_xact_user_tables where relname = 'task'`,
+  )
+  return rows[0]?.read ?? 0
+}
