@@ -151,7 +151,7 @@ describe('the layers', () => {
       /^src\/studio\/(text|sandbox)\//,
       /^src\/studio\/content\/apart\/(job|pool)\.ts$/,
       /^src\/studio\/content\/(provider|create|attempt|question|reply|openai\/chat)\.ts$/,
-      /^src\/studio\/documents\/(structure|documents)\.ts$/,
+      /^src\/studio\/documents\/(structure\/structure|documents)\.ts$/,
       /^src\/studio\/analytics\/notes\.ts$/,
     ]
     const wrong: string[] = []

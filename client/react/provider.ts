@@ -1,7 +1,7 @@
 import { createContext, createElement, type ReactElement, type ReactNode, useContext, useMemo } from 'react'
 import { Provider } from 'urql'
 import type { TidingsClient } from '../tidings-client.ts'
-import { defaultWords, type TidingsWords } from './component-words.ts'
+import { defaultWords, type TidingsWords } from './components/component-words.ts'
 
 const TidingsContext = createContext<TidingsClient | null>(null)
 const WordsContext = createContext<TidingsWords>(defaultWords)

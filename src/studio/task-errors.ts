@@ -1,6 +1,6 @@
 import type { ErrorCatalogue } from '../errors.ts'
 import type { ContentErrorCode } from './content/provider.ts'
-import type { DocumentErrorCode } from './documents/structure-error.ts'
+import type { DocumentErrorCode } from './documents/structure/structure-error.ts'
 
 const ocr = 'Run text recognition (OCR) over it and import the result.'
 const saveAgain = 'Open it in the program it was made with, save it again and import that file.'

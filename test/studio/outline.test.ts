@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import type { DocumentStructure } from '../../src/studio/documents/structure.ts'
+import type { DocumentStructure } from '../../src/studio/documents/structure/structure.ts'
 import { type Outline, type OutlineConcept, outlineRoadmap } from '../../src/studio/roadmaps/outline.ts'
 import { splitMarkdown } from '../../src/studio/roadmaps/outline-split.ts'
 import { countWords } from '../../src/studio/text/words.ts'

@@ -1,4 +1,8 @@
-import { type DocumentInput, type DocumentStructure, readInSteps } from '../../src/studio/documents/structure.ts'
+import {
+  type DocumentInput,
+  type DocumentStructure,
+  readInSteps,
+} from '../../src/studio/documents/structure/structure.ts'
 
 /** Reads a document in one go. */
 export function readStructure(input: DocumentInput): DocumentStructure {

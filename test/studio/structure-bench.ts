@@ -3,7 +3,7 @@
 // pathological input, the CPU time of the whole and of the longest single step: wall-clock time
 // depends more on what else the machine does.
 import { readdirSync, readFileSync } from 'node:fs'
-import { structureSteps } from '../../src/studio/documents/structure.ts'
+import { structureSteps } from '../../src/studio/documents/structure/structure.ts'
 
 const files =
   process.argv.length > 2

@@ -6,9 +6,9 @@ import remarkGfm from 'remark-gfm'
 import remarkParse from 'remark-parse'
 import { unified } from 'unified'
 import { describe, expect, test } from 'vitest'
-import { type DocumentStructure, structureSteps } from '../../src/studio/documents/structure.ts'
-import { detectFormat } from '../../src/studio/documents/structure-decode.ts'
-import { DocumentError } from '../../src/studio/documents/structure-error.ts'
+import { type DocumentStructure, structureSteps } from '../../src/studio/documents/structure/structure.ts'
+import { detectFormat } from '../../src/studio/documents/structure/structure-decode.ts'
+import { DocumentError } from '../../src/studio/documents/structure/structure-error.ts'
 import { readStructure } from './read-structure.ts'
 
 const encoder = new TextEncoder()

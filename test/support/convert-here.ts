@@ -1,5 +1,9 @@
-import type { ConversionRequest, ConversionStep, ConvertedDocument } from '../../src/studio/documents/conversion.ts'
-import { convertFile } from '../../src/studio/documents/convert.ts'
+import type {
+  ConversionRequest,
+  ConversionStep,
+  ConvertedDocument,
+} from '../../src/studio/documents/convert/conversion.ts'
+import { convertFile } from '../../src/studio/documents/convert/convert.ts'
 
 /**
  * Converts a document as `convertApart` does, but in this process: starting one takes a second of

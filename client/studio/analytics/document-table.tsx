@@ -1,6 +1,6 @@
 import type { ReactElement } from 'react'
 import type { DocumentAnalytics } from '../../apps/analytics/reduce-analytics.ts'
-import { formatMinute } from '../dates.ts'
+import { formatMinute } from '../parts/dates.ts'
 import { formatCount, formatShare, formatTime } from './words.ts'
 
 /** The figures of each document, most recently changed first. */

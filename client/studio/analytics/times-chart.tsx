@@ -1,7 +1,7 @@
 import { type ReactElement, useMemo } from 'react'
 import type uPlot from 'uplot'
 import type { AnalyticsFigures, QuestionTiming } from '../../apps/analytics/reduce-analytics.ts'
-import { formatSecond } from '../dates.ts'
+import { formatSecond } from '../parts/dates.ts'
 import { Chart, type Key, type Palette } from './chart.tsx'
 import { formatTime } from './words.ts'
 

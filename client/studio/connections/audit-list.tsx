@@ -2,8 +2,8 @@ import { type ReactElement, useEffect, useId, useState } from 'react'
 import { useQuery } from 'urql'
 import { type AuditEvent, AuditLogDocument, type AuditLogQuery } from '../../gql/graphql.ts'
 import { describeError } from '../../react/words.ts'
-import { formatSecond } from '../dates.ts'
-import { Refusal } from '../refusal.tsx'
+import { formatSecond } from '../parts/dates.ts'
+import { Refusal } from '../parts/refusal.tsx'
 import { describeAgent, describeSubject, eventNames } from './words.ts'
 
 const pageSize = 25

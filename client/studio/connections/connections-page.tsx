@@ -7,10 +7,10 @@ import {
 import { useLive } from '../../react/use-live.ts'
 import { useNow } from '../../react/use-now.ts'
 import { describeError } from '../../react/words.ts'
+import { describeBytes } from '../parts/words.ts'
+import { useTitle } from '../shell/use-title.ts'
 import { TokenForm } from '../token-form.tsx'
 import { hasErrorCode } from '../use-fetched.ts'
-import { useTitle } from '../use-title.ts'
-import { describeBytes } from '../words.ts'
 import { AuditList } from './audit-list.tsx'
 import { describeAge, describeAgent, transportNames } from './words.ts'
 

@@ -1,6 +1,6 @@
 import type { ReactElement } from 'react'
 import { DeleteDocumentDocument } from '../../gql/graphql.ts'
-import { DeleteButton } from '../confirm-button.tsx'
+import { DeleteButton } from '../parts/confirm-button.tsx'
 import { useChange } from '../use-change.ts'
 
 /** Deletes a document permanently, after confirmation. */

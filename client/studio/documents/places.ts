@@ -1,4 +1,4 @@
-import { hrefOf } from '../use-route.ts'
+import { hrefOf } from '../shell/use-route.ts'
 
 /** Returns the element id of a section. */
 export function sectionId(key: string): string {

@@ -2,7 +2,7 @@ import { lazy, memo, type ReactElement, Suspense, useEffect, useRef, useState } 
 import { goToNamedSection, sectionId } from './places.ts'
 import type { ReadDocument } from './use-document.ts'
 
-const Markdown = lazy(() => import('../markdown.tsx').then(({ Markdown: component }) => ({ default: component })))
+const Markdown = lazy(() => import('../parts/markdown.tsx').then(({ Markdown: component }) => ({ default: component })))
 
 type Section = ReadDocument['sections'][number]
 type Page = ReadDocument['pages'][number]

@@ -2,7 +2,7 @@ import { type FormEvent, type ReactElement, useId, useState } from 'react'
 import { useQuery } from 'urql'
 import { DocumentSearchDocument, type DocumentSearchQuery } from '../../gql/graphql.ts'
 import { describeError } from '../../react/words.ts'
-import { useRoute } from '../use-route.ts'
+import { useRoute } from '../shell/use-route.ts'
 import { hrefOfSection, sectionId } from './places.ts'
 
 /** Searches the texts of all documents that the viewer may read. */

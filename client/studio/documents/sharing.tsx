@@ -1,6 +1,6 @@
 import { type FormEvent, type ReactElement, useId, useState } from 'react'
 import { RevokeDocumentDocument, ShareDocumentDocument } from '../../gql/graphql.ts'
-import { Refusal } from '../refusal.tsx'
+import { Refusal } from '../parts/refusal.tsx'
 import { useChange } from '../use-change.ts'
 
 /** Shows and changes the users that a document is shared with; for its owner. */

@@ -5,8 +5,8 @@ import {
   DocumentUpdatesDocument,
   type DocumentUpdatesSubscription,
 } from '../../gql/graphql.ts'
+import { useTask } from '../../react/tasks/use-task.ts'
 import { useLive } from '../../react/use-live.ts'
-import { useTask } from '../../react/use-task.ts'
 import type { TaskState } from '../../reduce/task-state.ts'
 import { hasErrorCode, useFetched } from '../use-fetched.ts'
 

@@ -1,7 +1,7 @@
 import { useCallback, useRef, useState } from 'react'
 import { ImportDocumentDocument } from '../../gql/graphql.ts'
-import { useTaskMutation } from '../../react/use-task-mutation.ts'
-import { useRoute } from '../use-route.ts'
+import { useTaskMutation } from '../../react/tasks/use-task-mutation.ts'
+import { useRoute } from '../shell/use-route.ts'
 
 /** A file and the state of its import. */
 export type Upload = { readonly key: number; readonly file: File } & (

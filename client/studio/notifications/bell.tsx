@@ -1,8 +1,8 @@
 import { memo, type ReactElement, useId, useRef } from 'react'
 import { useInbox } from '../../apps/notifications/use-inbox.ts'
 import { describeError } from '../../react/words.ts'
-import { Link } from '../link.tsx'
-import { Refusal } from '../refusal.tsx'
+import { Link } from '../parts/link.tsx'
+import { Refusal } from '../parts/refusal.tsx'
 import { Entry } from './entry.tsx'
 
 const shownInPanel = 8

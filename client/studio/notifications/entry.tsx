@@ -1,7 +1,7 @@
 import type { ReactElement } from 'react'
 import type { NotificationFieldsFragment } from '../../gql/graphql.ts'
-import { formatMinute } from '../dates.ts'
-import { Link } from '../link.tsx'
+import { formatMinute } from '../parts/dates.ts'
+import { Link } from '../parts/link.tsx'
 import { leadOf } from './lead.ts'
 import { LevelSign } from './level-sign.tsx'
 

@@ -4,8 +4,8 @@ import { useInbox } from '../../apps/notifications/use-inbox.ts'
 import { InboxDocument, type NotificationFieldsFragment } from '../../gql/graphql.ts'
 import { useTidings } from '../../react/provider.ts'
 import { describeError } from '../../react/words.ts'
-import { Refusal } from '../refusal.tsx'
-import { useTitle } from '../use-title.ts'
+import { Refusal } from '../parts/refusal.tsx'
+import { useTitle } from '../shell/use-title.ts'
 import { Entry } from './entry.tsx'
 
 const pageLength = 30

@@ -1,5 +1,5 @@
 import type { NotificationFieldsFragment } from '../../gql/graphql.ts'
-import type { Route } from '../use-route.ts'
+import type { Route } from '../shell/use-route.ts'
 
 /**
  * Returns the route to a notification's subject; null when the subject has no page or no longer

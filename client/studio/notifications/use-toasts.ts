@@ -2,7 +2,7 @@ import { useCallback, useEffect, useRef, useState, useSyncExternalStore } from '
 import type { InboxEntry } from '../../apps/notifications/reduce-inbox.ts'
 import { useInbox } from '../../apps/notifications/use-inbox.ts'
 import { useConnection } from '../../react/use-connection.ts'
-import { useRoute } from '../use-route.ts'
+import { useRoute } from '../shell/use-route.ts'
 import { isShownOn, leadOf } from './lead.ts'
 
 const nobody: readonly InboxEntry[] = []

@@ -1,8 +1,8 @@
 import type { ReactElement } from 'react'
 import type { LiveInbox } from '../../apps/notifications/use-inbox.ts'
 import { describeError } from '../../react/words.ts'
-import { Link } from '../link.tsx'
 import { Entry } from '../notifications/entry.tsx'
+import { Link } from '../parts/link.tsx'
 
 const shown = 4
 

@@ -1,7 +1,7 @@
 import type { ReactElement } from 'react'
 import { type PreviewStatus, ProjectListDocument } from '../../gql/graphql.ts'
 import { useConnection } from '../../react/use-connection.ts'
-import { Link } from '../link.tsx'
+import { Link } from '../parts/link.tsx'
 import { PreviewBadge } from '../projects/preview-badge.tsx'
 import { usePreview } from '../projects/use-preview.ts'
 import { useFetched } from '../use-fetched.ts'

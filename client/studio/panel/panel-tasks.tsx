@@ -1,13 +1,13 @@
 import { memo, type ReactElement, useState } from 'react'
 import type { TaskSummaryFieldsFragment } from '../../gql/graphql.ts'
-import type { LiveTasks } from '../../react/use-tasks.ts'
+import type { LiveTasks } from '../../react/tasks/use-tasks.ts'
 import { describeError } from '../../react/words.ts'
 import { isFinalStatus } from '../../reduce/task.ts'
 import type { QueuePosition as Place } from '../../reduce/task-state.ts'
-import { formatMinute } from '../dates.ts'
-import { Link } from '../link.tsx'
-import { Refusal } from '../refusal.tsx'
-import { describeKind } from '../task-actions.tsx'
+import { formatMinute } from '../parts/dates.ts'
+import { Link } from '../parts/link.tsx'
+import { Refusal } from '../parts/refusal.tsx'
+import { describeKind } from '../tasks/task-actions.tsx'
 import { TaskState } from '../tasks/task-state.tsx'
 
 /** The number of finished tasks shown initially. */

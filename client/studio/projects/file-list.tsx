@@ -1,5 +1,5 @@
 import { type FormEvent, type ReactElement, useState } from 'react'
-import { StatusIcon } from '../icons.tsx'
+import { StatusIcon } from '../parts/icons.tsx'
 
 /** A file in the list. */
 export interface ListedFile {

@@ -1,6 +1,6 @@
 import { type ReactElement, useEffect, useRef, useState } from 'react'
 import type { TaskState } from '../../reduce/task-state.ts'
-import { TaskPanel } from '../task-panel.tsx'
+import { TaskPanel } from '../tasks/task-panel.tsx'
 import { CodeEditor } from './code-editor.tsx'
 import { FileList, type ListedFile } from './file-list.tsx'
 

@@ -1,10 +1,10 @@
 import { type FormEvent, type ReactElement, useState } from 'react'
 import { useQuery } from 'urql'
 import { GenerateProjectDocument, type ProjectTemplate, SourcesDocument } from '../../gql/graphql.ts'
-import { useTaskMutation } from '../../react/use-task-mutation.ts'
-import { Refusal } from '../refusal.tsx'
-import { SourceOptions } from '../source-options.tsx'
-import { useRoute } from '../use-route.ts'
+import { useTaskMutation } from '../../react/tasks/use-task-mutation.ts'
+import { Refusal } from '../parts/refusal.tsx'
+import { SourceOptions } from '../parts/source-options.tsx'
+import { useRoute } from '../shell/use-route.ts'
 
 const choices: readonly {
   readonly template: ProjectTemplate | null

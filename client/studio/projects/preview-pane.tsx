@@ -1,6 +1,6 @@
 import { type ReactElement, useState } from 'react'
-import { Problem } from '../problem.tsx'
-import { Refusal } from '../refusal.tsx'
+import { Problem } from '../parts/problem.tsx'
+import { Refusal } from '../parts/refusal.tsx'
 import { PreviewBadge } from './preview-badge.tsx'
 import { usePreview } from './use-preview.ts'
 

@@ -1,7 +1,7 @@
 import { useEffect, useRef, useState } from 'react'
 import { useViewerUpdates } from '../../apps/viewer/use-viewer-updates.ts'
 import { ProjectDetailDocument, type ProjectFieldsFragment } from '../../gql/graphql.ts'
-import { useTask } from '../../react/use-task.ts'
+import { useTask } from '../../react/tasks/use-task.ts'
 import type { TaskState } from '../../reduce/task-state.ts'
 import { useFetched } from '../use-fetched.ts'
 

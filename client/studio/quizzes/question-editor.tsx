@@ -1,6 +1,6 @@
 import { type ReactElement, useId, useState } from 'react'
 import { EditQuestionDocument } from '../../gql/graphql.ts'
-import { Refusal } from '../refusal.tsx'
+import { Refusal } from '../parts/refusal.tsx'
 import { useChange } from '../use-change.ts'
 import type { Question } from './use-quiz.ts'
 

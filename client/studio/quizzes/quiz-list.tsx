@@ -1,11 +1,11 @@
 import type { ReactElement } from 'react'
 import { GenerateQuizDocument, QuizListDocument } from '../../gql/graphql.ts'
-import { useTaskMutation } from '../../react/use-task-mutation.ts'
-import { ActionButton } from '../action-button.tsx'
-import { ActiveNote } from '../active-note.tsx'
-import { Link } from '../link.tsx'
+import { useTaskMutation } from '../../react/tasks/use-task-mutation.ts'
+import { ActionButton } from '../parts/action-button.tsx'
+import { ActiveNote } from '../parts/active-note.tsx'
+import { Link } from '../parts/link.tsx'
+import { useRoute } from '../shell/use-route.ts'
 import { useFetched } from '../use-fetched.ts'
-import { useRoute } from '../use-route.ts'
 
 const states = {
   GENERATING: 'Generating',

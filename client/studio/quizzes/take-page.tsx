@@ -7,11 +7,11 @@ import {
   type SubmitQuizMutation,
 } from '../../gql/graphql.ts'
 import { describeError } from '../../react/words.ts'
-import { Link } from '../link.tsx'
-import { Markdown } from '../markdown.tsx'
-import { Refusal } from '../refusal.tsx'
+import { Link } from '../parts/link.tsx'
+import { Markdown } from '../parts/markdown.tsx'
+import { Refusal } from '../parts/refusal.tsx'
+import { useTitle } from '../shell/use-title.ts'
 import { useChange } from '../use-change.ts'
-import { useTitle } from '../use-title.ts'
 import { Inline } from './inline.tsx'
 
 type Quiz = NonNullable<QuizToTakeQuery['publishedQuiz']>

@@ -7,8 +7,8 @@ import {
   type ContextCardInput,
   SourcesDocument,
 } from '../../gql/graphql.ts'
-import { Refusal } from '../refusal.tsx'
-import { SourceOptions } from '../source-options.tsx'
+import { Refusal } from '../parts/refusal.tsx'
+import { SourceOptions } from '../parts/source-options.tsx'
 import { useChange } from '../use-change.ts'
 
 /** Adds a document, a section of one, a quiz or a note to the session as a card. */

@@ -1,8 +1,8 @@
 import type { ReactElement } from 'react'
 import type { SessionCard, SessionState } from '../../apps/sessions/session-state.ts'
 import { RemoveContextCardDocument } from '../../gql/graphql.ts'
-import { ActionButton } from '../action-button.tsx'
-import { Link } from '../link.tsx'
+import { ActionButton } from '../parts/action-button.tsx'
+import { Link } from '../parts/link.tsx'
 import { useChange } from '../use-change.ts'
 import { AddCard } from './add-card.tsx'
 

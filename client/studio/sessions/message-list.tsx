@@ -2,7 +2,7 @@ import { Fragment, type ReactElement, type ReactNode, useEffect, useRef, useStat
 import type { SessionCard, SessionMessage } from '../../apps/sessions/session-state.ts'
 import type { UnsentMessage } from '../../apps/sessions/unsent.ts'
 import type { LiveSession } from '../../apps/sessions/use-session.ts'
-import { Refusal } from '../refusal.tsx'
+import { Refusal } from '../parts/refusal.tsx'
 import { type Heard, hear } from './hear.ts'
 import { MessageView, UnsentView } from './message-view.tsx'
 import type { Earlier } from './use-earlier.ts'

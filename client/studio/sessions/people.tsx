@@ -7,9 +7,9 @@ import {
   SessionInvitationsDocument,
   type SessionInvitationsQuery,
 } from '../../gql/graphql.ts'
-import { ActionButton } from '../action-button.tsx'
-import { formatMinute } from '../dates.ts'
-import { Refusal } from '../refusal.tsx'
+import { ActionButton } from '../parts/action-button.tsx'
+import { formatMinute } from '../parts/dates.ts'
+import { Refusal } from '../parts/refusal.tsx'
 import { repeatable, useChange } from '../use-change.ts'
 import { useFetched } from '../use-fetched.ts'
 import { invitationLink } from './invitation-link.ts'

@@ -6,13 +6,13 @@ import {
   SessionListDocument,
   type SessionListQuery,
 } from '../../gql/graphql.ts'
-import { Link } from '../link.tsx'
-import { Refusal } from '../refusal.tsx'
+import { Link } from '../parts/link.tsx'
+import { Refusal } from '../parts/refusal.tsx'
+import { useRoute } from '../shell/use-route.ts'
+import { useTitle } from '../shell/use-title.ts'
 import { TokenForm } from '../token-form.tsx'
 import { useChange } from '../use-change.ts'
 import { useFetched } from '../use-fetched.ts'
-import { useRoute } from '../use-route.ts'
-import { useTitle } from '../use-title.ts'
 import { useInvitation } from './invitation-link.ts'
 import { readSeen } from './use-seen.ts'
 

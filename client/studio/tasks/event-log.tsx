@@ -1,5 +1,5 @@
 import { memo, type ReactElement, useState } from 'react'
-import { formatMoment, formatSecond } from '../dates.ts'
+import { formatMoment, formatSecond } from '../parts/dates.ts'
 import type { LogEntry, TaskStory } from './task-story.ts'
 import { describeEvent } from './words.ts'
 

@@ -1,8 +1,8 @@
 import { memo, type ReactElement, useState } from 'react'
-import type { LiveTask } from '../../react/use-task.ts'
+import type { LiveTask } from '../../react/tasks/use-task.ts'
 import { describeError } from '../../react/words.ts'
 import type { TaskItem, TaskState } from '../../reduce/task-state.ts'
-import { Problem } from '../problem.tsx'
+import { Problem } from '../parts/problem.tsx'
 
 /** The number of items that are shown at first, and added by each click. */
 const rowsPerClick = 50

@@ -1,11 +1,11 @@
 import type { ReactElement } from 'react'
 import type { TaskSummaryFieldsFragment } from '../../gql/graphql.ts'
-import { ProgressBar } from '../../react/progress-bar.tsx'
-import { QueuePosition } from '../../react/queue-position.tsx'
+import { ProgressBar } from '../../react/components/progress-bar.tsx'
+import { QueuePosition } from '../../react/components/queue-position.tsx'
 import { isFinalStatus } from '../../reduce/task.ts'
 import type { QueuePosition as Place } from '../../reduce/task-state.ts'
-import { Problem } from '../problem.tsx'
-import { AgainButton, CancelButton, canRetry } from '../task-actions.tsx'
+import { Problem } from '../parts/problem.tsx'
+import { AgainButton, CancelButton, canRetry } from './task-actions.tsx'
 
 /** The part of a task in a list that follows its name: progress or queue position, error, and its actions. */
 export function TaskState(props: {

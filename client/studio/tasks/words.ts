@@ -1,6 +1,6 @@
 import type { TaskKind, TaskStatus } from '../../gql/graphql.ts'
 import { describeDuration } from '../../react/words.ts'
-import { describeKind } from '../task-actions.tsx'
+import { describeKind } from './task-actions.tsx'
 
 /** The filters by status, by the word in the address. */
 export const statusFilters: readonly {

@@ -1,5 +1,5 @@
 import { TidingsError } from '../../../src/errors.ts'
-import { convertDocumentKind } from '../../../src/studio/documents/convert-document.ts'
+import { convertDocumentKind } from '../../../src/studio/documents/convert/convert-document.ts'
 import { type DocumentChange, documentTopic } from '../../../src/studio/documents/updates.ts'
 import { builder, requireViewer } from '../../kit/builder.ts'
 import { refuseAsMissing } from '../../kit/failure.ts'

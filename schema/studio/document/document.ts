@@ -1,6 +1,6 @@
 import type { Document } from '../../../src/studio/documents/document.ts'
 import type { DocumentReader } from '../../../src/studio/documents/sharing.ts'
-import type { PageStart } from '../../../src/studio/documents/structure.ts'
+import type { PageStart } from '../../../src/studio/documents/structure/structure.ts'
 import { builder, requireViewer } from '../../kit/builder.ts'
 import { defineConnection, listArguments, readPage } from '../../kit/connection.ts'
 import { node, registerNode } from '../../kit/node.ts'

@@ -1,4 +1,4 @@
-import { generateProjectKind } from '../../../src/studio/projects/generate-project.ts'
+import { generateProjectKind } from '../../../src/studio/projects/generate/generate-project.ts'
 import type { Project } from '../../../src/studio/projects/project.ts'
 import { syncProjectKind } from '../../../src/studio/projects/sync-project.ts'
 import { builder, requireViewer } from '../../kit/builder.ts'

@@ -1,7 +1,7 @@
 /** The jobs of the built-in generator: executed by generation processes (`apart/`) only. */
 import { citableText } from './citation.ts'
 import { createExtractiveProvider } from './extractive/extractive.ts'
-import { createExtractiveQuestions } from './extractive/questions.ts'
+import { createExtractiveQuestions } from './extractive/questions/questions.ts'
 import type { ContentRequest } from './provider.ts'
 import type { Question, QuestionRequest } from './question.ts'
 

@@ -1,6 +1,6 @@
 import type { FailureState } from '../../tasks/model/task.ts'
-import type { PageStart } from './structure.ts'
-import type { DocumentFormat } from './structure-decode.ts'
+import type { PageStart } from './structure/structure.ts'
+import type { DocumentFormat } from './structure/structure-decode.ts'
 
 /** A document as stored in its row, without its original. */
 export interface Document {

@@ -9,7 +9,7 @@ import type { Document, DocumentSection } from './document.ts'
 import { createImporting, type Importing } from './importing.ts'
 import { type DocumentMatch, searchPassages } from './search.ts'
 import { createSharing, type Sharing } from './sharing.ts'
-import type { PageStart } from './structure.ts'
+import type { PageStart } from './structure/structure.ts'
 
 /** The documents of all users. Access is checked by the API. */
 export interface Documents extends Sharing, Importing, Deleting {

@@ -8,7 +8,7 @@ import type { TaskStore } from '../../tasks/model/store.ts'
 import type { Task } from '../../tasks/model/task.ts'
 import { checkIdempotencyKey, keyReused } from '../../tasks/start/idempotency-key.ts'
 import type { TaskService } from '../../tasks/start/service.ts'
-import { convertDocumentKind } from './convert-document.ts'
+import { convertDocumentKind } from './convert/convert-document.ts'
 import type { Document } from './document.ts'
 import { documentTopic } from './updates.ts'
 

@@ -1,4 +1,4 @@
-import type { DocumentStructure, PageStart } from './structure.ts'
+import type { DocumentStructure, PageStart } from './structure/structure.ts'
 
 /** A searchable piece of a section, without markup. */
 export interface Passage {

@@ -2,8 +2,8 @@ import type { PoolClient } from 'pg'
 import { z } from 'zod'
 import { TidingsError } from '../../errors.ts'
 import { shorten } from '../text/words.ts'
+import { templateOf } from './generate/templates.ts'
 import { type ProjectTemplate, projectLimits } from './project.ts'
-import { templateOf } from './templates.ts'
 
 /** The request for a project: the input of the task that creates it. */
 export const projectOrder = z.object({

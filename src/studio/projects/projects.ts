@@ -6,14 +6,14 @@ import { findActiveTask } from '../../tasks/queue/active-tasks.ts'
 import type { TaskService } from '../../tasks/start/service.ts'
 import { deleteWithTasks } from '../delete-with-tasks.ts'
 import { createOwnedRows, type OwnedRows } from '../owned-rows.ts'
-import { createChecker } from './checker.ts'
 import { normalizePath } from './file-names.ts'
 import { storeFiles } from './files.ts'
 import { previewChanged, previewTopic } from './preview/preview.ts'
 import { createPreviews, type Previews } from './preview/previews.ts'
 import { describeProblem, type FileProblem, type Project, type ProjectFile } from './project.ts'
 import { fileColumns, projectColumns } from './rows.ts'
-import { sortFiles } from './validate.ts'
+import { createChecker } from './syntax/checker.ts'
+import { sortFiles } from './syntax/validate.ts'
 
 /** The projects of all users. Access is checked by the API. Tasks create and sync them. */
 export interface Projects extends OwnedRows<Project> {

@@ -1,5 +1,5 @@
 /** The job of a roadmap's outline: executed by generation processes only. */
-import type { DocumentStructure } from '../documents/structure.ts'
+import type { DocumentStructure } from '../documents/structure/structure.ts'
 import { type Outline, outlineRoadmap } from './outline.ts'
 
 /** Outlines the roadmap of a document; yields the outline. */

@@ -1,4 +1,4 @@
-import type { Section } from '../documents/structure.ts'
+import type { Section } from '../documents/structure/structure.ts'
 import { countWords, trimEndOf } from '../text/words.ts'
 
 interface Node {

@@ -1,4 +1,4 @@
-import type { DocumentStructure } from '../documents/structure.ts'
+import type { DocumentStructure } from '../documents/structure/structure.ts'
 import { type Draft, draftStages, isTooLong, maxConceptWords, shownAs } from './outline-drafts.ts'
 import { splitMarkdown } from './outline-split.ts'
 

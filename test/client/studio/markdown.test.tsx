@@ -1,7 +1,7 @@
 // @vitest-environment happy-dom
 import { cleanup, render, screen } from '@testing-library/react'
 import { afterEach, expect, test } from 'vitest'
-import { Markdown } from '../../../client/studio/markdown.tsx'
+import { Markdown } from '../../../client/studio/parts/markdown.tsx'
 
 afterEach(cleanup)
 

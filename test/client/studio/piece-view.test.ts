@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { type TaskItem, type TaskState, unknownTask } from '../../../client/reduce/task-state.ts'
-import { viewPiece } from '../../../client/studio/piece-view.ts'
+import { viewPiece } from '../../../client/studio/roadmaps/piece-view.ts'
 
 const error = { code: 'X', message: 'No.', retryable: false, advice: null }
 const working = (status: TaskItem['status'], rest: Partial<TaskState> = {}): TaskState => ({

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { RoadmapUpdatesSubscription } from '../../../client/gql/graphql.ts'
-import { type RoadmapNews, reduceRoadmapNews } from '../../../client/studio/roadmap-news.ts'
+import { type RoadmapNews, reduceRoadmapNews } from '../../../client/studio/roadmaps/roadmap-news.ts'
 
 type News = RoadmapUpdatesSubscription['roadmapUpdates']
 const place = { cursor: 'c', seq: 1 }

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { TaskKind, TaskStatus } from '../../../client/gql/graphql.ts'
-import { canRetry } from '../../../client/studio/task-actions.tsx'
+import { canRetry } from '../../../client/studio/tasks/task-actions.tsx'
 
 const error = (code: string, retryable = false) => ({ code, retryable, message: 'It failed.', advice: null })
 

@@ -1,7 +1,7 @@
 // @vitest-environment happy-dom
 import { act, cleanup, renderHook } from '@testing-library/react'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { useRoute } from '../../../client/studio/use-route.ts'
+import { useRoute } from '../../../client/studio/shell/use-route.ts'
 
 beforeEach(() => window.history.replaceState(null, '', '/?page=documents'))
 afterEach(cleanup)

@@ -1,9 +1,9 @@
 import { execFileSync } from 'node:child_process'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { silentLogger } from '../../../src/logger.ts'
-import { defaultLimits } from '../../../src/studio/documents/conversion.ts'
-import { convertApart } from '../../../src/studio/documents/converter.ts'
-import type { Section } from '../../../src/studio/documents/structure.ts'
+import { defaultLimits } from '../../../src/studio/documents/convert/conversion.ts'
+import { convertApart } from '../../../src/studio/documents/convert/converter.ts'
+import type { Section } from '../../../src/studio/documents/structure/structure.ts'
 import { makePdfBomb, pageOf } from '../../fixtures/documents/make.ts'
 import { makePdf } from '../../fixtures/documents/pdf.ts'
 

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
-import { convertApart } from '../../../src/studio/documents/converter.ts'
+import { convertApart } from '../../../src/studio/documents/convert/converter.ts'
 import { readDocument } from '../../../src/studio/quizzes/material.ts'
 import { taskTopic } from '../../../src/tasks/model/task.ts'
 import { articlePage } from '../../fixtures/documents/article.ts'

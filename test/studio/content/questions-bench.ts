@@ -3,7 +3,7 @@
 // installed packages.
 import { readFileSync } from 'node:fs'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
-import { createExtractiveQuestions } from '../../../src/studio/content/extractive/questions.ts'
+import { createExtractiveQuestions } from '../../../src/studio/content/extractive/questions/questions.ts'
 import { questionKinds } from '../../../src/studio/content/question.ts'
 import { readStructure } from '../read-structure.ts'
 

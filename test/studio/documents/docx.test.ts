@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest'
-import { defaultLimits } from '../../../src/studio/documents/conversion.ts'
-import { convertFile } from '../../../src/studio/documents/convert.ts'
-import type { Section } from '../../../src/studio/documents/structure.ts'
-import { writeZip } from '../../../src/studio/documents/zip.ts'
+import { defaultLimits } from '../../../src/studio/documents/convert/conversion.ts'
+import { convertFile } from '../../../src/studio/documents/convert/convert.ts'
+import { writeZip } from '../../../src/studio/documents/docx/zip.ts'
+import type { Section } from '../../../src/studio/documents/structure/structure.ts'
 
 const office = 'http://schemas.openxmlformats.org/officeDocument/2006'
 const relationships = (targets: Readonly<Record<string, string>>): string =>

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { decodeHtml } from '../../../src/studio/documents/html.ts'
-import { decodeText, detectFormat } from '../../../src/studio/documents/structure-decode.ts'
+import { decodeHtml } from '../../../src/studio/documents/convert/html.ts'
+import { decodeText, detectFormat } from '../../../src/studio/documents/structure/structure-decode.ts'
 import { encodeText } from '../../support/encode.ts'
 
 const russian = 'Вода в реке поднялась на два метра за одну неделю. Дождь продолжится, сообщает отчёт.'

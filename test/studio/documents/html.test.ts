@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { htmlToMarkdown } from '../../../src/studio/documents/html.ts'
+import { htmlToMarkdown } from '../../../src/studio/documents/convert/html.ts'
 
 function toMarkdown(html: string): string {
   const parts = htmlToMarkdown(html)

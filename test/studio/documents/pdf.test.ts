@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import { defaultLimits } from '../../../src/studio/documents/conversion.ts'
-import { convert } from '../../../src/studio/documents/convert.ts'
-import type { DocumentStructure } from '../../../src/studio/documents/structure.ts'
+import { defaultLimits } from '../../../src/studio/documents/convert/conversion.ts'
+import { convert } from '../../../src/studio/documents/convert/convert.ts'
+import type { DocumentStructure } from '../../../src/studio/documents/structure/structure.ts'
 import { makePdf, makePdfOfObjects, makePdfPage, type PdfPageParts } from '../../fixtures/documents/pdf.ts'
 
 const read = (bytes: Uint8Array): Promise<DocumentStructure> =>

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { sanitize } from '../../../src/studio/documents/sanitize.ts'
+import { sanitize } from '../../../src/studio/documents/convert/sanitize.ts'
 import { utf16String } from '../../support/utf16-string.ts'
 
 test('replaces what cannot be stored in every text, however deep, and keeps all lengths', () => {

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { keyOfPath, normalizePath, refusePath } from '../../../src/studio/projects/file-names.ts'
-import { sortFiles } from '../../../src/studio/projects/validate.ts'
+import { sortFiles } from '../../../src/studio/projects/syntax/validate.ts'
 import { utf16String } from '../../support/utf16-string.ts'
 
 const index = { path: 'index.html', content: '<!doctype html>' }

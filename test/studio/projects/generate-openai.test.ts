@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import { createFileMarks, type Marked } from '../../../src/studio/projects/file-marks.ts'
-import { createOpenAiGenerator } from '../../../src/studio/projects/generate-openai.ts'
-import type { GeneratorReport } from '../../../src/studio/projects/generator.ts'
+import { createOpenAiGenerator } from '../../../src/studio/projects/generate/generate-openai.ts'
+import type { GeneratorReport } from '../../../src/studio/projects/generate/generator.ts'
+import { createFileMarks, type Marked } from '../../../src/studio/projects/syntax/file-marks.ts'
 import { startOpenAiServer } from '../content/openai-server.ts'
 
 const answer = `Here you are:

@@ -1,8 +1,8 @@
 import { afterAll, describe, expect, test } from 'vitest'
-import { createChecker } from '../../../src/studio/projects/checker.ts'
 import { describeProblem } from '../../../src/studio/projects/project.ts'
-import { checkSyntax } from '../../../src/studio/projects/syntax.ts'
-import { sortFiles } from '../../../src/studio/projects/validate.ts'
+import { createChecker } from '../../../src/studio/projects/syntax/checker.ts'
+import { checkSyntax } from '../../../src/studio/projects/syntax/syntax.ts'
+import { sortFiles } from '../../../src/studio/projects/syntax/validate.ts'
 
 const paths = new Set(['index.html', 'app.js', 'parts/style.css', 'a b.js'])
 const problemsOf = (path: string, content: string): string[] =>

@@ -1,4 +1,4 @@
-import { createExtractiveQuestions } from '../../../src/studio/content/extractive/questions.ts'
+import { createExtractiveQuestions } from '../../../src/studio/content/extractive/questions/questions.ts'
 import { ContentError } from '../../../src/studio/content/provider.ts'
 import type { Question, QuestionProvider, QuestionRequest } from '../../../src/studio/content/question.ts'
 import { defineGenerateQuiz } from '../../../src/studio/quizzes/generate-quiz.ts'

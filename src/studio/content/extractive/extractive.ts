@@ -1,7 +1,7 @@
 import { setImmediate } from 'node:timers/promises'
 import { createPieces, cutIntoPieces, paced } from '../pieces.ts'
 import { ContentError, type ContentProvider, type ContentRequest } from '../provider.ts'
-import { createQuiz, writeQuiz } from './quiz.ts'
+import { createQuiz, writeQuiz } from './questions/quiz.ts'
 import { type Reading, readForContent } from './reading.ts'
 import { writeResources } from './resources.ts'
 import { writeTutorial } from './tutorial.ts'

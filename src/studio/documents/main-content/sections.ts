@@ -1,5 +1,5 @@
 import { countWords, trimEndOf } from '../../text/words.ts'
-import type { DocumentStructure, Section } from '../structure.ts'
+import type { DocumentStructure, Section } from '../structure/structure.ts'
 
 /** With fewer words of main content, the whole document is main content. */
 const minMainWords = 50

@@ -1,5 +1,5 @@
-import type { PdfLine } from '../pdf-lines.ts'
 import { cleanText } from './clean-text.ts'
+import type { PdfLine } from './pdf-lines.ts'
 
 /** The properties of an annotation of PDF.js that are read. */
 interface Annotation {

@@ -1,0 +1,27 @@
+import type { ReactElement } from 'react'
+import type { QueuePosition as Place } from '../../reduce/task-state.ts'
+import { useWords } from '../provider.ts'
+
+/**
+ * Shows the position of a task in the queue and the estimated wait. Renders nothing while the
+ * position is unknown. Screen readers announce the position when it changes, not every second.
+ *
+ * @param props.isQuiet - announces nothing, for lists. @default false
+ */
+export function QueuePosition(props: {
+  readonly place: Place | null
+  readonly isQuiet?: boolean
+}): ReactElement | null {
+  const { place, isQuiet = false } = props
+  const words = useWords()
+  if (place === null) return null
+  const { estimatedWaitMs } = place
+  return (
+    <p className="tidings-queue">
+      <span className="tidings-queue-position" role={isQuiet ? undefined : 'status'}>
+        {words.queue(place)}
+      </span>
+      {estimatedWaitMs === null ? null : <span className="tidings-queue-wait"> · {words.wait(estimatedWaitMs)}</span>}
+    </p>
+  )
+}
