@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { type RateLimitBudgets, rateLimitClasses } from './rate-limit-classes.ts'
+import { type RateLimitBudgets, rateLimitClasses } from './rate-limits/rate-limit-classes.ts'
 import {
   choice,
   flag,

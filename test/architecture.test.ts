@@ -37,6 +37,7 @@ const houses = [
     'src/tasks/queue',
     'src/tasks/model',
     'src/audit',
+    'src/rate-limits',
     'src/presence',
     'src/log',
     'src/bus',
@@ -44,6 +45,7 @@ const houses = [
     'src/tracing',
     'src/async',
     'src',
+    'src/rate-limits/rate-limit-classes.ts',
   ],
   [
     'client/studio',
@@ -75,7 +77,7 @@ const floorOf = (file: string): { house: number; floor: number } | null => {
   for (const [house, floors] of houses.entries()) {
     const floor = floors
       .map((name, index) => ({ name, index }))
-      .filter(({ name }) => file.startsWith(`${name}/`))
+      .filter(({ name }) => file === name || file.startsWith(`${name}/`))
       .sort((a, b) => b.name.length - a.name.length)[0]
     if (floor !== undefined) return { house, floor: floor.index }
   }
@@ -188,7 +190,7 @@ describe('the layers', () => {
       ),
     ).toEqual(['c', 'd', 'c'])
     expect(floorOf('src/main.ts')).toEqual({ house: 0, floor: 0 })
-    expect(floorOf('src/errors.ts')).toEqual({ house: 0, floor: houses[0].length - 1 })
+    expect(floorOf('src/errors.ts')).toEqual({ house: 0, floor: houses[0].length - 2 })
     expect(floorOf('client/studio/page.tsx')).toEqual({ house: 1, floor: 0 })
   })
 })

@@ -1,6 +1,6 @@
 import type { AuditDetails, AuditEvent } from '../../src/audit/audit-event.ts'
-import { keyOfUser } from '../../src/audit/rate-limits.ts'
-import type { RateLimitClass } from '../../src/rate-limit-classes.ts'
+import type { RateLimitClass } from '../../src/rate-limits/rate-limit-classes.ts'
+import { keyOfUser } from '../../src/rate-limits/rate-limits.ts'
 import { isLimited, type Viewer } from '../../src/tasks/model/viewer.ts'
 import { createLoaders, type Loaders } from './loaders.ts'
 import type { Services } from './services.ts'

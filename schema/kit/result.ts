@@ -1,6 +1,6 @@
 import type { ObjectRef } from '@pothos/core'
 import { isTidingsError } from '../../src/errors.ts'
-import type { RateLimitClass } from '../../src/rate-limit-classes.ts'
+import type { RateLimitClass } from '../../src/rate-limits/rate-limit-classes.ts'
 import { builder, type Types } from './builder.ts'
 import type { Context } from './context.ts'
 import { type Failure, type FailureName, failureRefs, toFailure } from './failure.ts'

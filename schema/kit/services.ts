@@ -1,4 +1,4 @@
-import type { RateLimits } from '../../src/audit/rate-limits.ts'
+import type { RateLimits } from '../../src/rate-limits/rate-limits.ts'
 import type { Engine } from '../../src/tasks/engine.ts'
 
 /**

@@ -1,6 +1,6 @@
-import { keyOfToken, type LimitedCaller, type RateLimits } from '../../audit/rate-limits.ts'
 import { isTidingsError } from '../../errors.ts'
-import type { RateLimitClass } from '../../rate-limit-classes.ts'
+import type { RateLimitClass } from '../../rate-limits/rate-limit-classes.ts'
+import { keyOfToken, type LimitedCaller, type RateLimits } from '../../rate-limits/rate-limits.ts'
 import type { Viewer } from '../../tasks/model/viewer.ts'
 import type { ClientInfo } from '../request/client-address.ts'
 import type { WriteAudit } from '../request/context.ts'

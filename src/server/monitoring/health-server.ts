@@ -6,7 +6,7 @@ import { listen } from '../request/listen.ts'
 import { isLoopbackHost } from '../request/origin.ts'
 import { answerJson } from '../request/refuse.ts'
 import { createReadiness, type HealthSources } from './health.ts'
-import type { MetricsPage } from './prometheus.ts'
+import type { MetricsPage } from './prometheus/page.ts'
 
 /** A server for the health checks and the metrics of a process only. */
 export interface HealthServer extends AsyncDisposable {

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { createTestDirectory } from '../../support/directory.ts'
 import { startNginx, type TestNginx } from '../../support/nginx.ts'
 import { findFreePort } from '../../support/port.ts'
@@ -85,9 +86,11 @@ const settings = {
 
 /** Returns the setting without rate limits, as the load is one viewer at one address, for the sources' own classes. */
 async function withoutRateLimits(sources: URL): Promise<string> {
-  const { rateLimitClasses } = (await import(new URL('src/rate-limit-classes.ts', sources).href)) as {
-    readonly rateLimitClasses: object
-  }
+  // Older versions have them in the second file.
+  const [file] = ['src/rate-limits/rate-limit-classes.ts', 'src/rate-limit-classes.ts']
+    .map((path) => new URL(path, sources))
+    .filter((url) => existsSync(url))
+  const { rateLimitClasses } = (await import(file?.href ?? '')) as { readonly rateLimitClasses: object }
   return Object.keys(rateLimitClasses)
     .map((name) => `${name}=0`)
     .join()

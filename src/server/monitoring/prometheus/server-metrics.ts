@@ -1,6 +1,6 @@
-import type { Live } from '../../live/live.ts'
-import type { ServerMetrics } from '../connections/server-metrics.ts'
-import type { Show } from './prometheus-show.ts'
+import type { Live } from '../../../live/live.ts'
+import type { ServerMetrics } from '../../connections/server-metrics.ts'
+import type { Show } from './show.ts'
 
 /** Adds the metrics of connections and operations. */
 export function showServer(show: Show, metrics: ServerMetrics): void {

@@ -1,10 +1,10 @@
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client'
-import type { Live } from '../../live/live.ts'
-import type { Engine } from '../../tasks/engine.ts'
-import type { ServerMetrics } from '../connections/server-metrics.ts'
-import { showDatabase, showEngine, showWorker } from './prometheus-engine.ts'
-import { showLive, showServer } from './prometheus-server.ts'
-import type { Show, Values } from './prometheus-show.ts'
+import type { Live } from '../../../live/live.ts'
+import type { Engine } from '../../../tasks/engine.ts'
+import type { ServerMetrics } from '../../connections/server-metrics.ts'
+import { showDatabase, showEngine, showWorker } from './engine-metrics.ts'
+import { showLive, showServer } from './server-metrics.ts'
+import type { Show, Values } from './show.ts'
 
 /** The metrics of a process in Prometheus' text format. */
 export interface MetricsPage {

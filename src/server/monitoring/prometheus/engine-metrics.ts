@@ -1,9 +1,9 @@
-import { createSingleFlight } from '../../async/single-flight.ts'
-import { withTimeout } from '../../async/timeout.ts'
-import type { Engine } from '../../tasks/engine.ts'
-import { type QueueStatistics, readQueueStatistics } from '../../tasks/queue/statistics.ts'
-import type { TaskWorker } from '../../tasks/worker/worker.ts'
-import type { Show } from './prometheus-show.ts'
+import { createSingleFlight } from '../../../async/single-flight.ts'
+import { withTimeout } from '../../../async/timeout.ts'
+import type { Engine } from '../../../tasks/engine.ts'
+import { type QueueStatistics, readQueueStatistics } from '../../../tasks/queue/statistics.ts'
+import type { TaskWorker } from '../../../tasks/worker/worker.ts'
+import type { Show } from './show.ts'
 
 /** Adds the metrics of the log, the bus and the feeds. */
 export function showEngine(show: Show, { appender, bus, feeds }: Engine): void {

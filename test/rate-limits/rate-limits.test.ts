@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { createRateLimits, keyOfToken, keyOfUser, type RateLimits } from '../../src/audit/rate-limits.ts'
 import { parseConfig } from '../../src/config.ts'
 import { silentLogger } from '../../src/logger.ts'
 import { networkOf } from '../../src/network.ts'
+import { createRateLimits, keyOfToken, keyOfUser, type RateLimits } from '../../src/rate-limits/rate-limits.ts'
 import { createTcpProxy } from '../support/proxy.ts'
 import { startRedis, type TestRedis } from '../support/redis.ts'
 

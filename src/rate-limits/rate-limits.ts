@@ -3,7 +3,7 @@ import { Redis } from 'ioredis'
 import type { RateLimiterMemory, RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible'
 import { TidingsError } from '../errors.ts'
 import type { Logger } from '../logger.ts'
-import { type RateLimitBudgets, type RateLimitClass, rateLimitClasses } from '../rate-limit-classes.ts'
+import { type RateLimitBudgets, type RateLimitClass, rateLimitClasses } from './rate-limit-classes.ts'
 
 /** The caller whose budget is used. */
 export interface LimitedCaller {
