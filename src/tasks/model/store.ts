@@ -70,6 +70,10 @@ const taskColumns = `k.id, k.kind, k.status, k.owner, k.subject, k.input, k.atte
   k.next_attempt_at as "nextAttemptAt", k.created_at as "createdAt", k.started_at as "startedAt", k.finished_at as "finishedAt", t.seq`
 const taskSource = `task k join topic t on t.name = 'task:' || k.id`
 
+// The positions of a task's items are 0, 1, 2 … without gaps, so a page is a range of positions: whichever plan PostgreSQL chooses,
+// it reads no more rows. An `order by` with a `limit` alone was planned as a sort of all items. The index is on `task_id || ''`:
+// see migration 0024. The item before a page is found by a subquery, as a join was planned to read all items.
+
 /**
  * An item cannot be running when its task is not: an attempt that ended leaves the row of its last
  * item unchanged.
@@ -117,7 +121,7 @@ export function createTaskStore(database: Database): TaskStore {
       text: `select ${taskColumns}, s.first, (
           select jsonb_agg(jsonb_build_object('key', i.key, 'position', i.position, 'label', i.label, 'status', ${itemStatus},
             'percent', i.percent, 'error', i.error) order by i.position)
-          from (select * from task_item where task_id = k.id order by position limit s.first) i
+          from task_item i where i.task_id || '' = k.id and i.position < s.first
         ) as items
         from unnest($1::text[], $2::int[]) as s(id, first) join task k on k.id = s.id join topic t on t.name = 'task:' || k.id`,
       values: [possiblePages.map(({ taskId }) => taskId), possiblePages.map(({ first }) => first)],
@@ -145,13 +149,16 @@ export function createTaskStore(database: Database): TaskStore {
       )
       const { rows } = await pool.query<TaskItem & { page: number; key: string | null; isUnknown: boolean }>({
         name: 'tidings-items',
-        text: `select p.page::int, p.after_key is not null and a.key is null as "isUnknown", i.*
+        text: `select p.page::int, p.after_key is not null and a.position is null as "isUnknown", i.*
           from unnest($1::text[], $2::int[], $3::text[], $4::text[]) with ordinality as p(task_id, first, after_key, statuses, page)
             join task k on k.id = p.task_id
-            left join task_item a on a.task_id = k.id and a.key = p.after_key
+            cross join lateral (
+              select (select position from task_item where task_id = p.task_id and key = p.after_key) as position offset 0
+            ) a
             left join lateral (
               select i.key, i.position, i.label, ${itemStatus} as status, i.percent, i.error from task_item i
-              where i.task_id = k.id and (p.after_key is null or i.position > a.position)
+              where i.task_id || '' = k.id and i.position > coalesce(a.position, -1) and (p.after_key is null or a.position is not null)
+                and i.position <= case when p.statuses is null then coalesce(a.position, -1) + p.first else 2147483647 end
                 and (p.statuses is null or ${itemStatus} = any(string_to_array(p.statuses, ',')))
               order by i.position limit p.first
             ) i on true

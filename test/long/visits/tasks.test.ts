@@ -99,10 +99,18 @@ describe('the page of a task', () => {
     expect(opened.errors).toEqual([])
   })
 
-  test('cancels and retries: the retry has a page of its own that leads back', async () => {
+  test('shows more items on request, cancels and retries: the retry has a page of its own that leads back', async () => {
     const id = await startTask(500, 1_000)
     await using opened = await openPage(browser, `${world.url}/?task=${id}`)
     const { page } = opened
+    const items = page.getByRole('region', { name: /^Items/ })
+    // The second click exceeds the items of the snapshot.
+    for (const shown of [50, 100]) {
+      await items.getByText(`The first ${shown} are shown.`).waitFor()
+      await items.getByRole('button', { name: 'Show more items' }).click()
+    }
+    await items.getByText('The first 150 are shown.').waitFor()
+    expect(await items.getByRole('listitem').count()).toBe(150)
     await page.getByRole('button', { name: 'Cancel: Self test' }).click()
     const article = page.getByRole('article')
     await article.getByText('Canceled', { exact: true }).first().waitFor()

@@ -1,6 +1,7 @@
 import type { PoolClient } from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type Database, withTransaction } from '../../../src/db/connect.ts'
+import { createTaskStore, type TaskStore } from '../../../src/tasks/model/store.ts'
 import { createDurations } from '../../../src/tasks/queue/durations.ts'
 import { readQueueState } from '../../../src/tasks/queue/queue-rows.ts'
 import { readQueueStatistics } from '../../../src/tasks/queue/statistics.ts'
@@ -18,6 +19,12 @@ beforeAll(async () => {
       now() - i * interval '1 minute', now() - i * interval '1 minute', case when i > 20 then now() end
     from generate_series(1, 20000) i`)
   await db.database.pool.query('vacuum analyze task')
+  // Not analyzed: PostgreSQL does not know yet how many items the tasks have.
+  await db.database.pool.query(`
+    insert into topic (name) select 'task:task_' || i from generate_series(1, 2) i`)
+  await db.database.pool.query(`
+    insert into task_item (task_id, key, position, label, status)
+    select 'task_' || task, 'item ' || i, i, 'Item', 'PENDING' from generate_series(1, 2) task, generate_series(0, 9999) i`)
 })
 afterAll(() => db?.[Symbol.asyncDispose]())
 
@@ -37,25 +44,40 @@ test.for<[string, (client: PoolClient) => Promise<unknown>]>([
   expect(await countReadBy(ask)).toBeLessThan(200)
 })
 
+test.for<[string, (store: TaskStore) => Promise<{ readonly length: number } | Error | undefined>]>([
+  ['a snapshot', async (store) => (await store.snapshot('task_1', 100))?.state.items],
+  ['the first page', async (store) => (await store.items([{ taskId: 'task_1', first: 100 }]))[0]],
+  [
+    'a page in the middle',
+    async (store) => (await store.items([{ taskId: 'task_1', first: 100, afterKey: 'item 5000' }]))[0],
+  ],
+])('%s of a task with many items is read without its other items', async ([, read]) => {
+  const count = await countReadBy(async (client) => {
+    expect(await read(createTaskStore(as(client) as Database))).toHaveLength(100)
+  }, 'task_item')
+  expect(count).toBeLessThan(110)
+})
+
 test('reading them all would be detected', async () => {
   expect(await countReadBy((client) => client.query('select from task where max_attempts = 0'))).toBe(20_000)
 })
 
-function countReadBy(ask: (client: PoolClient) => Promise<unknown>): Promise<number> {
+function countReadBy(ask: (client: PoolClient) => Promise<unknown>, table = 'task'): Promise<number> {
   return withTransaction(db.database, async (client) => {
-    const before = await countRead(client)
+    const before = await countRead(client, table)
     await ask(client)
-    return (await countRead(client)) - before
+    return (await countRead(client, table)) - before
   })
 }
 
 /**
- * Returns how many task rows this connection has read and not yet merged into the shared
+ * Returns how many rows of a table this connection has read and not yet merged into the shared
  * statistics.
  */
-async function countRead(client: PoolClient): Promise<number> {
+async function countRead(client: PoolClient, table: string): Promise<number> {
   const { rows } = await client.query<{ read: number }>(
-    `select seq_tup_read + coalesce(idx_tup_fetch, 0) as read from pg_stat_xact_user_tables where relname = 'task'`,
+    `select seq_tup_read + coalesce(idx_tup_fetch, 0) as read from pg_stat_xact_user_tables where relname = $1`,
+    [table],
   )
   return rows[0]?.read ?? 0
 }
