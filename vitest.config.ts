@@ -10,6 +10,9 @@ const heavy = ['test/e2e/**/*.test.{ts,tsx}', 'test/faults/short-form.test.ts']
 /** Several server processes, real outages, leases, new databases: `npm run test:long`. */
 const long = ['test/{chaos,deploy,long}/**/*.test.{ts,tsx}']
 
+/** Clusters of other makers' engines: `npm run test:scale`. */
+const scale = ['test/scale/**/*.test.ts']
+
 const setupFiles = ['test/support/patience-setup.ts', 'test/support/corked-sockets.ts']
 
 /**
@@ -54,10 +57,11 @@ export default defineConfig({
     projects: [
       createProject('light', {
         include: ['test/**/*.test.{ts,tsx}'],
-        exclude: [...heavy, ...long],
+        exclude: [...heavy, ...long, ...scale],
       }),
       createProject('heavy', { include: heavy }),
       createProject('long', { include: long }),
+      createProject('scale', { include: scale }),
     ],
   },
 })

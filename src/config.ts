@@ -1,9 +1,9 @@
 import { z } from 'zod'
 import { type RateLimitBudgets, rateLimitClasses } from './rate-limits/rate-limit-classes.ts'
+import { parseRedisUrl } from './redis-url.ts'
 import {
   choice,
   flag,
-  list,
   listDefaults,
   number,
   optional,
@@ -12,6 +12,7 @@ import {
   pairs,
   parseSettings,
   ratio,
+  redisUrl,
   type Setting,
   type SettingValues,
   setting,
@@ -44,11 +45,23 @@ export const settings = {
     'timeout of a statement in ms; a connection to PostgreSQL that is silent for 1.2 times as long is destroyed',
   ),
   REDIS_URL: optional(
-    list.pipe(z.array(url(['redis:', 'rediss:']))) as unknown as z.ZodType<string[], string>,
-    'URL of Redis, the bus between processes; topics are distributed over several URLs, separated by commas',
+    redisUrl,
+    'URL of Redis, the bus between processes: one server, a Redis Cluster (redis-cluster://host1:6379,host2:6379), or the primary of Sentinels (redis-sentinel://host1:26379,host2:26379/0?name=mymaster); rediss…:// for TLS',
     { secret: true },
   ),
+  REDIS_PUBSUB: choice(
+    ['sharded', 'classic'],
+    'sharded',
+    'how a Redis Cluster delivers messages: each by one shard, or to all of its servers, which costs less only in a small cluster',
+  ),
+  REDIS_TLS_CA: optional(text, 'file with the certificates (PEM) that sign the one of Redis; those of Node by default'),
+  REDIS_TLS_CERT: optional(text, 'file with the certificate (PEM) of this client for Redis'),
+  REDIS_TLS_KEY: optional(text, 'file with the private key (PEM) of REDIS_TLS_CERT'),
   QUEUE_BACKEND: choice(['postgres', 'redis'], 'postgres', 'where BullMQ stores the wake-ups of workers'),
+  QUEUE_PREFIX: optional(
+    text,
+    'prefix of the keys of BullMQ in Redis, for several databases in one Redis; bull by default, {bull} in a Redis Cluster, where it needs the braces of a hash tag',
+  ),
   ROLE: choice(['all', 'server', 'worker'], 'all', 'role of this process'),
   LOG_LEVEL: choice(['trace', 'debug', 'info', 'warn', 'error', 'silent'], 'info', 'minimum level of log messages'),
   METRICS: choice(
@@ -256,6 +269,17 @@ export function contradictionsOf(config: Config): readonly string[] {
       problems.push(`${name} is set and neither JWT_SECRET nor JWKS_URL is; without them no token is verified`)
   if (config.QUEUE_BACKEND === 'redis' && config.REDIS_URL === undefined)
     problems.push('QUEUE_BACKEND is "redis" and REDIS_URL is not set; set it')
+  if ((config.REDIS_TLS_CERT === undefined) !== (config.REDIS_TLS_KEY === undefined))
+    problems.push('one of REDIS_TLS_CERT and REDIS_TLS_KEY is set; a client certificate needs both')
+  const isEncrypted = config.REDIS_URL?.startsWith('rediss') ?? false
+  for (const name of ['REDIS_TLS_CA', 'REDIS_TLS_CERT'] as const)
+    if (config[name] !== undefined && !isEncrypted)
+      problems.push(`${name} is set and REDIS_URL does not begin with rediss; without it no connection has TLS`)
+  const isCluster = config.REDIS_URL !== undefined && parseRedisUrl(config.REDIS_URL).kind === 'cluster'
+  if (isCluster && config.QUEUE_PREFIX !== undefined && !/\{[^{}]+\}/.test(config.QUEUE_PREFIX))
+    problems.push(
+      `QUEUE_PREFIX is ${JSON.stringify(config.QUEUE_PREFIX)}; in a Redis Cluster it needs a hash tag, such as {${config.QUEUE_PREFIX}}, so that all keys of a queue are on one server`,
+    )
   if (config.ROLE !== 'all' && config.DATABASE_URL === undefined)
     problems.push(
       `ROLE is "${config.ROLE}" and DATABASE_URL is not set; processes that share the work need a database of their own`,

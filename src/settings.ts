@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { TidingsError } from './errors.ts'
+import { parseRedisUrl, redisUrlForms } from './redis-url.ts'
 
 const integer = (min: number, max: number) =>
   z.coerce
@@ -20,6 +21,14 @@ export const url = (protocols: readonly string[]) =>
       (text) => URL.canParse(text) && protocols.includes(new URL(text).protocol),
       `a URL that begins with ${protocols.map((protocol) => `${protocol}//`).join(' or ')}`,
     )
+/** The URL of Redis; see `parseRedisUrl`. */
+export const redisUrl = z.string().superRefine((text, context) => {
+  try {
+    parseRedisUrl(text)
+  } catch (error) {
+    context.addIssue({ code: 'custom', message: `${redisUrlForms}. This one ${(error as Error).message}` })
+  }
+})
 /**
  * Origins as browsers send them in the `Origin` header: no default port, no path. App schemes
  * (`capacitor://localhost`) are accepted.

@@ -2,9 +2,16 @@ import { RedisPubSub } from 'graphql-redis-subscriptions'
 import type { PubSubEngine } from 'graphql-subscriptions'
 import type { Redis } from 'ioredis'
 import { createBusSignature } from './bus-signature.ts'
+import type { Subscriber } from './cluster-subscriber.ts'
 
 /** Passed to listeners in place of a message without a valid signature. */
 export const refusedMessage = Symbol('refused message')
+
+/** The methods of a connection that RedisPubSub uses to publish. */
+export interface Publisher {
+  publish(channel: string, text: string): Promise<unknown>
+  quit(): Promise<unknown>
+}
 
 /**
  * Creates a RedisPubSub that signs its messages, and whose rejections are all handled: one that is
@@ -14,14 +21,16 @@ export const refusedMessage = Symbol('refused message')
  * test/bus/bus.test.ts fails when a new version does not need one of them any more.
  *
  * @param options.onFailure - called with every rejection that the libraries do not handle
+ * @param options.messageEventName - the event of the subscriber for messages; `message` by default
  */
 export function createRedisPubSub(options: {
-  readonly publisher: Redis
-  readonly subscriber: Redis
+  readonly publisher: Publisher
+  readonly subscriber: Redis | Subscriber
   readonly key: string
   readonly onFailure: (error: unknown) => void
+  readonly messageEventName?: string
 }): PubSubEngine {
-  const { publisher, subscriber, key, onFailure } = options
+  const { publisher, subscriber, key, onFailure, messageEventName = 'message' } = options
   const signature = createBusSignature(key)
   // RedisPubSub drops the promises of its UNSUBSCRIBE and PUNSUBSCRIBE
   // (https://github.com/davidyaha/graphql-redis-subscriptions/issues/593), and ioredis those of the
@@ -36,8 +45,10 @@ export function createRedisPubSub(options: {
     Object.assign(subscriber, { [name]: guarded })
   }
   const engine = new RedisPubSub({
-    publisher,
-    subscriber,
+    // Only these methods are called.
+    publisher: publisher as Redis,
+    subscriber: subscriber as Redis,
+    messageEventName,
     deserializer: (source, context) => {
       const json = signature.open(context?.channel ?? '', String(source))
       return json === null ? refusedMessage : JSON.parse(json)

@@ -37,11 +37,22 @@ export function createCheckSchedule(options: {
 }): CheckSchedule {
   const { compare, bus, logger, checkMs, awayCheckMs } = options
   let checking: Promise<void> | undefined
+  /** The comparison that has not begun, and whether messages were missed before it. */
+  let waiting: { readonly settled: Promise<void>; isGap: boolean } | undefined
   const check = (isGap: boolean): Promise<void> => {
+    if (waiting !== undefined) {
+      waiting.isGap ||= isGap
+      return waiting.settled
+    }
     const settled = (checking ?? Promise.resolve())
-      .then(() => compare(isGap))
+      .then(() => {
+        const isAfterGap = waiting?.isGap ?? isGap
+        waiting = undefined
+        return compare(isAfterGap)
+      })
       .catch((error: unknown) => logger.warn({ err: error }, 'failed to compare feeds with the log'))
     checking = settled
+    waiting = { settled, isGap }
     void settled.then(() => {
       if (checking === settled) checking = undefined
     })

@@ -3,6 +3,7 @@ import { readExamples } from '../../schema/studio/examples/examples.ts'
 import { createContext, schema } from '../../schema/studio/index.ts'
 import { createPeriodic } from '../async/periodic.ts'
 import { pruneAuditLog } from '../audit/audit-log.ts'
+import { readRedisAddress } from '../bus/redis-address.ts'
 import type { Config } from '../config.ts'
 import { connectDatabase } from '../db/connect.ts'
 import { startEmbeddedPostgres } from '../db/embedded.ts'
@@ -150,7 +151,7 @@ export async function startApp(options: {
           await createRateLimits({
             budgets: config.RATE_LIMITS,
             addressFactor: config.RATE_LIMIT_ADDRESS_FACTOR,
-            urls: config.REDIS_URL ?? [],
+            redis: readRedisAddress(config),
             prefix: await readBusName(database),
             logger,
           }),

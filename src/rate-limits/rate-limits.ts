@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
-import { Redis } from 'ioredis'
 import type { RateLimiterMemory, RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible'
+import { describeRedisAddress, type RedisAddress } from '../bus/redis-address.ts'
+import { createRedisConnections, type RedisConnection, type RedisConnections } from '../bus/redis-connections.ts'
 import { TidingsError } from '../errors.ts'
 import type { Logger } from '../logger.ts'
 import { type RateLimitBudgets, type RateLimitClass, rateLimitClasses } from './rate-limit-classes.ts'
@@ -45,20 +46,21 @@ export function keyOfToken(token: string): string {
  * Creates the limits. With Redis all servers of a database count together; while Redis does not
  * answer, each server counts by itself.
  *
- * @param options.urls - of Redis, of which the first is used; without any, this process counts
+ * @param options.redis - where all servers count together; null for this process alone
  * @param options.prefix - distinguishes the databases that share a Redis
  */
 export async function createRateLimits(options: {
   readonly budgets: RateLimitBudgets
   readonly addressFactor: number
-  readonly urls: readonly string[]
+  readonly redis: RedisAddress | null
   readonly prefix: string
   readonly logger: Logger
 }): Promise<RateLimits> {
   // Loaded on use: a process without tokens, and a worker, limit nothing.
   const limiting = await import('rate-limiter-flexible')
-  const { budgets, addressFactor, urls, prefix, logger } = options
-  const redis = urls[0] === undefined ? null : openRedis(urls[0], logger)
+  const { budgets, addressFactor, prefix, logger } = options
+  const connections = options.redis === null ? null : createRedisConnections(options.redis)
+  const redis = connections === null ? null : openRedis(connections, logger)
   const createLimiter = (name: string, points: number): RateLimiterMemory | RateLimiterRedis => {
     const keyPrefix = `tidings:${prefix}:limit:${name}`
     const memory = new limiting.RateLimiterMemory({ keyPrefix, points, duration: windowSeconds })
@@ -92,6 +94,7 @@ export async function createRateLimits(options: {
     },
     [Symbol.asyncDispose]: async () => {
       redis?.disconnect()
+      connections?.[Symbol.dispose]()
     },
   }
 }
@@ -120,15 +123,14 @@ function wordsOf(name: RateLimitClass): string {
   return name.replaceAll(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`)
 }
 
-function openRedis(url: string, logger: Logger): Redis {
-  const redis = new Redis(url, {
+function openRedis(connections: RedisConnections, logger: Logger): RedisConnection {
+  const redis = connections.open({
+    silenceMs: 3_000,
     enableOfflineQueue: false,
     maxRetriesPerRequest: 0,
     commandTimeout: answerMs,
-    socketTimeout: 3_000,
-    connectTimeout: 3_000,
   })
-  const { host } = new URL(url)
+  const host = describeRedisAddress(connections.address)
   let isDown = false
   redis.on('error', (error: unknown) => {
     if (!isDown) logger.warn({ err: error, redis: host }, 'lost Redis; counting limits on this server only')

@@ -1,5 +1,7 @@
 import { type Admin, createAdmin } from '../audit/admin.ts'
-import { type Bus, createMemoryBus, createRedisBus } from '../bus/bus.ts'
+import { type Bus, createMemoryBus } from '../bus/bus.ts'
+import { type RedisSettings, readRedisAddress } from '../bus/redis-address.ts'
+import { createRedisBus } from '../bus/redis-bus.ts'
 import type { Config } from '../config.ts'
 import type { Database } from '../db/connect.ts'
 import { readBusKey, readBusName } from '../db/epoch.ts'
@@ -71,8 +73,9 @@ export interface WatchOptions extends Pick<FollowOptions<unknown>, 'after' | 'fr
 export type EngineConfig = Pick<
   Config,
   | 'ROLE'
-  | 'REDIS_URL'
+  | keyof RedisSettings
   | 'QUEUE_BACKEND'
+  | 'QUEUE_PREFIX'
   | 'COALESCE_MS'
   | 'LEASE_MS'
   | 'SWEEP_MS'
@@ -106,11 +109,12 @@ export async function startEngine(options: {
   await using stack = new AsyncDisposableStack()
 
   const reader = await createLogReader(database)
+  const address = readRedisAddress(config)
   const bus = stack.use(
-    config.REDIS_URL === undefined
+    address === null
       ? createMemoryBus(logger)
       : createRedisBus({
-          urls: config.REDIS_URL,
+          address,
           key: await readBusKey(database),
           logger,
           prefix: `${await readBusName(database)}:`,

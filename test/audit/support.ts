@@ -1,6 +1,7 @@
 import { createClient } from 'graphql-ws'
 import { WebSocket } from 'ws'
 import { createContext, schema } from '../../schema/studio/index.ts'
+import { readRedisAddress } from '../../src/bus/redis-address.ts'
 import { parseConfig } from '../../src/config.ts'
 import type { Live } from '../../src/live/live.ts'
 import { silentLogger } from '../../src/logger.ts'
@@ -56,7 +57,7 @@ export async function openDoor(environment: Readonly<Record<string, string>> = {
     await createRateLimits({
       budgets: config.RATE_LIMITS,
       addressFactor: config.RATE_LIMIT_ADDRESS_FACTOR,
-      urls: config.REDIS_URL ?? [],
+      redis: readRedisAddress(config),
       prefix: 'test',
       logger: silentLogger,
     }),

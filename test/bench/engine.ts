@@ -12,6 +12,11 @@ import type { TaskDefinition } from '../../src/tasks/model/define-task.ts'
 export const benchConfig: EngineConfig = {
   ROLE: 'all',
   REDIS_URL: undefined,
+  REDIS_PUBSUB: 'sharded',
+  REDIS_TLS_CA: undefined,
+  REDIS_TLS_CERT: undefined,
+  REDIS_TLS_KEY: undefined,
+  QUEUE_PREFIX: undefined,
   QUEUE_BACKEND: 'postgres',
   COALESCE_MS: 50,
   LEASE_MS: 10_000,

@@ -79,7 +79,7 @@ async function report(name: string, watching: Engine, what: string): Promise<voi
 const [role, url = '', redisUrl = ''] = process.argv.slice(2)
 if (role === 'work') {
   await using database = await connectDatabase({ url, maxConnections: 10, logger: silentLogger })
-  await using _engine = await startBenchEngine(database, [ticking], { ROLE: 'worker', REDIS_URL: [redisUrl] })
+  await using _engine = await startBenchEngine(database, [ticking], { ROLE: 'worker', REDIS_URL: redisUrl })
   console.log('ready')
   const forever = setInterval(() => undefined, 60_000)
   await once(process, 'SIGTERM')
@@ -96,7 +96,7 @@ if (role === 'work') {
   await using redis = await startRedis()
   await using worker = startProcess(new URL(import.meta.url), ['work', bench.url, redis.url])
   await worker.readLine()
-  await using engine = await startBenchEngine(bench.database, [ticking], { ROLE: 'server', REDIS_URL: [redis.url] })
+  await using engine = await startBenchEngine(bench.database, [ticking], { ROLE: 'server', REDIS_URL: redis.url })
   await report('two processes over Redis, an item', engine, 'item')
   await report('two processes, an advance (first)', engine, 'advance')
   worker.kill('SIGTERM')

@@ -2,32 +2,27 @@ import { setImmediate } from 'node:timers/promises'
 import { RedisPubSub } from 'graphql-redis-subscriptions'
 import { Redis } from 'ioredis'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
-import { type Bus, createMemoryBus, createRedisBus } from '../../src/bus/bus.ts'
+import { createMemoryBus } from '../../src/bus/bus.ts'
 import { createBusSignature } from '../../src/bus/bus-signature.ts'
 import { createRedisPubSub } from '../../src/bus/redis-pubsub.ts'
 import { silentLogger } from '../../src/logger.ts'
 import { connected, eventually } from '../log/support.ts'
 import { createTcpProxy } from '../support/proxy.ts'
 import { startRedis, type TestRedis } from '../support/redis.ts'
+import { createTestBus } from '../support/redis-bus.ts'
 
 let redis: TestRedis
-let second: TestRedis
 beforeAll(async () => {
   redis = await startRedis()
-  second = await startRedis()
 })
 afterAll(async () => {
   await redis[Symbol.asyncDispose]()
-  await second[Symbol.asyncDispose]()
 })
-const createTestBus = (...urls: string[]): Bus =>
-  createRedisBus({ urls, key: 'a key of the tests', logger: silentLogger })
-const isConnected = (bus: Bus): Promise<void> => connected({ bus })
+const isConnected = (bus: ReturnType<typeof createMemoryBus>): Promise<void> => connected({ bus })
 
 describe.each([
   ['memory', () => createMemoryBus(silentLogger)],
   ['Redis', () => createTestBus(redis.url)],
-  ['two Redis servers', () => createTestBus(redis.url, second.url)],
 ])('a bus over %s', (_name, create) => {
   it('delivers messages to the subscribers of their channel until they close', async () => {
     await using bus = create()
@@ -83,19 +78,6 @@ describe.each([
 })
 
 describe('a Redis bus', () => {
-  it('spreads channels over its servers, identically in every process', async () => {
-    await using one = createTestBus(redis.url, second.url)
-    await using other = createTestBus(redis.url, second.url)
-    const channels = Array.from({ length: 40 }, (_, i) => `spread:${i}`)
-    const heard = new Set<string>()
-    await Promise.all(channels.map((channel) => one.subscribe(channel, () => heard.add(channel)).ready))
-    await isConnected(other)
-    for (const channel of channels) other.publish(channel, 1)
-    await eventually(() => expect(heard.size).toBe(40))
-    const counts = await Promise.all([redis, second].map((server) => server.cli('PUBSUB', 'CHANNELS', 'spread:*')))
-    for (const found of counts) expect((found as unknown[]).length).toBeGreaterThan(10)
-  })
-
   it('drops messages that no process of this database signed for this channel', async () => {
     await using bus = createTestBus(redis.url)
     await isConnected(bus)
@@ -169,7 +151,7 @@ describe('a Redis bus', () => {
   it('can be disposed at any moment without an unhandled rejection', async () => {
     await using proxy = await createTcpProxy(redis.port)
     const url = `redis://127.0.0.1:${proxy.port}`
-    const moments: ((bus: Bus) => Promise<unknown>)[] = [
+    const moments: ((bus: ReturnType<typeof createMemoryBus>) => Promise<unknown>)[] = [
       async () => undefined,
       (bus) => isConnected(bus),
       async (bus) => {

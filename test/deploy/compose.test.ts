@@ -49,7 +49,7 @@ test.each(['server-1', 'server-2', 'worker'])('the settings of %s exist and are 
   const config = parseStudioConfig({ ...values, NODE_ENV: 'production', HOST: '0.0.0.0', PORT: '4000' })
   expect(config.ROLE).toBe(name === 'worker' ? 'worker' : 'server')
   expect(config.DATABASE_URL).toContain('@postgres:5432/')
-  expect(config.REDIS_URL).toEqual(['redis://tidings:the-REDIS_PASSWORD-that-somebody-has-made-up-for-it@redis:6379'])
+  expect(config.REDIS_URL).toBe('redis://tidings:the-REDIS_PASSWORD-that-somebody-has-made-up-for-it@redis:6379')
   expect(build).toEqual({ context: '..', dockerfile: 'deploy/Dockerfile' })
   expect(command).toEqual(name === 'worker' ? ['node', 'src/worker.ts'] : undefined)
 })

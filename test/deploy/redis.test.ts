@@ -11,6 +11,7 @@ import { createRateLimits, type RateLimits } from '../../src/rate-limits/rate-li
 import { eventually } from '../log/support.ts'
 import { startTestEngine } from '../support/engine.ts'
 import { findFreePort } from '../support/port.ts'
+import { redisAddressOf } from '../support/redis-bus.ts'
 
 /** Starts a redis-server with the command of the compose file. */
 async function startComposeRedis(): Promise<AsyncDisposable & { readonly port: number; readonly password: string }> {
@@ -62,7 +63,13 @@ test('the rights of the compose file are sufficient for the bus and the limits, 
   /** Creates the limits of a server that has reached Redis: until then, it counts by itself. */
   const openLimits = async (probe: string): Promise<RateLimits> => {
     const { RATE_LIMITS: budgets } = parseConfig({ RATE_LIMITS: 'messages=2' })
-    const limits = await createRateLimits({ budgets, addressFactor: 2, urls: [url], prefix: 'p', logger: silentLogger })
+    const limits = await createRateLimits({
+      budgets,
+      addressFactor: 2,
+      redis: redisAddressOf(url),
+      prefix: 'p',
+      logger: silentLogger,
+    })
     await eventually(async () => {
       await limits.take('queries', { key: probe, network: null })
       expect(await client.get(`tidings:p:limit:queries:${probe}`)).not.toBeNull()

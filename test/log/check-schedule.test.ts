@@ -9,13 +9,14 @@ afterEach(() => void vi.useRealTimers())
 
 /** Counts how often a process compares in 30 s when each comparison takes `tookMs`. */
 async function countChecks(options: { readonly isConnected: boolean; readonly tookMs: number }): Promise<number> {
-  const shard = {
-    engine: new PubSub(),
+  const engine = {
+    pubsub: new PubSub(),
     isConnected: () => options.isConnected,
     onReconnect: () => undefined,
+    onPublisherReplaced: () => undefined,
     close: () => Promise.resolve(),
   }
-  const bus = createBus({ kind: 'memory', shards: [shard], logger: silentLogger })
+  const bus = createBus({ kind: 'memory', engine, logger: silentLogger })
   let count = 0
   const schedule = createCheckSchedule({
     async compare() {

@@ -1,12 +1,13 @@
 import { PubSub } from 'graphql-subscriptions'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
-import { createBus, createRedisBus } from '../../src/bus/bus.ts'
+import { createBus } from '../../src/bus/bus.ts'
 import type { LogEvent } from '../../src/log/event.ts'
 import { createFeeds, type FeedListener } from '../../src/log/feed.ts'
 import { createLogReader } from '../../src/log/read.ts'
 import { silentLogger } from '../../src/logger.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
 import { startRedis, type TestRedis } from '../support/redis.ts'
+import { createTestBus } from '../support/redis-bus.ts'
 import {
   append,
   appendMany,
@@ -68,7 +69,7 @@ describe('a feed', () => {
   it('has one Redis subscription for any number of followers, and none when the last has unsubscribed', async () => {
     await using node = await startNode({
       database: test.database,
-      bus: createRedisBus({ urls: [redis.url], key: 'a key of the tests', logger: silentLogger }),
+      bus: createTestBus(redis.url),
     })
     const topic = await newTopic(1)
     const recordings = Array.from({ length: 50 }, () => record(followTopic(node, topic)))
@@ -83,16 +84,22 @@ describe('a feed', () => {
     await Promise.all(recordings.map((recording) => recording.leave()))
     await eventually(async () => expect(await redis.cli('PUBSUB', 'NUMSUB', topic)).toEqual([topic, 0]))
     expect(node.feeds.size).toBe(0)
-    await eventually(async () => expect(await redis.cli('PUBSUB', 'CHANNELS')).toEqual([]))
+    await eventually(async () => expect(await redis.cli('PUBSUB', 'CHANNELS')).toEqual(['gap']))
   })
 
   it('has one in-memory listener for any number of followers, and none when the last has unsubscribed', async () => {
-    const engine = new PubSub()
-    const ee: { listenerCount(channel: string): number } = Reflect.get(engine, 'ee')
-    const shard = { engine, isConnected: () => true, onReconnect: () => undefined, close: () => Promise.resolve() }
+    const pubsub = new PubSub()
+    const ee: { listenerCount(channel: string): number } = Reflect.get(pubsub, 'ee')
+    const engine = {
+      pubsub,
+      isConnected: () => true,
+      onReconnect: () => undefined,
+      onPublisherReplaced: () => undefined,
+      close: () => Promise.resolve(),
+    }
     await using node = await startNode({
       database: test.database,
-      bus: createBus({ kind: 'memory', shards: [shard], logger: silentLogger }),
+      bus: createBus({ kind: 'memory', engine, logger: silentLogger }),
     })
     const topic = await newTopic(1)
     for (let round = 0; round < 3; round++) {
@@ -291,7 +298,7 @@ describe('a feed', () => {
 
 describe('the feeds of a process', () => {
   it('release everything when they are disposed, and accept no more followers', async () => {
-    const bus = createRedisBus({ urls: [redis.url], key: 'a key of the tests', logger: silentLogger })
+    const bus = createTestBus(redis.url)
     const reader = await createLogReader(test.database)
     const feeds = createFeeds({ bus, reader, logger: silentLogger, checkMs: 5 })
     const moved = vi.spyOn(reader, 'moved')
@@ -301,7 +308,7 @@ describe('the feeds of a process', () => {
     await feeds[Symbol.asyncDispose]()
     await feeds[Symbol.asyncDispose]()
     expect(feeds.size).toBe(0)
-    await eventually(async () => expect(await redis.cli('PUBSUB', 'CHANNELS')).toEqual([]))
+    await eventually(async () => expect(await redis.cli('PUBSUB', 'CHANNELS')).toEqual(['gap']))
     const calls = moved.mock.calls.length
     await expect(feeds.attach(topics[0] ?? '', createEar())).rejects.toMatchObject({ code: 'SHUTTING_DOWN' })
     await new Promise((resolve) => setImmediate(resolve))

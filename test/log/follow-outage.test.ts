@@ -1,5 +1,4 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { createRedisBus } from '../../src/bus/bus.ts'
 import { connectDatabase } from '../../src/db/connect.ts'
 import { createLogReader } from '../../src/log/read.ts'
 import { pruneTopics } from '../../src/log/retention.ts'
@@ -7,6 +6,7 @@ import { silentLogger } from '../../src/logger.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
 import { createTcpProxy } from '../support/proxy.ts'
 import { startRedis, type TestRedis } from '../support/redis.ts'
+import { createTestBus } from '../support/redis-bus.ts'
 import {
   append,
   appendMany,
@@ -49,7 +49,7 @@ describe('a follower loses and repeats nothing', () => {
   const startOn = (url: string, options: { probeMs?: number; checkMs?: number } = {}): Promise<TestNode> =>
     startNode({
       database: test.database,
-      bus: createRedisBus({ urls: [url], key: 'a key of the tests', logger: silentLogger, ...options }),
+      bus: createTestBus(url, options),
       ...options,
     })
 

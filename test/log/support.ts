@@ -1,6 +1,7 @@
 import { PubSub, type PubSubEngine } from 'graphql-subscriptions'
 import { expect, vi } from 'vitest'
-import { type Bus, type BusShard, createBus, createRedisBus, createRedisShard } from '../../src/bus/bus.ts'
+import { type Bus, type BusEngine, createBus } from '../../src/bus/bus.ts'
+import { createRedisEngine } from '../../src/bus/redis-bus.ts'
 import type { Database } from '../../src/db/connect.ts'
 import { type Appender, createAppender } from '../../src/log/append.ts'
 import type { Position } from '../../src/log/cursor.ts'
@@ -10,6 +11,7 @@ import { type Followed, type FollowOptions, follow } from '../../src/log/follow.
 import { createLogReader, type LogReader } from '../../src/log/read.ts'
 import { silentLogger } from '../../src/logger.ts'
 import { createTcpProxy, type TcpProxy } from '../support/proxy.ts'
+import { busKey, createTestBus, redisAddressOf } from '../support/redis-bus.ts'
 
 /** Creates a topic without a task. */
 export async function createTopic(database: Database, name: string): Promise<void> {
@@ -183,13 +185,13 @@ export type Fault = 'pass' | 'lose' | 'repeat' | 'hold' | 'mangle'
  * Puts a faulty network between an engine and its listeners. Each message to a listener asks for
  * its fault.
  */
-export function spoil(shard: BusShard, nextFault: () => Fault): BusShard {
+export function spoil(engine: BusEngine, nextFault: () => Fault): BusEngine {
   let mangled = 0
-  const engine = {
-    publish: (channel: string, message: unknown) => shard.engine.publish(channel, message),
+  const pubsub = {
+    publish: (channel: string, message: unknown) => engine.pubsub.publish(channel, message),
     subscribe: (channel: string, listener: (message: unknown) => void) => {
       let held: unknown[] = []
-      return shard.engine.subscribe(
+      return engine.pubsub.subscribe(
         channel,
         (message: unknown) => {
           const fault = nextFault()
@@ -206,9 +208,9 @@ export function spoil(shard: BusShard, nextFault: () => Fault): BusShard {
         {},
       )
     },
-    unsubscribe: (id: number) => shard.engine.unsubscribe(id),
+    unsubscribe: (id: number) => engine.pubsub.unsubscribe(id),
   }
-  return { ...shard, engine: engine as unknown as PubSubEngine }
+  return { ...engine, pubsub: pubsub as unknown as PubSubEngine }
 }
 
 /** Corrupts a message in a visible way, in a different shape each time. */
@@ -237,11 +239,17 @@ export interface BusWorld {
 
 /** Creates a world in which "processes" share one engine in memory. */
 export function createMemoryWorld(): BusWorld {
-  const engine = new PubSub()
-  const shard = { engine, isConnected: () => true, onReconnect: () => undefined, close: () => Promise.resolve() }
+  const pubsub = new PubSub()
+  const engine = {
+    pubsub,
+    isConnected: () => true,
+    onReconnect: () => undefined,
+    onPublisherReplaced: () => undefined,
+    close: () => Promise.resolve(),
+  }
   return {
     connect: (nextFault = () => 'pass') =>
-      createBus({ kind: 'memory', logger: silentLogger, shards: [spoil(shard, nextFault)] }),
+      createBus({ kind: 'memory', logger: silentLogger, engine: spoil(engine, nextFault) }),
   }
 }
 
@@ -250,16 +258,14 @@ export function createRedisWorld(url: string): BusWorld {
   return {
     connect: (nextFault) =>
       nextFault === undefined
-        ? createRedisBus({ urls: [url], key: 'a key of the tests', logger: silentLogger })
+        ? createTestBus(url)
         : createBus({
             kind: 'redis',
             logger: silentLogger,
-            shards: [
-              spoil(
-                createRedisShard({ url, key: 'a key of the tests', logger: silentLogger, probeMs: 5_000 }),
-                nextFault,
-              ),
-            ],
+            engine: spoil(
+              createRedisEngine({ address: redisAddressOf(url), key: busKey, logger: silentLogger, probeMs: 5_000 }),
+              nextFault,
+            ),
           }),
   }
 }

@@ -1,11 +1,12 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { type Bus, createMemoryBus, createRedisBus } from '../../src/bus/bus.ts'
+import { type Bus, createMemoryBus } from '../../src/bus/bus.ts'
 import { silentLogger } from '../../src/logger.ts'
 import { createPresence, type Presence, type PresenceTimes } from '../../src/presence/presence.ts'
 import type { Present } from '../../src/presence/presence-rows.ts'
 import { connected, eventually } from '../log/support.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
 import { startRedis } from '../support/redis.ts'
+import { createTestBus } from '../support/redis-bus.ts'
 
 let base: TestDatabase
 let bus: Bus
@@ -60,9 +61,7 @@ describe('presence at a topic', () => {
 
   test('is published to listeners on all servers through Redis when it changes', async () => {
     await using redis = await startRedis()
-    const buses = [1, 2].map(() =>
-      stack.use(createRedisBus({ urls: [redis.url], key: 'a key of the tests', logger: silentLogger })),
-    )
+    const buses = [1, 2].map(() => stack.use(createTestBus(redis.url)))
     const [one, two] = buses.map((own) => serve({}, own))
     if (one === undefined || two === undefined) throw new Error('There are two')
     for (const own of buses) await connected({ bus: own })

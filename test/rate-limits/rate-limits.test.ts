@@ -5,6 +5,7 @@ import { networkOf } from '../../src/network.ts'
 import { createRateLimits, keyOfToken, keyOfUser, type RateLimits } from '../../src/rate-limits/rate-limits.ts'
 import { createTcpProxy } from '../support/proxy.ts'
 import { startRedis, type TestRedis } from '../support/redis.ts'
+import { redisAddressOf } from '../support/redis-bus.ts'
 
 let redis: TestRedis
 beforeAll(async () => {
@@ -12,11 +13,11 @@ beforeAll(async () => {
 })
 afterAll(() => redis[Symbol.asyncDispose]())
 
-const open = (urls: readonly string[], prefix = 'p', limits = 'messages=3,typing=0'): Promise<RateLimits> =>
+const open = (url: string | null, prefix = 'p', limits = 'messages=3,typing=0'): Promise<RateLimits> =>
   createRateLimits({
     budgets: parseConfig({ RATE_LIMITS: limits }).RATE_LIMITS,
     addressFactor: 2,
-    urls,
+    redis: url === null ? null : redisAddressOf(url),
     prefix,
     logger: silentLogger,
   })
@@ -39,11 +40,11 @@ async function drain(limits: RateLimits, caller: Parameters<RateLimits['take']>[
 }
 
 describe.each([
-  ['in one process', () => []],
-  ['over Redis', () => [redis.url]],
-])('budgets %s', (name, urls) => {
+  ['in one process', () => null],
+  ['over Redis', () => redis.url],
+])('budgets %s', (name, urlOf) => {
   test('refuse a caller, and an address, without using up the budget of others', async () => {
-    await using limits = await open(urls(), name)
+    await using limits = await open(urlOf(), name)
     expect(await drain(limits, ada)).toBe(3)
     // The refused attempts of ada are not counted for the address.
     expect(await drain(limits, bob)).toBe(3)
@@ -53,7 +54,7 @@ describe.each([
   })
 
   test('are separate for each class, and unlimited at 0', async () => {
-    await using limits = await open(urls(), `${name} classes`)
+    await using limits = await open(urlOf(), `${name} classes`)
     expect(await drain(limits, ada)).toBe(3)
     for (let n = 0; n < 30; n++) {
       await limits.take('typing', ada)
@@ -74,9 +75,9 @@ describe('budgets over Redis', () => {
   }
 
   test('are shared by all servers of a database, and with no other database', async () => {
-    await using one = await open([redis.url], 'shared')
-    await using two = await open([redis.url], 'shared')
-    await using other = await open([redis.url], 'other')
+    await using one = await open(redis.url, 'shared')
+    await using two = await open(redis.url, 'shared')
+    await using other = await open(redis.url, 'other')
     for (const limits of [one, two, other]) await reached(limits)
     for (let n = 0; n < 2; n++) await one.take('messages', ada)
     expect(await drain(two, ada)).toBe(1)
@@ -86,7 +87,7 @@ describe('budgets over Redis', () => {
 
   test('work on each server alone while Redis is down, does not answer, or was never there', async () => {
     await using proxy = await createTcpProxy(redis.port)
-    await using limits = await open([`redis://127.0.0.1:${proxy.port}`], 'outage')
+    await using limits = await open(`redis://127.0.0.1:${proxy.port}`, 'outage')
     await reached(limits)
     proxy.stall()
     expect(await drain(limits, ada)).toBe(3)
@@ -95,7 +96,7 @@ describe('budgets over Redis', () => {
     expect(await drain(limits, bob)).toBe(3)
     await proxy.heal()
     await reached(limits)
-    await using never = await open(['redis://127.0.0.1:1'], 'never')
+    await using never = await open('redis://127.0.0.1:1', 'never')
     expect(await drain(never, ada)).toBe(3)
   })
 })

@@ -13,6 +13,11 @@ import { createTestDatabase, type TestDatabase } from './database.ts'
 export const testEngineConfig: EngineConfig = {
   ROLE: 'all',
   REDIS_URL: undefined,
+  REDIS_PUBSUB: 'sharded',
+  REDIS_TLS_CA: undefined,
+  REDIS_TLS_CERT: undefined,
+  REDIS_TLS_KEY: undefined,
+  QUEUE_PREFIX: undefined,
   QUEUE_BACKEND: 'postgres',
   COALESCE_MS: 50,
   LEASE_MS: 2_000,
@@ -94,7 +99,7 @@ export async function startTestEngine(options: {
   const test = options.on ?? fileDatabase ?? stack.use(await createTestDatabase())
   const engine = stack.use(
     await startEngine({
-      config: { ...testEngineConfig, ...(redisUrl === undefined ? {} : { REDIS_URL: [redisUrl] }), ...config },
+      config: { ...testEngineConfig, ...(redisUrl === undefined ? {} : { REDIS_URL: redisUrl }), ...config },
       database: test.database,
       definitions,
       logger,

@@ -13,7 +13,7 @@ export async function startWorkerProcess(
   redisUrl: string,
   options: { config?: Partial<EngineConfig>; attempts?: number } = {},
 ): Promise<TestProcess> {
-  const config: EngineConfig = { ...testEngineConfig, ROLE: 'worker', REDIS_URL: [redisUrl], ...options.config }
+  const config: EngineConfig = { ...testEngineConfig, ROLE: 'worker', REDIS_URL: redisUrl, ...options.config }
   const child = startProcess(new URL('./worker-child.ts', import.meta.url), [
     databaseUrl,
     JSON.stringify(config),

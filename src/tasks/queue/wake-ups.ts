@@ -1,11 +1,11 @@
 import {
   assertSchemaCompatibility,
-  type ConnectionOptions,
   createPostgresBackend,
   DEFAULT_SCHEMA,
   LATEST_SCHEMA_VERSION,
   type PgPool,
   Queue,
+  type ConnectionOptions as QueueConnection,
   runMigrations,
   SchemaMigrationRequiredError,
   WaitingError,
@@ -14,6 +14,8 @@ import {
 } from 'bullmq'
 import type pg from 'pg'
 import { withTimeout } from '../../async/timeout.ts'
+import { type RedisAddress, type RedisSettings, readRedisAddress } from '../../bus/redis-address.ts'
+import { type ConnectionOptions, createRedisConnections, type RedisConnection } from '../../bus/redis-connections.ts'
 import type { Config } from '../../config.ts'
 import type { Database } from '../../db/connect.ts'
 import { migrationMs } from '../../db/migrate.ts'
@@ -98,7 +100,7 @@ interface Backing extends AsyncDisposable {
  *   connection
  */
 export async function createWakeUps(options: {
-  readonly config: Pick<Config, 'QUEUE_BACKEND' | 'REDIS_URL' | 'LEASE_MS'>
+  readonly config: RedisSettings & Pick<Config, 'QUEUE_BACKEND' | 'QUEUE_PREFIX' | 'LEASE_MS'>
   readonly database: Database
   readonly logger: Logger
   readonly kinds: number
@@ -107,10 +109,10 @@ export async function createWakeUps(options: {
   // A wake-up taken by a dead worker is released together with its task; the defaults are at least
   // twice as long.
   const lockMs = Math.max(config.LEASE_MS, 1_000)
-  const url = config.REDIS_URL?.[0]
+  const address = readRedisAddress(config)
   const backing =
-    config.QUEUE_BACKEND === 'redis' && url !== undefined
-      ? createRedisBacking(url)
+    config.QUEUE_BACKEND === 'redis' && address !== null
+      ? createRedisBacking(address, config.QUEUE_PREFIX)
       : await createPostgresBacking(database, kinds)
   const queues = new Map<string, QueueLike>()
   const workers: WorkerLike[] = []
@@ -248,18 +250,32 @@ const drainDelay = 2
  * longest legitimate silence.
  */
 const redisSilenceMs = 4_000
-const redisConnectMs = 3_000
 
-function createRedisBacking(url: string): Backing {
-  const connection: ConnectionOptions = {
-    url,
-    maxRetriesPerRequest: null,
-    socketTimeout: redisSilenceMs,
-    connectTimeout: redisConnectMs,
+/**
+ * BullMQ opens a further connection for each worker, which waits for jobs: from options, or as a duplicate of a cluster.
+ */
+function createRedisBacking(address: RedisAddress, givenPrefix: string | undefined): Backing {
+  const connections = createRedisConnections(address)
+  // All keys of a queue have to be in one slot of a cluster.
+  const prefix = givenPrefix ?? (address.kind === 'cluster' ? '{bull}' : 'bull')
+  const base: ConnectionOptions = { silenceMs: redisSilenceMs, maxRetriesPerRequest: null, maxRedirections: 32 }
+  const opened: RedisConnection[] = []
+  const connect = (options: ConnectionOptions): QueueConnection => {
+    const single = connections.optionsOf(options)
+    // bullmq declares its own types for the options of ioredis.
+    if (single !== null) return single as QueueConnection
+    const cluster = connections.open(options)
+    // BullMQ does not close connections that it was given.
+    opened.push(cluster)
+    return cluster as unknown as QueueConnection
   }
   return {
-    createQueue: (name) => new Queue(name, { connection: { ...connection, enableOfflineQueue: false } }),
-    createWorker: (name, process, settings) => new Worker(name, process, { connection, drainDelay, ...settings }),
-    [Symbol.asyncDispose]: () => Promise.resolve(),
+    createQueue: (name) => new Queue(name, { connection: connect({ ...base, enableOfflineQueue: false }), prefix }),
+    createWorker: (name, process, settings) =>
+      new Worker(name, process, { connection: connect(base), prefix, drainDelay, ...settings }),
+    [Symbol.asyncDispose]: async () => {
+      for (const connection of opened) connection.disconnect()
+      connections[Symbol.dispose]()
+    },
   }
 }

@@ -252,7 +252,7 @@ describe('sockets', () => {
     await using limits = await createRateLimits({
       budgets: testConfig().RATE_LIMITS,
       addressFactor: 10,
-      urls: [],
+      redis: null,
       prefix: 'test',
       logger: silentLogger,
     })
