@@ -66,14 +66,15 @@ function* cut(text: string): Generator<string, void> {
   }
 }
 
+/** How the writer of Markdown writes spaces and letters beside emphasis: a UTF-16 unit. */
+const characterReference = /(?<!\\)&#x([\dA-F]{1,4});/g
+
 /**
  * Strips the markup of Markdown, approximately, for search; PostgreSQL accepts neither U+0000 nor
  * lone surrogates.
  */
 function toPlainText(markdown: string): string {
   return markdown
-    .toWellFormed()
-    .replaceAll('\0', '')
     .replace(/^ {0,3}(```|~~~)[^\n]*$/gm, '')
     .replace(/^\[[^\]\n]{1,300}\]: \S+$/gm, '')
     .replace(/\[([^[\]\n]{0,500})\](\([^()\n]{0,2000}\)|\[[^[\]\n]{0,300}\])/g, '$1')
@@ -82,7 +83,10 @@ function toPlainText(markdown: string): string {
     .replace(/^[\s|:-]+$/gm, '')
     .replace(/(?<!\\)(\*{1,3}|`+|~~|\|)/g, ' ')
     .replace(/(?<![\p{L}\p{N}\\])_+|(?<!\\)_+(?![\p{L}\p{N}])/gu, '')
+    .replace(characterReference, (_, code: string) => String.fromCharCode(Number.parseInt(code, 16)))
     .replace(/\\([!-/:-@[-`{-~])/g, '$1')
+    .toWellFormed()
+    .replaceAll('\0', '')
     .replace(/\s+/g, ' ')
     .trim()
 }

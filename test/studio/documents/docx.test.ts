@@ -24,7 +24,7 @@ async function read(
     readonly parts?: Readonly<Record<string, string>>
     readonly rename?: (name: string) => string
   } = {},
-): Promise<{ readonly text: string; readonly notes: readonly string[] }> {
+): Promise<{ readonly text: string; readonly headings: readonly string[]; readonly notes: readonly string[] }> {
   const type = 'application/vnd.openxmlformats-officedocument.wordprocessingml.document.main+xml'
   const all: Readonly<Record<string, string>> = {
     '[Content_Types].xml': `<Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types"><Default Extension="xml" ContentType="application/xml"/><Override PartName="/${main}" ContentType="${type}"/></Types>`,
@@ -36,7 +36,11 @@ async function read(
   const bytes = writeZip(new Map(Object.entries(all).map(([name, text]) => [rename(name), Buffer.from(text)])))
   const { sections, notes } = await convertFile({ bytes, name: 'a.docx', limits: defaultLimits }, () => undefined)
   const found = sections.flatMap((json) => JSON.parse(json) as readonly Section[])
-  return { text: found.map((section) => section.body).join('\n\n'), notes }
+  return {
+    text: found.map((section) => section.body).join('\n\n'),
+    headings: found.map(({ heading }) => heading),
+    notes,
+  }
 }
 
 const paragraph = (text: string, properties = ''): string =>
@@ -73,6 +77,53 @@ describe('a Word document', () => {
     expect(text).toBe(
       '1. Open\n2. Wait\n\nA remark.\n\n3. Close\n   1. In part\n\nAnother.\n\n4. Leave\n\nThen\n\n4. Read\n\nAgain\n\n1. Anew\n\nNot\n\n- Dot',
     )
+  })
+
+  test('shows labels that are no plain numbers, and counts through the styles of paragraphs', async () => {
+    const labelled = (index: number, format: string, pattern: string, more = ''): string =>
+      `<w:lvl w:ilvl="${index}"><w:start w:val="1"/><w:numFmt w:val="${format}"/>${more}<w:lvlText w:val="${pattern}"/></w:lvl>`
+    const levels = [
+      labelled(0, 'upperRoman', 'Article %1', '<w:pStyle w:val="Heading1"/>'),
+      labelled(1, 'decimal', '%1.%2', '<w:isLgl/>'),
+      labelled(2, 'lowerLetter', '(%3)'),
+      labelled(3, 'decimal', '%4)'),
+    ].join('')
+    const xmlns = 'xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main"'
+    const parts = {
+      'word/numbering.xml': `<w:numbering ${xmlns}><w:abstractNum w:abstractNumId="0">${levels}</w:abstractNum><w:num w:numId="1"><w:abstractNumId w:val="0"/></w:num></w:numbering>`,
+      'word/styles.xml': `<w:styles ${xmlns}><w:style w:type="paragraph" w:styleId="Heading1"><w:name w:val="heading 1"/><w:pPr><w:numPr><w:numId w:val="1"/></w:numPr></w:pPr></w:style><w:style w:type="paragraph" w:styleId="Clause"><w:name w:val="Clause"/><w:pPr><w:numPr><w:ilvl w:val="1"/><w:numId w:val="1"/></w:numPr></w:pPr></w:style><w:style w:type="paragraph" w:styleId="Note"><w:name w:val="Note"/><w:basedOn w:val="Clause"/></w:style></w:styles>`,
+    }
+    const styled = (style: string, text: string): string => paragraph(text, `<w:pStyle w:val="${style}"/>`)
+    const changed =
+      '<w:pPrChange w:id="1"><w:pPr><w:numPr><w:ilvl w:val="0"/><w:numId w:val="1"/></w:numPr></w:pPr></w:pPrChange>'
+    const { text, headings } = await read(
+      [
+        ...[styled('Heading1', 'Scope'), styled('Clause', 'Every file.'), styled('Note', 'Every page.')],
+        ...[item('Open', 1, 2), item('Wait', 1, 2), item('Once', 1, 3), item('Twice', 1, 3)],
+        ...[styled('Heading1', 'Time'), styled('Clause', 'Always.'), paragraph('The end.', changed)],
+      ].join(''),
+      { targets: { numbering: 'numbering.xml', styles: 'styles.xml' }, parts },
+    )
+    expect(headings).toEqual(['Article I Scope', 'Article II Time'])
+    expect(text).toBe(
+      '1.1 Every file.\n\n1.2 Every page.\n\n- (a) Open\n\n- (b) Wait\n  1. Once\n  2. Twice\n\n2.1 Always.\n\nThe end.',
+    )
+  })
+
+  test('keeps the numbers of items in the cells of a table', async () => {
+    const row = (...cells: readonly string[]): string =>
+      `<w:tr>${cells.map((cell) => `<w:tc>${cell}</w:tc>`).join('')}</w:tr>`
+    const { text } = await read(
+      `<w:tbl>${row(paragraph('To do'), paragraph('Done'))}${row(item('Open') + item('Wait'), item('Close'))}</w:tbl>`,
+      lists,
+    )
+    expect(text).toMatch(/\| 1\. Open +2\. Wait +\| 3\. Close +\|/)
+  })
+
+  test('separates words at a paragraph mark that was deleted', async () => {
+    const mark = '<w:rPr><w:del w:id="1" w:author="A"/></w:rPr>'
+    const { text } = await read(paragraph('split', mark) + paragraph('Paragraph.'))
+    expect(text).toBe('split Paragraph.')
   })
 
   test('includes its equations', async () => {

@@ -50,6 +50,16 @@ describe('HTML', () => {
       '| Valve | Count |\n| - | - |\n| North South | 3 1 in all |',
     ],
     [
+      'keeps the numbers of items that jump, and letters',
+      '<ol start=3><li>three<li>four<li value=9>nine<li>ten</ol><ol type=i><li>one<li>two</ol>',
+      '3. three\n4. four\n\n9) nine\n10) ten\n\n- i. one\n- ii. two',
+    ],
+    [
+      'keeps the numbers of items in a cell',
+      '<table><tr><th>A<th>B<tr><td><ol><li>one<li>two</ol><td><ol type=A start=2><li>three</ol></table>',
+      '| A | B |\n| - | - |\n| 1. one 2. two | B. three |',
+    ],
+    [
       'separates lines in a cell',
       '<table><tr><th>A<th>B<tr><td>one<br>two<td><span><p>three</p></span>four</table>',
       '| A | B |\n| - | - |\n| one two | three four |',

@@ -44,3 +44,11 @@ test('an escaped text is found by searches as it was written', () => {
   } as never)
   expect(passage?.text).toBe('See <https://example.org/a> for more')
 })
+
+test('a letter that the writer of Markdown encoded beside an emphasis is found by searches', () => {
+  const body = '_Turn my formatting&#x20;_&#x6F;ff &#x43E;н \\&#x20; &#x0;.'
+  const [passage] = toPassages({
+    sections: [{ key: 'a', level: 1, heading: 'A', body, page: null, position: 0 }],
+  } as never)
+  expect(passage?.text).toBe('Turn my formatting off он &#x20; .')
+})

@@ -59,7 +59,18 @@ function toLine(children: readonly ElementContent[]): ElementContent[] {
   const space: ElementContent = { type: 'text', value: ' ' }
   return children.flatMap((child): ElementContent[] => {
     if (child.type !== 'element') return [child]
-    const inner = toLine(child.children as ElementContent[])
+    const inner = toLine((child.tagName === 'ol' ? numberedItems(child) : child.children) as ElementContent[])
     return blocks.has(child.tagName) ? [space, ...inner, space] : [{ ...child, children: inner }]
+  })
+}
+
+/** The items of a list, each with its number as text. */
+function numberedItems({ properties, children }: Element): ElementContent[] {
+  let number = Number(properties.start ?? 1)
+  return (children as ElementContent[]).map((item) => {
+    if (item.type !== 'element' || item.tagName !== 'li') return item
+    const text: ElementContent = { type: 'text', value: `${number}. ` }
+    number += 1
+    return { ...item, children: [text, ...item.children] }
   })
 }

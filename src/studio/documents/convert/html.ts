@@ -18,6 +18,7 @@ import {
   normalizeText,
 } from '../structure/structure-decode.ts'
 import { DocumentError } from '../structure/structure-error.ts'
+import { prepareList } from './html-list.ts'
 import { prepareTable } from './html-table.ts'
 
 /** An HTML page as Markdown that is safe to show. */
@@ -319,8 +320,9 @@ const isElement = (node: Parsed | ParsedParent): node is ParsedElement => 'tagNa
 /** Returns the kept content of a node, with only the attributes listed below. */
 function tidy(node: Parsed, found: Found): ElementContent[] {
   found.nodes += 1
-  if (!isElement(node)) return 'value' in node ? [{ type: 'text', value: node.value.replace(itemNumber, '') }] : []
+  if (!isElement(node)) return 'value' in node ? [{ type: 'text', value: node.value.replace(label, '$1 ') }] : []
   const { tagName } = node
+  const properties = propertiesOf(node)
   if (tagName === 'title' && found.title === '') found.title = textOf(node).replace(/\s+/g, ' ').trim()
   if (pictures.has(tagName)) {
     found.images += 1
@@ -345,10 +347,11 @@ function tidy(node: Parsed, found: Found): ElementContent[] {
   const element: Element = {
     type: 'element',
     tagName: otherBlocks.has(tagName) ? 'div' : tagName,
-    properties: propertiesOf(node),
+    properties,
     children,
   }
-  return tagName === 'table' ? prepareTable(element) : [element]
+  if (tagName === 'table') return prepareTable(element)
+  return tagName === 'ol' || tagName === 'ul' ? prepareList(element) : [element]
 }
 
 /**
@@ -363,17 +366,15 @@ function append(list: ElementContent[], nodes: readonly ElementContent[]): void 
   }
 }
 
-/** The number of an item of a Word document; see `docx-parts.ts`. */
-const itemNumber = /^\s*\ue000(\d+)\ue001/
+/** The label of a numbered paragraph of a Word document; see `docx-numbers.ts`. */
+const label = /^\s*\ue000([^\ue001]*)\ue001/
 
-/** The first characters of an element's text. */
-function wholeText({ childNodes }: ParsedElement, maxCharacters: number): string {
-  let text = ''
-  for (const child of childNodes) {
-    if (text.length >= maxCharacters) break
-    text += isElement(child) ? wholeText(child, maxCharacters - text.length) : 'value' in child ? child.value : ''
-  }
-  return text
+/** Removes the label of a list item from its text; undefined when it has none. */
+function takeLabel({ childNodes: [first] }: ParsedElement): string | undefined {
+  if (first === undefined || isElement(first) || !('value' in first)) return undefined
+  const found = label.exec(first.value)
+  if (found !== null) first.value = first.value.slice(found[0].length)
+  return found?.[1]
 }
 
 function toMath(node: ParsedElement): MathNode {
@@ -387,13 +388,16 @@ function toMath(node: ParsedElement): MathNode {
 
 function propertiesOf(node: ParsedElement): Element['properties'] {
   if (node.tagName === 'a') return { href: attribute(node, 'href') ?? '' }
-  if (node.tagName === 'ol') {
-    const start = Number.parseInt(attribute(node, 'start') ?? itemNumber.exec(wholeText(node, 20))?.[1] ?? '', 10)
-    return Number.isNaN(start) ? {} : { start }
-  }
+  if (node.tagName === 'ol') return { start: integerOf(node, 'start'), type: attribute(node, 'type') }
+  if (node.tagName === 'li') return { label: takeLabel(node), value: attribute(node, 'value') }
   if (node.tagName === 'code') return { className: attribute(node, 'class')?.split(/\s+/) ?? [] }
   const align = attribute(node, 'align')
   return align !== undefined && /^t[dh]$/.test(node.tagName) ? { align } : {}
+}
+
+function integerOf(node: ParsedElement, name: string): number | undefined {
+  const value = Number.parseInt(attribute(node, name) ?? '', 10)
+  return Number.isNaN(value) ? undefined : value
 }
 
 function attribute({ attrs }: ParsedElement, name: string): string | undefined {

@@ -1,5 +1,7 @@
 import { posix } from 'node:path'
 import { decodeHtml } from '../convert/html.ts'
+import { numberParagraphs } from './docx-numbers.ts'
+import { attribute, decodeEntities, escapeXml, runOf } from './docx-xml.ts'
 import { type MathNode, writeMath } from './math.ts'
 import { writeZip } from './zip.ts'
 
@@ -18,12 +20,10 @@ export interface PreparedDocx {
 
 /** Encloses the number of an embedded page, in a paragraph of its own. */
 export const chunkMark = '\ue002'
-/** Enclose the number of a list item, at the beginning of its text. */
-const numberMarks = ['\ue000', '\ue001'] as const
 
 /**
  * Rewrites what the reader of Word documents ignores: equations become text, embedded pages (altChunk)
- * are marked, and items of numbered lists get their number, which continues after other paragraphs.
+ * are marked, and numbered paragraphs get their label.
  */
 export function prepareDocx(parts: DocxParts): PreparedDocx {
   const main = mainPart(parts)
@@ -35,7 +35,8 @@ export function prepareDocx(parts: DocxParts): PreparedDocx {
     const xml = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('utf8')
     let text = writeEquations(xml)
     if (name === main) {
-      text = numberItems(text, textOf(parts, posix.join(posix.dirname(main), 'numbering.xml')))
+      const sibling = (part: string): string => textOf(parts, posix.join(posix.dirname(main), part))
+      text = numberParagraphs(text, sibling('numbering.xml'), sibling('styles.xml'))
       text = markChunks(text, name, parts, chunks, notes)
     }
     if (text !== xml) written.set(name, Buffer.from(text))
@@ -46,11 +47,6 @@ export function prepareDocx(parts: DocxParts): PreparedDocx {
 function textOf(parts: DocxParts, name: string): string {
   const bytes = parts.get(name)
   return bytes === undefined ? '' : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('utf8')
-}
-
-function attribute(tag: string, name: string): string | undefined {
-  const value = new RegExp(`\\b${name}\\s*=\\s*(?:"([^"]*)"|'([^']*)')`).exec(tag)
-  return value === null ? undefined : decodeEntities(value[1] ?? value[2] ?? '')
 }
 
 /** The main part is named by a relationship; `word/document.xml` in nearly all documents. */
@@ -72,21 +68,6 @@ function* omissionsOf(parts: DocxParts): Generator<string, void> {
     if ([...parts.keys()].some((name) => pattern.test(name) && /<\w+:(t|v)[ >]/.test(textOf(parts, name))))
       yield `${kind} of the Word document were left out.`
 }
-
-const entities: Readonly<Record<string, string>> = { lt: '<', gt: '>', amp: '&', quot: '"', apos: "'" }
-
-function decodeEntities(text: string): string {
-  return text.replace(/&(?:#(\d{1,7})|#x([\da-f]{1,6})|(lt|gt|amp|quot|apos));/gi, (_, decimal, hex, name: string) => {
-    if (name !== undefined) return entities[name.toLowerCase()] ?? ''
-    const code = decimal === undefined ? Number.parseInt(hex as string, 16) : Number(decimal)
-    return code <= 0x10ffff ? String.fromCodePoint(code) : ''
-  })
-}
-
-const escapeXml = (text: string): string =>
-  text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;')
-
-const runOf = (text: string): string => `<w:r><w:t xml:space="preserve">${escapeXml(text)}</w:t></w:r>`
 
 function writeEquations(xml: string): string {
   if (!xml.includes('<m:oMath')) return xml
@@ -122,54 +103,6 @@ function parseMath(xml: string): MathNode {
     }
   }
   return path[0] ?? open('oMath', '')
-}
-
-/** The value of the first element with a name. */
-function valueIn(xml: string, name: string): string | undefined {
-  return attribute(new RegExp(`<w:${name}\\s[^>]*>`).exec(xml)?.[0] ?? '', 'w:val')
-}
-
-interface Level {
-  readonly start: number
-  readonly isNumbered: boolean
-}
-
-/** Inserts the number of each item of a numbered list, as Word counts: per list, not per run of items. */
-function numberItems(xml: string, numbering: string): string {
-  const levels = new Map<string, Level>()
-  for (const [, tag = '', inner = ''] of numbering.matchAll(/<w:abstractNum(\s[^>]*)>(.*?)<\/w:abstractNum>/gs))
-    for (const [, level = '', properties = ''] of inner.matchAll(/<w:lvl(\s[^>]*)>(.*?)<\/w:lvl>/gs)) {
-      levels.set(`${attribute(tag, 'w:abstractNumId')} ${attribute(level, 'w:ilvl')}`, {
-        start: Number(valueIn(properties, 'start') ?? 0),
-        isNumbered: !/^(bullet|none)$/.test(valueIn(properties, 'numFmt') ?? 'decimal'),
-      })
-    }
-  const lists = new Map<string, { readonly id: string; readonly restarts: ReadonlyMap<string, number> }>()
-  for (const [, tag = '', inner = ''] of numbering.matchAll(/<w:num(\s[^>]*)>(.*?)<\/w:num>/gs)) {
-    const restarts = [...inner.matchAll(/<w:lvlOverride(\s[^>]*)>\s*<w:startOverride(\s[^>]*)>/g)].map(
-      ([, level = '', start = '']) => [attribute(level, 'w:ilvl') ?? '0', Number(attribute(start, 'w:val'))] as const,
-    )
-    const id = valueIn(inner, 'abstractNumId') ?? ''
-    lists.set(attribute(tag, 'w:numId') ?? '', { id, restarts: new Map(restarts) })
-  }
-  const counts = new Map<string, number[]>()
-  const usedLevels = new Set<string>()
-  return xml.replace(/<w:numPr>((?:(?!<\/w:pPr>).)*?)<\/w:numPr>.*?<\/w:pPr>/gs, (properties, inner: string) => {
-    const listId = valueIn(inner, 'numId') ?? ''
-    const levelId = valueIn(inner, 'ilvl') ?? '0'
-    const list = lists.get(listId)
-    const level = levels.get(`${list?.id} ${levelId}`)
-    if (list === undefined || level?.isNumbered !== true) return properties
-    const own = counts.get(list.id) ?? []
-    counts.set(list.id, own)
-    const depth = Number(levelId)
-    const restart = usedLevels.has(`${listId} ${levelId}`) ? undefined : list.restarts.get(levelId)
-    usedLevels.add(`${listId} ${levelId}`)
-    const number = restart ?? (own[depth] === undefined ? level.start : own[depth] + 1)
-    own[depth] = number
-    own.length = depth + 1
-    return properties + runOf(numberMarks.join(String(number)))
-  })
 }
 
 /** Replaces embedded pages by marks; reads HTML and plain text. */
