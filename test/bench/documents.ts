@@ -26,22 +26,42 @@ interface Reading {
   readonly isTextLost?: boolean
   /** The share of the reference's words that were found; undefined when the reference has no words. */
   readonly recall?: number
+  /** Whether all letters of the missing words were found, in other words. */
+  readonly isLettersKept?: boolean
   readonly missing?: readonly string[]
   readonly notes?: readonly string[]
 }
 
 const run = promisify(execFile)
 
-/** Commands that print the text of a file in UTF-8. */
+/** Commands that print the text of a file in UTF-8; lynx without the file names of pictures. */
 const references: Partial<Record<DocumentFormat, readonly (readonly string[])[]>> = {
   PDF: [['pdftotext', '-enc', 'UTF-8', '-q', 'FILE', '-']],
   DOCX: [['pandoc', '--from=docx', '--to=plain', '--wrap=none', 'FILE']],
-  HTML: [['lynx', '-dump', '-nolist', '-nomargins', '-width=1000', '-display_charset=utf-8', '-force_html', 'FILE']],
+  HTML: [
+    [
+      'lynx',
+      '-dump',
+      '-nolist',
+      '-nomargins',
+      '-width=1000',
+      '-display_charset=utf-8',
+      '-force_html',
+      '-pseudo_inlines',
+      'FILE',
+    ],
+  ],
   MARKDOWN: [['pandoc', '--from=gfm', '--to=plain', '--wrap=none', 'FILE']],
 }
 
-/** Remarks of lynx on omitted elements. */
-const remarks = /^#.*$|^.*(IFRAME: |REFRESH\().*$|\(BUTTON\)/gm
+/** Prints that are no text of the document. */
+const remarks: Partial<Record<DocumentFormat, RegExp>> = {
+  // lynx's remarks on omitted elements, and the tags of MathML, whose text it shows between them.
+  HTML: /^#.*$|^.*(IFRAME: |REFRESH\().*$|\(BUTTON\)|(?<=\[MATH:(?:(?!:MATH\])[^])*)<[^<>]*>|\[MATH:|:MATH\]/gm,
+  // The numbers that pandoc gives to the items of lists: it counts in each list of a file, Word in all
+  // lists with the same definition. Numbers in tables, letters and other labels are compared.
+  DOCX: /^ *\d+[.)] /gm,
+}
 
 /** Returns the text of a file as another program reads it; '' when that program fails. */
 async function referenceOf(format: DocumentFormat, path: string): Promise<string> {
@@ -53,7 +73,8 @@ async function referenceOf(format: DocumentFormat, path: string): Promise<string
         parts.map((part) => (part === 'FILE' ? path : part)),
         options,
       )
-      return format === 'HTML' ? stdout.replace(remarks, '') : stdout
+      const text = format === 'PDF' ? await cropText(path, stdout) : stdout
+      return text.replace(remarks[format] ?? /$^/, ' ')
     } catch (error) {
       if ((error as { readonly code?: unknown }).code === 'ENOENT')
         throw new Error(`${command} is not installed: apt-get install poppler-utils poppler-data pandoc lynx`, {
@@ -63,16 +84,81 @@ async function referenceOf(format: DocumentFormat, path: string): Promise<string
   return ''
 }
 
-/** Counts words without case and presentation forms; words divided at the end of a line are joined. */
+/** Returns the text inside the crop boxes of a PDF: what is outside is on no page, but pdftotext prints it. */
+async function cropText(path: string, text: string): Promise<string> {
+  const { stdout } = await run('pdfinfo', ['-box', '-l', '100000', path]).catch(() => ({ stdout: '' }))
+  const pages = text.split('\f')
+  for (const number of pages.keys()) {
+    const valuesOf = (name: string): number[] =>
+      (new RegExp(`^Page +${number + 1} ${name}: *([-\\d. ]+)$`, 'm').exec(stdout)?.[1] ?? '')
+        .trim()
+        .split(/ +/)
+        .map(Number)
+    const [left = 0, low = 0, right = 0, high = 0] = valuesOf('MediaBox')
+    const [x = 0, y = 0, endX = 0, endY = 0] = valuesOf('CropBox')
+    // From the left edge of the upright page, clockwise.
+    const margins = [x - left, high - endY, right - endX, y - low]
+    if (margins.every((margin) => margin < 1)) continue
+    const turns = (valuesOf('rot')[0] ?? 0) / 90
+    const size = turns % 2 === 0 ? [endX - x, endY - y] : [endY - y, endX - x]
+    const area = [margins.at(-turns), margins.at((1 - turns) % 4), ...size].map((length = 0) =>
+      String(Math.max(0, Math.round(length))),
+    )
+    const limits = ['-x', '-y', '-W', '-H'].flatMap((option, index) => [option, area[index] ?? '0'])
+    const page = String(number + 1)
+    const part = await run('pdftotext', ['-f', page, '-l', page, ...limits, '-enc', 'UTF-8', '-q', path, '-'])
+    pages[number] = part.stdout
+  }
+  return pages.join('\f')
+}
+
+/**
+ * Whether a PDF refers to a font by the numbers of its glyphs, and neither contains it nor says which
+ * letters they are. pdftotext prints the numbers as letters then, so only their count is known.
+ */
+async function hasUnknownLetters(path: string): Promise<boolean> {
+  const { stdout } = await run('pdffonts', [path]).catch(() => ({ stdout: '' }))
+  return / Identity-[HV] +no +\w+ +no /.test(stdout)
+}
+
+const countLetters = (words: Iterable<readonly [word: string, count: number]>): Map<string, number> => {
+  const letters = new Map<string, number>()
+  for (const [word, count] of words) for (const letter of word) letters.set(letter, (letters.get(letter) ?? 0) + count)
+  return letters
+}
+
+/**
+ * Whether the letters of the missing words are in words that the reference does not have. A PDF states
+ * the places of letters, and each reader guesses which of them are a word.
+ */
+function areLettersKept(
+  wanted: ReadonlyMap<string, number>,
+  own: ReadonlyMap<string, number>,
+  isAnyLetter: boolean,
+): boolean {
+  const surplusOf = (words: ReadonlyMap<string, number>, others: ReadonlyMap<string, number>): Map<string, number> =>
+    countLetters([...words].map(([word, count]) => [word, Math.max(0, count - (others.get(word) ?? 0))] as const))
+  const sum = (counts: Iterable<number>): number => [...counts].reduce((total, count) => total + count, 0)
+  const missing = surplusOf(wanted, own)
+  const other = surplusOf(own, wanted)
+  const lost = isAnyLetter
+    ? sum(missing.values()) - sum(other.values())
+    : sum([...missing].map(([letter, count]) => Math.max(0, count - (other.get(letter) ?? 0))))
+  return lost <= (1 - minRecall) * sum(countLetters(wanted).values())
+}
+
+/** Counts words without case, presentation forms and hyphens. */
 function countWords(text: string): Map<string, number> {
   const counts = new Map<string, number>()
   const joined = text
     .normalize('NFKC')
     .toLowerCase()
     .replace(/\u00ad/g, '')
-    .replace(/(?<=\p{L})[-\u2010]\n\s*(?=\p{Ll})/gu, '')
+    // At the end of a line, no reader knows whether the hyphen belongs to the word.
+    .replace(/(?<=\p{L})[-\u2010\u2011](\n\s*)?(?=\p{L})/gu, '')
   const words = joined.matchAll(
-    /[\p{sc=Han}\p{sc=Hiragana}\p{sc=Katakana}]|(?:(?![\p{sc=Han}\p{sc=Hiragana}\p{sc=Katakana}])[\p{L}\p{M}\p{N}])+/gu,
+    // An accent that stands alone is no word, and belongs to none.
+    /[\p{sc=Han}\p{sc=Hiragana}\p{sc=Katakana}]|(?:(?![\p{sc=Han}\p{sc=Hiragana}\p{sc=Katakana}])[\p{L}\p{N}]\p{M}*)+/gu,
   )
   for (const [word] of words) counts.set(word, (counts.get(word) ?? 0) + 1)
   return counts
@@ -98,11 +184,10 @@ async function read(source: string, path: string): Promise<Reading> {
     return { source, path, format, refusal, isTextLost }
   }
   const wanted = countWords(await referenceOf(format, path))
-  const own = countWords(
-    [structure.title, ...toPassages(structure)]
-      .map((part) => (typeof part === 'string' ? part : `${part.heading}\n${part.text}`))
-      .join('\n'),
+  const texts = [structure.title, ...toPassages(structure)].map((part) =>
+    typeof part === 'string' ? part : `${part.heading}\n${part.text}`,
   )
+  const own = countWords(texts.join('\n'))
   const missing: string[] = []
   let total = 0
   let found = 0
@@ -112,12 +197,24 @@ async function read(source: string, path: string): Promise<Reading> {
     found += kept
     if (kept < count) missing.push(count - kept > 1 ? `${word} (${count - kept})` : word)
   }
-  return { source, path, format, ...(total === 0 ? {} : { recall: found / total }), missing, notes: structure.notes }
+  const isShort = total > 0 && found / total < minRecall
+  // The title and the heading may be the name of the file.
+  const shown = countWords(
+    texts
+      .slice(1)
+      .join('\n')
+      .replace(basename(name, extname(name)), ''),
+  )
+  const isLettersKept = isShort && format === 'PDF' && areLettersKept(wanted, shown, await hasUnknownLetters(path))
+  const recall = total === 0 ? {} : { recall: found / total }
+  return { source, path, format, ...recall, isLettersKept, missing, notes: structure.notes }
 }
 
-/** Notes that name missing text; those on pictures and on how the file was read do not. */
+/** Notes that name missing text; those on pictures, on attached files and on how the file was read do not. */
 const namesMissing = (notes: readonly string[]): boolean =>
-  notes.some((note) => !/^(A picture was|\d+ pictures were) left out|encoding/.test(note))
+  notes.some(
+    (note) => !/^(A picture was|\d+ pictures were) left out|attached files? w(as|ere) left out|encoding/.test(note),
+  )
 
 const { positionals, values } = parseArgs({
   allowPositionals: true,
@@ -138,9 +235,9 @@ for (const name of names) {
 }
 
 console.log(
-  '| source | files | refused | of these with text | compared | median | at least 98 % | less, with a note | less, without |',
+  '| source | files | refused | of these with text | compared | median | at least 98 % | less, with all letters | less, with a note | less, without |',
 )
-console.log('|---|---|---|---|---|---|---|---|---|')
+console.log('|---|---|---|---|---|---|---|---|---|---|')
 const isShort = ({ recall }: Reading): boolean => recall !== undefined && recall < minRecall
 for (const [source, all] of [...Map.groupBy(readings, (reading) => reading.source), ['all', readings] as const]) {
   const compared = all.filter(({ recall }) => recall !== undefined)
@@ -148,6 +245,7 @@ for (const [source, all] of [...Map.groupBy(readings, (reading) => reading.sourc
   const median = recalls[Math.floor(recalls.length / 2)] ?? 0
   const short = compared.filter(isShort)
   const noted = short.filter(({ notes = [] }) => namesMissing(notes))
+  const divided = short.filter(({ isLettersKept, notes = [] }) => isLettersKept === true && !namesMissing(notes))
   const cells = [
     source,
     all.length,
@@ -156,16 +254,19 @@ for (const [source, all] of [...Map.groupBy(readings, (reading) => reading.sourc
     compared.length,
     `${(median * 100).toFixed(1)} %`,
     compared.length - short.length,
+    divided.length,
     noted.length,
-    short.length - noted.length,
+    short.length - divided.length - noted.length,
   ]
   console.log(`| ${cells.join(' | ')} |`)
 }
 if (values.list) {
   for (const { path, refusal, format } of readings)
     if (refusal !== undefined) console.log(`${refusal} ${path} ${format ?? ''}`)
-  for (const { path, recall = 0, notes = [], missing = [] } of readings
+  for (const { path, recall = 0, isLettersKept, notes = [], missing = [] } of readings
     .filter(isShort)
     .toSorted((a, b) => (a.recall ?? 0) - (b.recall ?? 0)))
-    console.log(`${(recall * 100).toFixed(1)} % ${path} ${JSON.stringify(notes)}: ${missing.slice(0, 12).join(' ')}`)
+    console.log(
+      `${(recall * 100).toFixed(1)} % ${isLettersKept === true ? 'all letters ' : ''}${path} ${JSON.stringify(notes)}: ${missing.slice(0, 12).join(' ')}`,
+    )
 }

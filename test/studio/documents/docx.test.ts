@@ -106,7 +106,7 @@ describe('a Word document', () => {
     )
     expect(headings).toEqual(['Article I Scope', 'Article II Time'])
     expect(text).toBe(
-      '1.1 Every file.\n\n1.2 Every page.\n\n- (a) Open\n\n- (b) Wait\n  1. Once\n  2. Twice\n\n2.1 Always.\n\nThe end.',
+      '1.1 Every file.\n\n1.2 Every page.\n\n- (a) Open\n\n- (b) Wait\n\n  1. Once\n  2. Twice\n\n2.1 Always.\n\nThe end.',
     )
   })
 

@@ -97,6 +97,11 @@ describe('HTML', () => {
     ['separates what surrounds a field or a picture', '<p>Age<input>Years<img src=x>Old</p>', 'Age Years Old'],
     ['shows a dialog only when it is open', '<dialog>No</dialog><p>A</p><dialog open>B</dialog>', 'A\n\nB'],
     [
+      'separates exponents and fractions from the letters beside them',
+      '<p><math><msup><mi>x</mi><mi>n</mi></msup><mi>a</mi><mfrac><mn>1</mn><mi>c</mi></mfrac><mi>j</mi></math>',
+      'x^n a 1/c j',
+    ],
+    [
       'writes an equation on one line',
       '<p>Where <math><mi>x</mi><mo>=</mo><mfrac><mrow><mo>-</mo><mi>b</mi><mo>±</mo><msqrt><msup><mi>b</mi><mn>2</mn></msup></msqrt></mrow><mrow><mn>2</mn><mi>a</mi></mrow></mfrac></math> holds.',
       'Where x=(-b±√(b^2))/2a holds.',

@@ -55,6 +55,70 @@ describe('rotated text of a PDF', () => {
   })
 })
 
+describe('the words of a PDF', () => {
+  const type3 = `<< /Type /Font /Subtype /Type3 /FontBBox [0 0 100 1] /FontMatrix [1 0 0 1 0 0] /CharProcs << >> /FirstChar 97 /LastChar 122 /Widths [${'80 '.repeat(26)}] /Encoding << /Type /Encoding /Differences [97 ${[...'abcdefghijklmnopqrstuvwxyz'].map((letter) => `/${letter}`).join(' ')}] >> >>`
+  const cases: readonly [name: string, parts: PdfPageParts, text: string][] = [
+    [
+      'are read once when they are drawn again to look bold',
+      { commands: [line('Valve', 72, 700), line('Valve', 72.4, 700), line('Valves leak', 72, 700)].join('\n') },
+      'Valves leak',
+    ],
+    [
+      'are read twice when they stand twice',
+      { commands: [line('Valve', 72, 700), line('Valve', 110, 700)].join('\n') },
+      'Valve Valve',
+    ],
+    [
+      'are not divided in a condensed font',
+      {
+        commands: [
+          ['prop', 72],
+          ['erty', 111.1],
+          ['loss', 155],
+        ]
+          .map(([text, x]) => `BT /F1 1 Tf 0.12 0 0 12 ${x} 700 Tm (${text}) Tj ET`)
+          .join('\n'),
+        font: type3,
+      },
+      'property loss',
+    ],
+    [
+      'are not divided where letters are set apart',
+      { commands: 'BT /F1 20 Tf 6 Tc 72 700 Td (Annual report) Tj ET' },
+      'Annual report',
+    ],
+    ['are single letters in a series', { commands: 'BT /F1 20 Tf 6 Tc 72 700 Td (ABCDEFG) Tj ET' }, 'A B C D E F G'],
+    [
+      'are in the order of their places when a formula is drawn font by font',
+      { commands: [line('x', 72, 700), line('z', 120, 700), line('y', 96, 700)].join('\n') },
+      'x y z',
+    ],
+    [
+      'keep the hyphen of a compound at the end of a line',
+      {
+        commands: [
+          line('The pipe runs North-', 72, 700),
+          line('South and is a main connec-', 72, 686),
+          line('tion.', 72, 672),
+        ].join('\n'),
+      },
+      'The pipe runs North-South and is a main connection.',
+    ],
+    [
+      'are joined in a font of shapes, which states no size',
+      {
+        commands:
+          'BT /F1 1 Tf 0.12 0 0 0.12 72 700 Tm (quan) Tj 1 0 0 1 0 0 Tm ET BT /F1 1 Tf 0.12 0 0 0.12 109.9 700 Tm (tile) Tj ET',
+        font: type3,
+      },
+      'quantile',
+    ],
+  ]
+  test.each(cases)('%s', async (_, parts, text) => {
+    expect(await readText(parts)).toBe(text)
+  })
+})
+
 describe('the annotations of a PDF', () => {
   const widget = (entries: string, rect = '180 675 480 695'): string =>
     `<< /Type /Annot /Subtype /Widget /Rect [${rect}] /P 3 0 R /F 4 /DA (/F1 12 Tf 0 g) ${entries} >>`
@@ -123,6 +187,13 @@ describe('the annotations of a PDF', () => {
     expect(textOf(structure)).toBe('Above.\n\nReplace the second figure\n\nBelow.')
     expect(structure.notes).toEqual(['A comment was left out.'])
   })
+})
+
+test('notes the stamps and the players on the pages of a PDF', async () => {
+  const drawn = (subtype: string): string =>
+    `<< /Type /Annot /Subtype /${subtype} /Rect [72 400 272 440] /F 4 /AP << /N 4 0 R >> >>`
+  const structure = await read(makePdfPage({ commands: report, annotations: [drawn('Screen'), drawn('Sound')] }))
+  expect(structure.notes).toEqual(['2 players for sound or video were left out.'])
 })
 
 describe('a PDF in Japanese', () => {
@@ -283,5 +354,12 @@ test.each([
       { dictionary: '', data: cmap },
     ]),
   )
+  expect(structure.notes).toEqual(['Page 1: fonts do not say which letters they show, so text is missing or wrong.'])
+})
+
+test('notes a page with letters that are guessed by the numbers of their glyphs', async () => {
+  const names = [...'RTWABIGP'].map((letter) => `/g00${((letter.codePointAt(0) ?? 0) - 29).toString(16)}`).join(' ')
+  const font = `<< /Type /Font /Subtype /Type1 /BaseFont /Unknown /Encoding << /Type /Encoding /BaseEncoding /WinAnsiEncoding /Differences [161 ${names}] >> >>`
+  const structure = await read(makePdfPage({ commands: line('\xa1\xa2\xa3\xa4\xa5\xa6\xa7\xa8', 72, 700), font }))
   expect(structure.notes).toEqual(['Page 1: fonts do not say which letters they show, so text is missing or wrong.'])
 })

@@ -66,7 +66,15 @@ function property({ children }: MathNode, name: string): string | undefined {
 }
 
 function inside({ children, text }: MathNode): string {
-  return children.length === 0 ? text : children.map(writeMath).join('')
+  if (children.length === 0) return text
+  return children.map(writeMath).reduce((before, after, index) => {
+    // An exponent and the letter behind it would be one word, as would a letter and a numerator.
+    const isApart =
+      writers[children[index - 1]?.name ?? ''] !== undefined || /^m?f(rac)?$/.test(children[index]?.name ?? '')
+    return isApart && /[\p{L}\p{N}]$/u.test(before) && /^[\p{L}\p{N}]/u.test(after)
+      ? `${before} ${after}`
+      : before + after
+  }, '')
 }
 
 /** Writes an equation on one line, such as `x = (-b±√(b^2-4ac))/2a`. */

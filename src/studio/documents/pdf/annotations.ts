@@ -5,6 +5,7 @@ import type { PdfLine } from './pdf-lines.ts'
 interface Annotation {
   readonly subtype?: string
   readonly annotationFlags?: number
+  readonly hasAppearance?: boolean
   readonly url?: string
   readonly rect?: readonly [number, number, number, number]
   readonly fieldType?: string | null
@@ -43,6 +44,9 @@ interface PageAnnotations {
   readonly comments: number
   /** Number of buttons and signatures: PDF.js does not return the text on them. */
   readonly captions: number
+  /** Number of stamps, and of players for sound and video, whose appearance is not read. */
+  readonly stamps: number
+  readonly players: number
 }
 
 /** The part of PDF.js's page that is used here. */
@@ -81,11 +85,18 @@ export async function readAnnotations(page: AnnotatedPage): Promise<PageAnnotati
   const isComment = ({ subtype = '', contentsObj }: Annotation): boolean =>
     /^(Text|Highlight|Underline|Squiggly|StrikeOut|Caret|Ink|Line|Square|Circle|Polygon|PolyLine)$/.test(subtype) &&
     (contentsObj?.str ?? '').trim() !== ''
+  const countDrawn = (subtypes: RegExp): number =>
+    visible.filter(
+      (annotation) =>
+        annotation.hasAppearance === true && subtypes.test(annotation.subtype ?? '') && textOf(annotation).length === 0,
+    ).length
   return {
     urls: annotations.flatMap(({ subtype, url }) => (subtype === 'Link' && url !== undefined ? [url] : [])),
     fields,
     comments: visible.filter(isComment).length,
     captions: visible.filter(({ pushButton, fieldType }) => pushButton === true || fieldType === 'Sig').length,
+    stamps: countDrawn(/^Stamp$/),
+    players: countDrawn(/^(RichMedia|Screen|Sound|Movie)$/),
   }
 }
 

@@ -15,13 +15,18 @@ export function cleanText(text: string): string {
 }
 
 /**
- * Counts the characters that a font draws without saying which they are. PDF.js returns control
- * characters and U+FFFD for them, or codes of private use, which may also be symbols.
+ * Counts the characters that a font draws without saying which they are: PDF.js returns control
+ * characters and U+FFFD for them.
  */
-export function countUnmapped(text: string): { readonly lost: number; readonly symbols: number } {
-  return {
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: counting them is the purpose
-    lost: text.match(/[\u0001-\u0008\u000e-\u001f\u007f-\u009f\ufffd]/g)?.length ?? 0,
-    symbols: text.match(/[\ue000-\uf8ff]/g)?.length ?? 0,
-  }
+export function countLost(text: string): number {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: counting them is the purpose
+  return text.match(/[\u0001-\u0008\u000e-\u001f\u007f-\u009f\ufffd]/g)?.length ?? 0
+}
+
+/**
+ * Counts the characters of a line with a code of private use: letters or the signs of formulas that a
+ * font does not name. At the beginning of the line, such a character is a bullet.
+ */
+export function countSymbols(line: string): number {
+  return line.replace(/^\s*[\ue000-\uf8ff](?=\s)/, '').match(/[\ue000-\uf8ff]/g)?.length ?? 0
 }

@@ -59,12 +59,13 @@ const endsUnspaced = new RegExp(`${unspaced}$`, 'u')
 const beginsUnspaced = new RegExp(`^${unspaced}`, 'u')
 
 /**
- * Joins two lines: removes the hyphen of a word that was divided at the end of a line, and adds no
- * space in Chinese and Japanese text.
+ * Joins two lines: removes the hyphen of a word that was divided at the end of a line, keeps that of
+ * a compound such as `North-South`, and adds no space in Chinese and Japanese text.
  */
 function joinWords(before: string, after: string): string {
   if (endsUnspaced.test(before) && beginsUnspaced.test(after)) return before + after
   if (/\p{L}[-\u00ad\u2010]$/u.test(before) && /^\p{Ll}/u.test(after)) return before.slice(0, -1) + after
+  if (/\p{L}[-\u2010]$/u.test(before) && /^[\p{Lu}\p{Nd}]/u.test(after)) return before + after
   return `${before} ${after}`
 }
 

@@ -76,6 +76,7 @@ function isMostlyRtl(text: string): boolean {
  */
 export function joinLines(pieces: readonly PdfPiece[]): PdfLine[] {
   const lines: PdfLine[] = []
+  const withoutRepetition = createRepetitionFilter()
   let open: OpenLine | undefined
   let isSpacePending = false
   const close = (): void => {
@@ -86,17 +87,26 @@ export function joinLines(pieces: readonly PdfPiece[]): PdfLine[] {
     open = undefined
     isSpacePending = false
   }
-  for (const piece of pieces) {
-    const { text, x, y, width, size, angle, endsLine } = piece
-    if (text.trim() === '') {
-      isSpacePending ||= text !== ''
+  for (const drawn of pieces) {
+    const { endsLine } = drawn
+    if (drawn.text.trim() === '') {
+      isSpacePending ||= drawn.text !== ''
       if (endsLine) close()
       continue
     }
+    const piece = withoutRepetition(drawn)
+    if (piece === undefined) {
+      if (endsLine) close()
+      continue
+    }
+    const { text, x, y, width, size, angle } = piece
     const isRtl = isMostlyRtl(text)
     if (open !== undefined && !continues(open, piece, isRtl)) close()
     open ??= { pieces: [], angle, isRtl, x, endX: x, y, size, sizes: new Map() }
-    open.pieces.push({ text, index: open.pieces.length, x, endX: x + width, isSpaced: isSpacePending })
+    // PDF.js also reports spaces between the letters of a condensed font.
+    const gap = x - (open.pieces.at(-1)?.endX ?? Number.NEGATIVE_INFINITY)
+    const isHair = !isRtl && gap >= 0 && gap <= hairSpace * size
+    open.pieces.push({ text, index: open.pieces.length, x, endX: x + width, isSpaced: isSpacePending && !isHair })
     isSpacePending = false
     open.isRtl ||= isRtl
     open.x = Math.min(open.x, x)
@@ -122,10 +132,68 @@ export function mainAngle(lines: readonly PdfLine[]): number {
   return commonest(counts)
 }
 
-function continues(line: OpenLine, { x, y, size, angle }: PdfPiece, isRtl: boolean): boolean {
-  const reach = Math.max(size, line.size)
+/** The width of a space, as a share of the font size, up to which it separates no words. */
+const hairSpace = 0.08
+/** The distance, as a share of the font size, at which a text drawn again makes the first one bold. */
+const boldShift = 0.1
+
+/**
+ * Removes text that is drawn again at the same place, to look bold or because a scan has text below
+ * its picture.
+ *
+ * @returns a function that returns the new text of a piece; undefined when all of it is repeated
+ */
+function createRepetitionFilter(): (piece: PdfPiece) => PdfPiece | undefined {
+  const drawn = new Map<string, PdfPiece[]>()
+  return (piece) => {
+    let rest = piece
+    for (;;) {
+      const key = `${rest.angle} ${rest.text.charAt(0)}`
+      const others = drawn.get(key) ?? []
+      drawn.set(key, others)
+      const { text, x, width } = rest
+      const first = others.find((other) => text.startsWith(other.text) && isSamePlace(rest, other))
+      if (first?.text === text) return undefined
+      if (first === undefined || isMostlyRtl(text)) {
+        others.push(rest)
+        return rest
+      }
+      const share = first.text.length / text.length
+      rest = { ...rest, text: text.slice(first.text.length), x: x + width * share, width: width * (1 - share) }
+    }
+  }
+}
+
+function isSamePlace(piece: PdfPiece, other: PdfPiece): boolean {
+  const maxShift = boldShift * other.size
+  return (
+    Math.abs(piece.x - other.x) < maxShift &&
+    Math.abs(piece.y - other.y) < maxShift &&
+    Math.abs(piece.size - other.size) < maxShift
+  )
+}
+
+function continues(line: OpenLine, { text, x, y, width, size, angle }: PdfPiece, isRtl: boolean): boolean {
+  // Fonts that are drawn as shapes may state any size, but letters are not wider than they are high.
+  const reach = Math.max(size, line.size, width / text.length)
   if (angle !== line.angle || Math.abs(y - line.y) >= 0.5 * reach) return false
-  return isRtl || line.isRtl || x > line.endX - reach
+  if (isRtl || line.isRtl || x > line.endX - reach) return true
+  // A gap that was left for it, as in formulas, which are often drawn font by font.
+  return x > line.x && line.pieces.every((piece) => x + 0.8 * width < piece.x || x > piece.endX - 0.2 * width)
+}
+
+const spacedLetters = /^\p{L}(?: \p{L})+$/u
+/** The number of letters from which a line of single letters is taken for words with wide spacing. */
+const minSpacedLetters = 5
+
+/** Removes the spaces that PDF.js reads between the letters of words with wide spacing, such as `T i t l e`. */
+function closeUp(pieces: readonly OpenPiece[]): readonly OpenPiece[] {
+  if (!pieces.every(({ text }) => spacedLetters.test(text))) return pieces
+  const letters = pieces.flatMap(({ text }) => text.split(' '))
+  // A series such as `a b c` consists of single letters.
+  const isSeries = letters.every((letter, index) => letter > (letters[index - 1] ?? ''))
+  if (letters.length < minSpacedLetters || isSeries) return pieces
+  return pieces.map((piece) => ({ ...piece, text: piece.text.replaceAll(' ', '') }))
 }
 
 /** Joins the pieces of a line; those of a line with right-to-left text are put in reading order. */
@@ -133,7 +201,7 @@ function textOf({ pieces, size, isRtl }: OpenLine): string {
   let text = ''
   let before: OpenPiece | undefined
   let endX = Number.POSITIVE_INFINITY
-  for (const piece of isRtl ? toReadingOrder(pieces) : pieces) {
+  for (const piece of isRtl ? toReadingOrder(pieces) : closeUp(pieces.toSorted((a, b) => a.x - b.x))) {
     const isLeftward = isRtl && before !== undefined && piece.x < before.x
     const gap = isLeftward ? (before?.x ?? 0) - piece.endX : piece.x - endX
     const isApart = isSpaceDrawn(before, piece) || gap > 0.17 * Math.max(size, 1)

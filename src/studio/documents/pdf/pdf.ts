@@ -3,8 +3,9 @@ import { safeUrl } from '../../text/words.ts'
 import { decodeBytes } from '../structure/structure-decode.ts'
 import { DocumentError } from '../structure/structure-error.ts'
 import { insertFields, readAnnotations } from './annotations.ts'
-import { cleanText, countUnmapped } from './clean-text.ts'
+import { cleanText, countLost, countSymbols } from './clean-text.ts'
 import { CmapFactory, cmapFolder } from './cmaps.ts'
+import { createFontInspector } from './guessed-fonts.ts'
 import type { OutlineEntry } from './pdf-headings.ts'
 import { joinLines, type PdfPage, type PdfPiece } from './pdf-lines.ts'
 
@@ -57,6 +58,9 @@ export async function readPdf(
     cMapUrl: cmapFolder,
     BinaryDataFactory: CmapFactory,
     enableXfa: false,
+    fontExtraProperties: true,
+    // Fonts are read with the drawing commands of their page, which would decode its pictures.
+    maxImageSize: 1,
     stopAtErrors: false,
     verbosity: VerbosityLevel.ERRORS,
   })
@@ -76,17 +80,19 @@ export async function readPdf(
   const broken: number[] = []
   const unmapped: number[] = []
   const links: { page: number; url: string }[] = []
-  let comments = 0
-  let captions = 0
+  const isGuessed = createFontInspector()
+  const drawn = { comments: 0, captions: 0, stamps: 0, players: 0 }
   for (let number = 1; number <= count; number += 1) {
     const label = labels?.[number - 1] || String(number)
     try {
       const page = await pdf.getPage(number)
-      const { isUnmapped, lines, width, height } = await readPage(page)
+      const { isUnmapped, lines, width, height, texts } = await readPage(page)
       const annotations = await readAnnotations(page)
-      comments += annotations.comments
-      captions += annotations.captions
-      if (isUnmapped) unmapped.push(number)
+      drawn.comments += annotations.comments
+      drawn.captions += annotations.captions
+      drawn.stamps += annotations.stamps
+      drawn.players += annotations.players
+      if (isUnmapped || (await isGuessed(page, texts))) unmapped.push(number)
       pages.push({ number, label, width, height, lines: insertFields(lines, annotations.fields) })
       for (const url of webAddresses(annotations.urls)) if (links.length < maxLinks) links.push({ page: number, url })
       page.cleanup()
@@ -106,11 +112,17 @@ export async function readPdf(
   const notes = [
     ...(file.isCutOff ? ['The end of the file is missing; text that was stored there is missing as well.'] : []),
     ...(hasXfa ? ['The document is an XFA form; text that only the form contains was left out.'] : []),
-    ...sayCount(comments, 'A comment was left out.', 'comments were left out.'),
+    ...sayCount(drawn.comments, 'A comment was left out.', 'comments were left out.'),
     ...sayCount(
-      captions,
+      drawn.captions,
       'The text on a button or a signature was left out.',
       'texts on buttons and signatures were left out.',
+    ),
+    ...sayCount(drawn.stamps, 'A stamp was left out.', 'stamps were left out.'),
+    ...sayCount(
+      drawn.players,
+      'A player for sound or video was left out.',
+      'players for sound or video were left out.',
     ),
     ...sayCount(file.attachments, 'An attached file was left out.', 'attached files were left out.'),
   ]
@@ -185,28 +197,34 @@ function toDocumentError(error: unknown, { isCutOff, isEncrypted }: FileFacts): 
 
 /** The number of lost characters, and the share of symbols, above which the text of a page is reported as unreadable. */
 const maxLost = 5
-const maxSymbolShare = 0.2
+const maxSymbolShare = 0.02
 
-async function readPage(
-  page: PdfPageProxy,
-): Promise<Pick<PdfPage, 'width' | 'height' | 'lines'> & { readonly isUnmapped: boolean }> {
+async function readPage(page: PdfPageProxy): Promise<
+  Pick<PdfPage, 'width' | 'height' | 'lines'> & {
+    readonly isUnmapped: boolean
+    /** Its texts by the names of their fonts. */
+    readonly texts: ReadonlyMap<string, string>
+  }
+> {
   const { transform, width, height } = page.getViewport({ scale: 1 })
   const { items } = await page.getTextContent()
   let characters = 0
   let lostCount = 0
-  let symbols = 0
+  const texts = new Map<string, string>()
   const pieces = items.flatMap((item): PdfPiece[] => {
     if (!('str' in item)) return []
     characters += item.str.length
-    const unmapped = countUnmapped(item.str)
-    lostCount += unmapped.lost
-    symbols += unmapped.symbols
+    lostCount += countLost(item.str)
+    texts.set(item.fontName, (texts.get(item.fontName) ?? '') + item.str.replaceAll(' ', ''))
     return [toPiece(item, transform as number[], { width, height })]
   })
+  const lines = joinLines(pieces)
+  const symbols = lines.reduce((sum, { text }) => sum + countSymbols(text), 0)
   return {
     width,
     height,
-    lines: joinLines(pieces),
+    lines,
+    texts,
     isUnmapped: lostCount > maxLost || symbols > Math.max(maxLost, maxSymbolShare * characters),
   }
 }
