@@ -5,6 +5,7 @@ import { describe, expect, test } from 'vitest'
 import { createExtractiveProvider } from '../../../src/studio/content/extractive/extractive.ts'
 import { createQuiz } from '../../../src/studio/content/extractive/questions/quiz.ts'
 import { readForContent } from '../../../src/studio/content/extractive/reading.ts'
+import { readSource } from '../../../src/studio/content/extractive/source-text.ts'
 import type { ContentPiece, ContentRequest } from '../../../src/studio/content/provider.ts'
 import { outlineRoadmap } from '../../../src/studio/roadmaps/outline.ts'
 import { parseMarkdown } from '../../../src/studio/text/markdown.ts'
@@ -191,6 +192,19 @@ describe('a quiz', () => {
     const quizzes = await Promise.all([1, 2, 3, 4].map((seed) => generate({ ...request, piece: 'QUIZ', seed })))
     expect(new Set(quizzes).size).toBeGreaterThan(1)
   })
+})
+
+test('the marks of footnotes are no part of a sentence, and numbers in brackets elsewhere are', () => {
+  const sentences = (markdown: string): readonly string[] => readSource(markdown).sentences.map(({ text }) => text)
+  const notes =
+    'Asia followed.\\[1]\\[2] In 2010, a target\\[3] of 45,000 residents was set.\\[4] It was met.[5]\n\nNobody knew,[6] later.'
+  expect(sentences(notes)).toEqual([
+    'Asia followed.',
+    'In 2010, a target of 45,000 residents was set.',
+    'It was met.',
+    'Nobody knew, later.',
+  ])
+  expect(sentences('The list\\[0] is read first.')).toEqual(['The list[0] is read first.'])
 })
 
 describe('thin sources', () => {

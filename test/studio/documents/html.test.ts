@@ -102,6 +102,11 @@ describe('HTML', () => {
       'x^n a 1/c j',
     ],
     [
+      'leaves out the link of a heading to itself',
+      '<h2>Valves <a href="#valves">#</a></h2><p>See <a href="#a">chapter 1</a>.',
+      '## Valves\n\nSee chapter 1.',
+    ],
+    [
       'writes an equation on one line',
       '<p>Where <math><mi>x</mi><mo>=</mo><mfrac><mrow><mo>-</mo><mi>b</mi><mo>±</mo><msqrt><msup><mi>b</mi><mn>2</mn></msup></msqrt></mrow><mrow><mn>2</mn><mi>a</mi></mrow></mfrac></math> holds.',
       'Where x=(-b±√(b^2))/2a holds.',

@@ -66,19 +66,28 @@ export interface SourceText {
 }
 
 const maxSentences = 250
+/** Marks of footnotes behind a sentence or a part of it, such as `[3][4]`, and remarks of editors. */
+const noteMarks = /(?<=[.,;:!?)”"’])(?:\[(?:\d{1,3}|[a-z]|note \d{1,3})\]){1,9}(?=\s|$)|\[citation needed\]/gi
 
 /**
  * Parses Markdown into sentences, code, definitions and links. Reads at most {@link maxSourceCharacters}
  * and 250 sentences.
  */
 export function readSource(markdown: string): SourceText {
-  const reader = createReader()
   const text = markdown.slice(0, maxSourceCharacters).replace(/[\ue000-\uf8ff]/g, '')
+  const reader = createReader(hasNotes(text))
   reader.readChildren(parseMarkdown(text))
   return reader.finish()
 }
 
-function createReader() {
+/** Number of footnotes behind punctuation from which a number in brackets behind a word is one as well. */
+const minNotes = 3
+
+function hasNotes(markdown: string): boolean {
+  return (markdown.match(/[.,;:]\\?\[\d{1,3}\\?\]/g)?.length ?? 0) >= minNotes
+}
+
+function createReader(hasMarks: boolean) {
   const { codes, encode, encodeIdentifiers } = createCodes()
   const blocks: Block[] = []
   const sentences: Sentence[] = []
@@ -111,6 +120,8 @@ function createReader() {
 
   const lineOf = (nodes: readonly PhrasingContent[]): string =>
     inlineText(nodes)
+      .replace(noteMarks, '')
+      .replace(hasMarks ? /(?<=\p{L})(?:\[\d{1,3}\]){1,9}/gu : '', '')
       // A reference link without a definition.
       .replace(/\[([^[\]]+)\]\[[^[\]]*\]/g, '$1')
       .replace(/\s+/g, ' ')

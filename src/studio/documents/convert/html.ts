@@ -330,6 +330,8 @@ function tidy(node: Parsed, found: Found): ElementContent[] {
     const alt = attribute(node, 'alt') ?? ''
     return [{ type: 'text', value: tagName === 'img' && alt.trim() !== '' ? alt : ' ' }]
   }
+  // A link of a heading to itself.
+  if (tagName === 'a' && /^[#¶§🔗]$/u.test(textOf(node).trim())) return []
   if (tagName === 'math') return [{ type: 'text', value: ` ${writeMath(toMath(node)).replace(/\s+/g, ' ').trim()} ` }]
   if (forms.has(tagName)) found.forms += 1
   if (tagName === 'nav') found.navigation += 1
