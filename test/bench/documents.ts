@@ -57,7 +57,7 @@ const references: Partial<Record<DocumentFormat, readonly (readonly string[])[]>
 /** Prints that are no text of the document. */
 const remarks: Partial<Record<DocumentFormat, RegExp>> = {
   // lynx's remarks on omitted elements, and the tags of MathML, whose text it shows between them.
-  HTML: /^#.*$|^.*(IFRAME: |REFRESH\().*$|\(BUTTON\)|(?<=\[MATH:(?:(?!:MATH\])[^])*)<[^<>]*>|\[MATH:|:MATH\]/gm,
+  HTML: /^#.*$|^.*(IFRAME: |REFRESH\().*$|\(BUTTON\)|(?<=\[MATH:(?:(?!:MATH\])[\s\S])*)<[^<>]*>|\[MATH:|:MATH\]/gm,
   // The numbers that pandoc gives to the items of lists: it counts in each list of a file, Word in all
   // lists with the same definition. Numbers in tables, letters and other labels are compared.
   DOCX: /^ *\d+[.)] /gm,
