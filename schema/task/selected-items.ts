@@ -1,6 +1,7 @@
 import { type ASTNode, type DocumentNode, Kind, visit } from 'graphql'
 import type { SelectingOperation } from '../../src/live/execute/topic-field.ts'
 import { itemPageSize } from '../../src/tasks/model/item-table.ts'
+import { pageSize } from '../kit/connection.ts'
 
 /** The argument `first` of a selection of items: a number, the name of a variable, or null where it is omitted. */
 type First = number | string | null
@@ -10,6 +11,7 @@ const selections = new WeakMap<DocumentNode, readonly First[]>()
 /**
  * Returns the maximum number of items that an operation selects of a task: a snapshot reads no more. Counts the selections of all
  * operations and fragments of the document.
+ * @throws TidingsError `BAD_INPUT` when a selection is larger than a page may be, so that the subscription is refused
  */
 export function countSelectedItems({ document, variableValues }: SelectingOperation): number {
   const existing = selections.get(document)
@@ -17,9 +19,9 @@ export function countSelectedItems({ document, variableValues }: SelectingOperat
   if (existing === undefined) selections.set(document, found)
   const sizes = found.map((first) => {
     const size = typeof first === 'string' ? variableValues[first] : first
-    return typeof size === 'number' ? Math.max(0, size) : itemPageSize
+    return pageSize(typeof size === 'number' ? size : null, itemPageSize, itemPageSize)
   })
-  return Math.min(itemPageSize, Math.max(0, ...sizes))
+  return Math.max(0, ...sizes)
 }
 
 function findSelections(document: DocumentNode): readonly First[] {

@@ -62,7 +62,6 @@ test.each([
     { a: 8 },
     8,
   ],
-  ['{ taskProgress { ... on TaskSnapshot { task { items(first: $a) { key } } } } }', { a: 9_999 }, 500],
 ])('a snapshot for %s reads no more items than selected', (text, variableValues, expected) => {
   expect(countSelectedItems({ document: parse(`subscription ($a: Int) ${text}`), variableValues })).toBe(expected)
 })
@@ -113,5 +112,8 @@ test('Task.items is read in pages, and a snapshot has the first', async () => {
     progress: { totalItems: 4, failedItems: 1 },
     failed: toItems(['k3']),
   })
+  const tooMany =
+    'subscription ($id: ID!) { taskProgress(taskId: $id) { ... on TaskSnapshot { task { items(first: 501) { key } } } } }'
+  await expect(api.watch(tooMany, { id }).next()).rejects.toThrow('`first` is 501; allowed: 0 to 500')
   gate.resolve()
 })
