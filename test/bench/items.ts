@@ -1,5 +1,6 @@
 /**
- * Measures what a task costs against the number of its items: `node bin/run.js test/bench/items.ts`. Prints three tables:
+ * Measures what a task costs against the number of its items: `node bin/run.js test/bench/items.ts [--largest N] [--reports N]`.
+ * Prints three tables:
  *
  * - folding a report: processor time, for the first and the last tenth of the reports of one attempt;
  * - a report of a running task, from the worker to PostgreSQL: processor time of the worker and bytes sent, for the first and the last
@@ -26,8 +27,12 @@ import { declareItems, item, type Report } from '../../src/tasks/model/report.ts
 import { localDeveloper } from '../../src/tasks/model/viewer.ts'
 import { type BenchDatabase, median, startBenchDatabase, startBenchEngine } from './engine.ts'
 
-const { values: options } = parseArgs({ options: { largest: { type: 'string', default: '100000' } } })
+const { values: options } = parseArgs({
+  options: { largest: { type: 'string', default: '100000' }, reports: { type: 'string', default: '100000' } },
+})
 const largest = Number(options.largest)
+/** The maximum number of reports of one attempt: with fewer than items, the first event is measured without a long history. */
+const maxReports = Number(options.reports)
 const attempts = 5
 /** The number of reports at either end of an attempt that are measured. */
 const windowSize = 2_000
@@ -112,7 +117,7 @@ const counting = defineTask({
     const begun = readUsage()
     yield declareItems(toItems(keys))
     const usages: Usage[] = [readUsage()]
-    for (const [index, key] of keys.entries()) {
+    for (const [index, key] of keys.slice(0, maxReports).entries()) {
       yield item.completed(key)
       if (index + 1 === size || index + 1 === count - size || index + 1 === count) usages.push(readUsage())
     }
@@ -145,7 +150,8 @@ async function showReports(engine: Engine, counts: readonly number[]): Promise<R
       const cost = costs.get(id)
       if (cost !== undefined) measured.push(cost)
     }
-    const cell = (read: (cost: (typeof measured)[number]) => number): string => median(measured.map(read)).toFixed(0)
+    const cell = (read: (cost: (typeof measured)[number]) => number): string =>
+      measured.length === 0 ? '–' : median(measured.map(read)).toFixed(0)
     console.log(
       `| ${format(count)} | ${cell(({ declaredMs }) => declaredMs)} | ${cell(({ first }) => first.cpu)} | ${cell(({ first }) => first.bytes)} | ${cell(({ last }) => last.cpu)} | ${cell(({ last }) => last.bytes)} |`,
     )
