@@ -1,8 +1,5 @@
 import {
-  type ASTNode,
   type DocumentNode,
-  type ExecutableDefinitionNode,
-  type FragmentDefinitionNode,
   GraphQLError,
   type GraphQLSchema,
   getOperationAST,
@@ -12,25 +9,12 @@ import {
   parse,
   type SelectionSetNode,
   specifiedRules,
-  type ValidationContext,
   validate,
 } from 'graphql'
-import type { Config } from '../../config.ts'
 import type { ErrorCode } from '../../errors.ts'
 import { withoutToken } from '../../tasks/model/viewer.ts'
 import { directiveRule, removeSuggestion } from '../request/exposure.ts'
-import { countFields, type Measure, measureOperation } from './measure.ts'
-
-/** The settings that limit the size of an operation. */
-export type OperationLimits = Pick<
-  Config,
-  | 'MAX_QUERY_DEPTH'
-  | 'MAX_QUERY_TOKENS'
-  | 'MAX_QUERY_ALIASES'
-  | 'MAX_QUERY_COST'
-  | 'MAX_QUERY_FIELDS'
-  | 'MAX_QUERY_FIELDS_PER_NAME'
->
+import { type CheckedCost, checkCost, checkFields, fragmentsOf, limitRule, type OperationLimits } from './limits.ts'
 
 /**
  * Parses and validates operations: once for each distinct valid text of an authenticated viewer, as
@@ -60,7 +44,7 @@ export interface Operations {
     document: DocumentNode,
     operation: OperationDefinitionNode,
     variables: Readonly<Record<string, unknown>> | null | undefined,
-  ): { readonly cost: number; readonly error: GraphQLError | null }
+  ): CheckedCost
   /** The number of cached texts. */
   readonly size: number
 }
@@ -150,19 +134,7 @@ export function createOperations(
       }
       return errors
     },
-    checkCost(document, operation, variables) {
-      const { cost } = measureOperation({
-        schema,
-        fragments: fragmentsOf(document),
-        operation,
-        variables: variables ?? undefined,
-      })
-      const isTooMuch = cost > limits.MAX_QUERY_COST
-      return {
-        cost,
-        error: isTooMuch ? tooMuch('cost', Math.round(cost), limits.MAX_QUERY_COST, 'MAX_QUERY_COST', operation) : null,
-      }
-    },
+    checkCost: (document, operation, variables) => checkCost(schema, limits, { document, operation, variables }),
   }
 }
 
@@ -217,29 +189,6 @@ function tokenRequired(): GraphQLError {
   )
 }
 
-function checkFields(
-  document: DocumentNode,
-  { MAX_QUERY_FIELDS: maxFields, MAX_QUERY_FIELDS_PER_NAME: maxPerName }: OperationLimits,
-): GraphQLError | null {
-  const definitions = document.definitions.filter(
-    (definition): definition is ExecutableDefinitionNode =>
-      definition.kind === Kind.OPERATION_DEFINITION || definition.kind === Kind.FRAGMENT_DEFINITION,
-  )
-  const { fields, perName, name } = countFields({ definitions, fragments: fragmentsOf(document), maxFields })
-  const extensions = { code: 'GRAPHQL_VALIDATION_FAILED' }
-  if (fields > maxFields)
-    return new GraphQLError(
-      `This document has more than ${maxFields} fields, counting fragments each time they are spread; that is the maximum (MAX_QUERY_FIELDS)`,
-      { extensions },
-    )
-  if (perName <= maxPerName) return null
-  const what = name === '...' ? 'fragments are spread' : `fields have the response name "${name}"`
-  return new GraphQLError(
-    `In one place of this document ${perName} ${what}; at most ${maxPerName} are allowed (MAX_QUERY_FIELDS_PER_NAME)`,
-    { extensions },
-  )
-}
-
 /** The parser sets this property, which its type omits. */
 function tokensOf(document: DocumentNode): number {
   return (document as { readonly tokenCount?: number }).tokenCount ?? 0
@@ -254,41 +203,4 @@ function dropLocations(node: object): void {
     if (key === 'loc') Object.assign(node, { loc: undefined })
     else if (typeof value === 'object' && value !== null) dropLocations(value)
   }
-}
-
-/**
- * Creates a validation rule from the limits. They do not depend on variables, so a document is
- * measured once.
- */
-function limitRule(schema: GraphQLSchema, limits: OperationLimits) {
-  return (context: ValidationContext) => ({
-    [Kind.OPERATION_DEFINITION]: (operation: OperationDefinitionNode) => {
-      const { depth, aliases }: Measure = measureOperation({
-        schema,
-        fragments: fragmentsOf(context.getDocument()),
-        operation,
-      })
-      if (depth > limits.MAX_QUERY_DEPTH)
-        context.reportError(tooMuch('depth', depth, limits.MAX_QUERY_DEPTH, 'MAX_QUERY_DEPTH', operation))
-      if (aliases > limits.MAX_QUERY_ALIASES)
-        context.reportError(
-          tooMuch('number of aliases', aliases, limits.MAX_QUERY_ALIASES, 'MAX_QUERY_ALIASES', operation),
-        )
-    },
-  })
-}
-
-function fragmentsOf(document: DocumentNode): ReadonlyMap<string, FragmentDefinitionNode> {
-  return new Map(
-    document.definitions
-      .filter((definition) => definition.kind === Kind.FRAGMENT_DEFINITION)
-      .map((fragment) => [fragment.name.value, fragment]),
-  )
-}
-
-function tooMuch(what: string, is: number, max: number, setting: string, node: ASTNode): GraphQLError {
-  return new GraphQLError(`The ${what} of this operation is ${is}; at most ${max} is allowed (${setting})`, {
-    nodes: node,
-    extensions: { code: 'GRAPHQL_VALIDATION_FAILED' },
-  })
 }

@@ -21,7 +21,8 @@ import { type OperationContext, type WriteAudit, wantsCatchUp } from '../request
 import { createRetained, declaredParams, type RetainedParts, tooMuchRetained } from '../request/declared-params.ts'
 import { createIntrospectionCheck, type Exposure } from '../request/exposure.ts'
 import { codeOf } from '../request/mask.ts'
-import { createOperations, nameRootField, type OperationLimits, type Operations } from './operations.ts'
+import type { OperationLimits } from './limits.ts'
+import { createOperations, nameRootField, type Operations } from './operations.ts'
 
 /** The arguments that `execute` and `subscribe` have in common, as far as the policy reads them. */
 interface Arguments {
