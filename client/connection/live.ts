@@ -80,7 +80,7 @@ export function createLive(options: {
   /** The number of tokens found expired since data last arrived, and the last of them. */
   let expired: { readonly token: string | null; readonly times: number } | undefined
   /** When the last byte arrived over the connection in use. */
-  let heardAt = Date.now()
+  let aliveAt = Date.now()
   /** When the server was asked for a sign of life; null when it has answered since. */
   let askedAt: number | null = null
   let hasSlept = false
@@ -104,7 +104,7 @@ export function createLive(options: {
     if (askedAt !== null && now - askedAt > timing.answerMs)
       return 'The server does not answer; nothing came for some seconds'
     const heartbeatMs = main?.session?.heartbeatMs ?? null
-    if (heartbeatMs !== null && now - heardAt > heartbeatMs + timing.answerMs)
+    if (heartbeatMs !== null && now - aliveAt > heartbeatMs + timing.answerMs)
       return 'The event stream is silent; its heartbeat is overdue'
     return null
   }
@@ -122,7 +122,7 @@ export function createLive(options: {
   const connection = createStore(present(), () => updateNeed())
 
   const onByte = (at: number): void => {
-    heardAt = at
+    aliveAt = at
     askedAt = null
     hasSlept = false
   }
@@ -221,7 +221,7 @@ export function createLive(options: {
         if (probe === instance) onProbeHeard()
         else dispatch({ type: 'confirmed' })
       },
-      onHeard(ms) {
+      onAlive(ms) {
         if (probe === instance) return onProbeHeard()
         if (!isMain()) return
         const now = Date.now()
@@ -358,7 +358,7 @@ export function createLive(options: {
       const isAnswered = main?.session?.canAnswer === true || (main?.session?.heartbeatMs ?? null) !== null
       hasSlept = isUp && isVisible() && isAnswered
       dispatch({ type: 'woken' })
-    } else if (isUp && askedAt === null && now - heardAt > timing.askMs && connection.listeners > 0 && isVisible())
+    } else if (isUp && askedAt === null && now - aliveAt > timing.askMs && connection.listeners > 0 && isVisible())
       ask()
     publish()
     startTick()

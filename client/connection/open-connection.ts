@@ -38,10 +38,10 @@ export function openConnection(options: {
   readonly onToken: (credential: Credential) => ConnectionEnd | undefined
   readonly onSession: (session: TransportConnection) => void
   readonly onConfirmed: () => void
-  readonly onHeard: (roundTripMs: number | undefined) => void
+  readonly onAlive: (roundTripMs: number | undefined) => void
   readonly onEnd: (end: ConnectionEnd) => void
 }): OpenConnection {
-  const { transport, tokens, onToken, onSession, onConfirmed, onHeard, onEnd } = options
+  const { transport, tokens, onToken, onSession, onConfirmed, onAlive, onEnd } = options
   let session: TransportConnection | undefined
   let credential: Credential = { token: null, renewAt: null, userId: null }
   let confirmedAt: number | null = null
@@ -68,7 +68,7 @@ export function openConnection(options: {
           confirmedAt = Date.now()
           if (!isOver) onConfirmed()
         },
-        heard: (roundTripMs) => (isOver ? undefined : onHeard(roundTripMs)),
+        alive: (roundTripMs) => (isOver ? undefined : onAlive(roundTripMs)),
         lost: (kind, reason, retryAfterMs) => end({ is: 'lost', kind, reason, retryAfterMs }),
         expired: (reason) => end({ is: 'expired', reason }),
         refused: (reason) => end({ is: 'refused', reason }),

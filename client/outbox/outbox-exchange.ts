@@ -17,7 +17,7 @@ import type { Outbox, Outcome } from './outbox.ts'
 import type { OutboxStorage, StoredMutation } from './outbox-storage.ts'
 
 /** The context of a stored mutation that is made again after a reload. */
-interface Kept {
+interface RestoredContext {
   readonly tidingsOutbox?: StoredMutation
 }
 
@@ -66,7 +66,7 @@ export function outboxExchange(options: {
     const underWay = new Map<unknown, string>()
 
     const take = (operation: Operation): void => {
-      const storedMutation = (operation.context as Kept).tidingsOutbox
+      const storedMutation = (operation.context as RestoredContext).tidingsOutbox
       const { tidingsLine: line = storedMutation?.line, repeatable } = operation.context as OutboxContext
       const variables = (operation.variables ?? {}) as Readonly<Record<string, unknown>>
       const keyed = addIdempotencyKeys(operation.query, variables, { ...idempotent, createKey: () => createId() })
@@ -123,7 +123,9 @@ export function outboxExchange(options: {
         for (const mutation of [...outbox.release(tokens.user()), ...storedMutations]) {
           const request = createRequest(mutation.query, mutation.variables)
           pipe(
-            client.executeMutation(request, { tidingsOutbox: mutation } as Kept as Partial<Operation['context']>),
+            client.executeMutation(request, { tidingsOutbox: mutation } as RestoredContext as Partial<
+              Operation['context']
+            >),
             subscribe(() => undefined),
           )
         }

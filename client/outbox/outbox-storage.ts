@@ -38,7 +38,7 @@ export interface OutboxStorage {
 }
 
 /** A stored mutation with the client that owns it. */
-interface Owned extends StoredMutation {
+interface OwnedMutation extends StoredMutation {
   readonly owner: string
 }
 
@@ -85,14 +85,14 @@ export function createOutboxStorage(storage: OfflineStorage, url: string): Outbo
   }
 
   const write = async (mutation: StoredMutation): Promise<void> => {
-    const entry: Owned = { ...mutation, owner }
+    const entry: OwnedMutation = { ...mutation, owner }
     const text = JSON.stringify(entry)
     if (written.get(mutation.id) === text) return
     await storage.setItem(`${prefix}${mutation.id}`, text)
     written.set(mutation.id, text)
   }
   /** Finds the mutations of clients that no longer run. */
-  const findLeft = async (): Promise<readonly Owned[]> => {
+  const findLeft = async (): Promise<readonly OwnedMutation[]> => {
     const lockNames = new Set((await locks?.query())?.held?.map(({ name }) => name))
     const keys = (await storage.keys()).filter((key) => key.startsWith(prefix))
     const all = await Promise.all(keys.map(async (key) => parse(await storage.getItem(key))))
@@ -180,7 +180,7 @@ export function createOutboxStorage(storage: OfflineStorage, url: string): Outbo
 }
 
 /** Parses an entry. Returns null for entries written by another version or another program. */
-function parse(text: string | null): Owned | null {
+function parse(text: string | null): OwnedMutation | null {
   if (text === null) return null
   try {
     const value: unknown = JSON.parse(text)
@@ -191,9 +191,9 @@ function parse(text: string | null): Owned | null {
   }
 }
 
-function isOwned(value: unknown): value is Owned {
+function isOwned(value: unknown): value is OwnedMutation {
   if (typeof value !== 'object' || value === null) return false
-  const { id, user, query, owner, createdAt, order } = value as Partial<Record<keyof Owned, unknown>>
+  const { id, user, query, owner, createdAt, order } = value as Partial<Record<keyof OwnedMutation, unknown>>
   return (
     [id, query, owner].every((field) => typeof field === 'string') &&
     [createdAt, order].every((field) => typeof field === 'number') &&

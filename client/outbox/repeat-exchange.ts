@@ -12,7 +12,7 @@ import { isLost } from '../transport/http.ts'
  */
 const maxRepeats = 2
 
-interface Asked {
+interface RepeatedOperation {
   readonly atMs: number
   repeats: number
   stop: () => void
@@ -32,7 +32,7 @@ interface Asked {
 export function repeatExchange({ timing }: { readonly timing: Timing }): Exchange {
   return ({ forward }) => {
     const again = makeSubject<Operation>()
-    const requests = new Map<unknown, Asked>()
+    const requests = new Map<unknown, RepeatedOperation>()
     const take = (operation: Operation): void => {
       const { kind } = operation
       const key = identify(operation)
@@ -42,7 +42,7 @@ export function repeatExchange({ timing }: { readonly timing: Timing }): Exchang
       if (kind === 'teardown') requests.delete(key)
       else requests.set(key, { atMs: Date.now(), repeats: 0, stop: () => undefined })
     }
-    const repeat = (operation: Operation, request: Asked): void => {
+    const repeat = (operation: Operation, request: RepeatedOperation): void => {
       request.repeats += 1
       const pauseMs = backoff(request.repeats, timing.backoffMs, timing.maxBackoffMs, Math.random())
       request.stop = after(pauseMs, () => again.next(operation))

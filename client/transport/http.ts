@@ -67,7 +67,7 @@ export async function readErrorCode(response: Response): Promise<string | null> 
  *
  * @param code - the result of {@link readErrorCode}
  */
-export function tellStatus({ status, headers }: Response, code: string | null, listener: ConnectionListener): void {
+export function reportStatus({ status, headers }: Response, code: string | null, listener: ConnectionListener): void {
   if (status === 401 && code !== null) listener.expired('The server does not accept the token (401)')
   else if (status === 403 && code !== null) listener.refused('The server refuses this client (403)')
   else if (status === 401 || status === 403)

@@ -1,6 +1,6 @@
 import { after } from '../base/environment.ts'
 import type { Timing } from '../base/timing.ts'
-import { type HttpOptions, messageOf, post, readErrorCode, tellStatus } from './http.ts'
+import { type HttpOptions, messageOf, post, readErrorCode, reportStatus } from './http.ts'
 import { marksOf } from './marks.ts'
 import { isEventStream, readRefusal, readResults } from './results.ts'
 import { notifyOnce, type RequestBody, type Subscriber, type Transport } from './transport.ts'
@@ -70,7 +70,7 @@ export function createPollingTransport({ url, fetch, timing }: HttpOptions): Tra
             if (refusal === null) {
               if (response.ok) return notifier.lost('failed', 'The answer is not an event stream')
               const code = await readErrorCode(response)
-              if (polls.has(stop)) tellStatus(response, code, notifier)
+              if (polls.has(stop)) reportStatus(response, code, notifier)
               return
             }
             notifier.confirmed()
@@ -86,7 +86,7 @@ export function createPollingTransport({ url, fetch, timing }: HttpOptions): Tra
                 return subscriber.next(result)
               },
             },
-            () => notifier.heard(),
+            () => notifier.alive(),
           )
           if (!polls.has(stop)) return
           if (end === 'broken') return notifier.lost('failed', 'An answer broke off')

@@ -1,5 +1,5 @@
 import { after } from '../base/environment.ts'
-import { createWatchdog, type HttpOptions, messageOf, post, readErrorCode, tellStatus } from './http.ts'
+import { createWatchdog, type HttpOptions, messageOf, post, readErrorCode, reportStatus } from './http.ts'
 import { isEventStream, readEvents, readRefusal } from './results.ts'
 import { createStreamSlots } from './stream-slots.ts'
 import { notifyOnce, type StreamResult, type Subscriber, type Transport } from './transport.ts'
@@ -69,7 +69,7 @@ export function createEventStreamTransport({ url, fetch, timing }: HttpOptions):
         firstByteAt ??= now
         isConfirmed ||= now - firstByteAt >= timing.confirmMs
         watchdog.feed(isConfirmed ? timing.silenceMs : timing.proofMs)
-        notifier.heard()
+        notifier.alive()
         if (isConfirmed) notifier.confirmed()
       }
       const run = async (): Promise<void> => {
@@ -90,7 +90,7 @@ export function createEventStreamTransport({ url, fetch, timing }: HttpOptions):
           return notifier.lost('failed', refusal.errors?.[0]?.message ?? 'The server refused the event stream')
         if (response.ok) return notifier.lost('failed', 'The answer is not an event stream')
         const code = await readErrorCode(response)
-        if (!abort.signal.aborted) tellStatus(response, code, notifier)
+        if (!abort.signal.aborted) reportStatus(response, code, notifier)
       }
       checks.add(watchdog.check)
       run().catch((error: unknown) => {

@@ -53,7 +53,7 @@ export interface ConnectionListener {
   /** Data has arrived: the transport is confirmed. Called once. */
   confirmed(): void
   /** The server has shown a sign of life. @param roundTripMs - where it was measured */
-  heard(roundTripMs?: number): void
+  alive(roundTripMs?: number): void
   /** @param retryAfterMs - the time that the server asks the client to wait */
   lost(kind: LossKind, reason: string, retryAfterMs?: number): void
   /** The token in use is no longer accepted. */
@@ -118,8 +118,8 @@ export function notifyOnce(listener: ConnectionListener, onEnd: () => void): Con
       isConfirmed = true
       listener.confirmed()
     },
-    heard(roundTripMs) {
-      if (!isOver) listener.heard(roundTripMs)
+    alive(roundTripMs) {
+      if (!isOver) listener.alive(roundTripMs)
     },
     lost(kind, reason, retryAfterMs) {
       if (end()) listener.lost(kind, reason, retryAfterMs)

@@ -39,7 +39,7 @@ export function createWebSocketTransport(options: {
     let isAcknowledged = false
     let isOver = false
     let pingedAt: number | undefined
-    let heardAt = 0
+    let aliveAt = 0
     let stopPing: () => void = () => undefined
     let stopDeadline: () => void = after(timing.proofMs, () =>
       notifier.lost(
@@ -73,17 +73,17 @@ export function createWebSocketTransport(options: {
       stopDeadline = after(ms, () => {
         // The pong may be queued behind a long backlog: as long as anything arrives, the peer is
         // alive.
-        if (heardAt > askedAt && Date.now() - heardAt < timing.pongMs) awaitPong(timing.pongMs)
-        else if (heardAt === 0) notifier.lost('silent', 'The WebSocket opened, then nothing came through')
+        if (aliveAt > askedAt && Date.now() - aliveAt < timing.pongMs) awaitPong(timing.pongMs)
+        else if (aliveAt === 0) notifier.lost('silent', 'The WebSocket opened, then nothing came through')
         else {
-          const seconds = Math.round((Date.now() - heardAt) / 1_000)
+          const seconds = Math.round((Date.now() - aliveAt) / 1_000)
           notifier.lost('silent', `The WebSocket has gone silent: nothing came for ${seconds} s`)
         }
       })
     }
     const onData = (roundTripMs?: number): void => {
-      heardAt = Date.now()
-      notifier.heard(roundTripMs)
+      aliveAt = Date.now()
+      notifier.alive(roundTripMs)
       notifier.confirmed()
     }
 

@@ -9,7 +9,7 @@ const maxKeys = 500
  */
 const maxCalls = 2
 
-interface Asked<K, V> {
+interface PendingKey<K, V> {
   readonly key: K
   resolve(value: V): void
   reject(error: unknown): void
@@ -23,7 +23,7 @@ interface Asked<K, V> {
  * @param answer - returns the values of keys, in their order; keys may repeat
  */
 export function createBatchLoader<K, V>(answer: (keys: readonly K[]) => Promise<readonly V[]>): (key: K) => Promise<V> {
-  let waiting: Asked<K, V>[] = []
+  let waiting: PendingKey<K, V>[] = []
   let calls = 0
   let isScheduled = false
 

@@ -28,8 +28,8 @@ reset as (
  * The single statement that writes to the log.
  *
  * - Input: $1 jsonb, an array of units
- *   `{ topic, base?, close?, events: [{ type, payload }], task?, expect?, attempt?, worker?, set?, told?, items?, reset? }`
- *   in which each topic and each task occurs at most once. `told`: the progress of the last event
+ *   `{ topic, base?, close?, events: [{ type, payload }], task?, expect?, attempt?, worker?, set?, reported?, items?, reset? }`
+ *   in which each topic and each task occurs at most once. `reported`: the progress of the last event
  *   is the task's new progress.
  * - Output: one row per accepted unit: `ord` (its index, from 1), `base` (the previous seq of the
  *   topic), `at` (ms since 1970), and `progress` of the task unless its events contain it. Rejected
@@ -54,8 +54,8 @@ const createStatement = (...itemSteps: readonly string[]): string => /* sql */ `
 with unit as materialized (
   select * from rows from (
     jsonb_to_recordset($1::jsonb) as (topic text, base bigint, close boolean, events jsonb,
-      task text, expect jsonb, attempt int, worker text, set jsonb, told boolean, items jsonb, reset boolean)
-  ) with ordinality as u(topic, base, close, events, task, expect, attempt, worker, set, told, items, reset, ord)
+      task text, expect jsonb, attempt int, worker text, set jsonb, reported boolean, items jsonb, reset boolean)
+  ) with ordinality as u(topic, base, close, events, task, expect, attempt, worker, set, reported, items, reset, ord)
   order by topic
 ),
 held as materialized (
@@ -74,7 +74,7 @@ changed as (
         then jsonb_set(task.attempts, '{-1}', (task.attempts->-1) || (h.set->'attemptEnd') || jsonb_build_object('finishedAt', h.at))
       else task.attempts
     end,
-    progress = case when h.told then h.events->-1->'payload'->'progress' else coalesce(h.set->'progress', task.progress) end,
+    progress = case when h.reported then h.events->-1->'payload'->'progress' else coalesce(h.set->'progress', task.progress) end,
     result = coalesce(h.set->'result', task.result),
     error = case when h.set ? 'error' then nullif(h.set->'error', 'null'::jsonb) else task.error end,
     cancel_reason = coalesce(h.set->>'cancelReason', task.cancel_reason),
@@ -88,7 +88,7 @@ changed as (
     and (h.attempt is null or h.attempt = task.attempt)
     and (h.worker is null or h.worker = task.worker)
   returning h.ord, h.topic, h.close, h.events, h.items, h.reset, h.base_was, h.at, h.task, task.progress,
-    coalesce(h.told, h.set ? 'progress', false) as is_known
+    coalesce(h.reported, h.set ? 'progress', false) as is_known
 ),
 accepted as (
   select * from changed
@@ -187,7 +187,7 @@ function toWire({ task, trace: _trace, ...unit }: AppendUnit): object {
   // an append 10 % cheaper.
   if (set?.progress === undefined || !isDeepStrictEqual(eventProgress, set.progress))
     return { ...unit, ...rest, set, task: id }
-  return { ...unit, ...rest, set: { ...set, progress: undefined }, told: true, task: id }
+  return { ...unit, ...rest, set: { ...set, progress: undefined }, reported: true, task: id }
 }
 
 function toAppended(unit: AppendUnit, row: AcceptedRow): Appended {

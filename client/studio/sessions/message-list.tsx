@@ -3,11 +3,11 @@ import type { SessionCard, SessionMessage } from '../../apps/sessions/session-st
 import type { UnsentMessage } from '../../apps/sessions/unsent.ts'
 import type { LiveSession } from '../../apps/sessions/use-session.ts'
 import { Refusal } from '../parts/refusal.tsx'
-import { type Heard, hear } from './hear.ts'
+import { type AnnouncedState, findAnnouncements } from './announcements.ts'
 import { MessageView, UnsentView } from './message-view.tsx'
 import type { Earlier } from './use-earlier.ts'
+import type { ReadPosition } from './use-read-position.ts'
 import { useScroll } from './use-scroll.ts'
-import type { Seen } from './use-seen.ts'
 
 /** The conversation, with a marker before new messages, and the unsent messages. */
 export function MessageList(props: {
@@ -15,7 +15,7 @@ export function MessageList(props: {
   readonly unsent: readonly UnsentMessage[]
   readonly cards: readonly SessionCard[]
   readonly me: string | null
-  readonly seen: Seen
+  readonly seen: ReadPosition
   readonly discard: LiveSession['discard']
   readonly send: LiveSession['send']
   readonly children: ReactNode
@@ -23,7 +23,7 @@ export function MessageList(props: {
   const { earlier, unsent, cards, me, seen, discard, send, children } = props
   const { messages } = earlier
   const { newAfter } = seen
-  const { box, isAway, toEnd, scrolled, hold } = useScroll(messages, unsent, seen.saw)
+  const { box, isAway, toEnd, scrolled, hold } = useScroll(messages, unsent, seen.markRead)
   const fresh =
     newAfter === null ? [] : messages.filter((message) => message.position > newAfter && message.author !== me)
   const askers = new Map(messages.map(({ id, author }) => [id, author]))
@@ -96,15 +96,15 @@ const maxKept = 4
  */
 function Announcer(props: { readonly messages: readonly SessionMessage[]; readonly me: string | null }): ReactElement {
   const { messages, me } = props
-  const previous = useRef<Heard | null>(null)
+  const previous = useRef<AnnouncedState | null>(null)
   const [lines, setLines] = useState<readonly { readonly key: number; readonly text: string }[]>([])
   const count = useRef(0)
   useEffect(() => {
     // The viewer may not be known yet, and the viewer's own messages are not announced.
-    const next = hear(me === null ? null : previous.current, messages, me)
-    previous.current = next.heard
-    if (next.said.length === 0) return
-    const added = next.said.map((text) => ({ key: ++count.current, text }))
+    const next = findAnnouncements(me === null ? null : previous.current, messages, me)
+    previous.current = next.state
+    if (next.announcements.length === 0) return
+    const added = next.announcements.map((text) => ({ key: ++count.current, text }))
     setLines((before) => [...before, ...added].slice(-maxKept))
   }, [messages, me])
   return (

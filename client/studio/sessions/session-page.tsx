@@ -15,7 +15,7 @@ import { Composer } from './composer.tsx'
 import { MessageList } from './message-list.tsx'
 import { People } from './people.tsx'
 import { useEarlier } from './use-earlier.ts'
-import { useSeen } from './use-seen.ts'
+import { useReadPosition } from './use-read-position.ts'
 
 /** A session page: the conversation, its cards, and its participants. */
 export function SessionPage({ id }: { readonly id: string }): ReactElement {
@@ -23,7 +23,7 @@ export function SessionPage({ id }: { readonly id: string }): ReactElement {
   const [{ data }] = useQuery({ query: SessionViewerDocument })
   const me = data?.viewer?.id ?? null
   const earlier = useEarlier(session)
-  const seen = useSeen(id)
+  const seen = useReadPosition(id)
   const isWide = useIsWide()
   useTitle(session?.title)
   if (error !== null || session === null)

@@ -14,7 +14,7 @@ import { TokenForm } from '../token-form.tsx'
 import { useChange } from '../use-change.ts'
 import { useFetched } from '../use-fetched.ts'
 import { useInvitation } from './invitation-link.ts'
-import { readSeen } from './use-seen.ts'
+import { readPosition } from './use-read-position.ts'
 
 type Listed = SessionListQuery['sessions']['nodes'][number]
 
@@ -55,7 +55,7 @@ export function SessionsPage(): ReactElement {
 
 function SessionCard({ session }: { readonly session: Listed }): ReactElement {
   const { id, title, closedAt, present, statistics, participants } = session
-  const fresh = statistics.messageCount - (readSeen(id) ?? 0)
+  const fresh = statistics.messageCount - (readPosition(id) ?? 0)
   const people = participants.length === 1 ? 'Only you' : `${participants.length} people`
   return (
     <li className="card">

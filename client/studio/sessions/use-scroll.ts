@@ -22,12 +22,12 @@ interface Scroll {
  * Keeps a conversation scrolled to its end while the user is there, and otherwise at the current
  * position. Initially scrolls to the marker of new messages, if there is one.
  *
- * @param saw - called with the newest position when the end is in view
+ * @param markRead - called with the newest position when the end is in view
  */
 export function useScroll(
   messages: readonly SessionMessage[],
   unsent: readonly UnsentMessage[],
-  saw: (position: number) => void,
+  markRead: (position: number) => void,
 ): Scroll {
   const box = useRef<HTMLElement>(null)
   const isAtEnd = useRef(true)
@@ -45,7 +45,7 @@ export function useScroll(
   }
   const scrolled = (): void => {
     look()
-    if (isAtEnd.current) saw(newest)
+    if (isAtEnd.current) markRead(newest)
   }
   const isPlaced = useRef(false)
   // biome-ignore lint/correctness/useExhaustiveDependencies: `look` has only what does not change
@@ -57,8 +57,8 @@ export function useScroll(
       mark.scrollIntoView({ block: 'start' })
       look()
     } else if (isAtEnd.current) toEnd()
-    if (isAtEnd.current) saw(newest)
-  }, [messages, unsent, newest, toEnd, saw])
+    if (isAtEnd.current) markRead(newest)
+  }, [messages, unsent, newest, toEnd, markRead])
 
   const first = messages[0]?.position
   const heightBefore = useRef(0)

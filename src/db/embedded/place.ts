@@ -68,7 +68,7 @@ export async function placeData(preferredPath: string, account: Account | undefi
     createHash('sha256').update(directory).digest('hex').slice(0, 12),
   )
   logger.warn(
-    { wanted: directory, dataDir: elsewhere },
+    { configured: directory, dataDir: elsewhere },
     'placed the data elsewhere: PostgreSQL refuses to run as root, and no other user can enter the directory',
   )
   return makeDirectory(elsewhere, account)

@@ -43,7 +43,7 @@ export async function projectTopics(
   const heads = new Map(rows.map((head) => [head.name, head]))
   const touched = new Map<string, Touched>()
   const touch = (owner: string): Touched => {
-    const entry = touched.get(owner) ?? { documentIds: new Set(), hours: new Set(), made: [] }
+    const entry = touched.get(owner) ?? { documentIds: new Set(), hours: new Set(), completedQuestions: [] }
     touched.set(owner, entry)
     return entry
   }
@@ -126,7 +126,7 @@ async function tell(
   client: PoolClient,
   appender: TransactionalAppender,
   owner: string,
-  { documentIds, hours, made }: Touched,
+  { documentIds, hours, completedQuestions }: Touched,
 ): Promise<void> {
   const topic = analyticsTopic(owner)
   await createTopic(client, topic)
@@ -137,7 +137,7 @@ async function tell(
     totals: await readTotals(client, owner),
     documents: await readFigures(client, owner, [...documentIds]),
     hours: hours.size === 0 ? [] : await readHours(client, owner, [...hours]),
-    questions: made.length === 0 ? [] : await readTimings(client, owner, made),
+    questions: completedQuestions.length === 0 ? [] : await readTimings(client, owner, completedQuestions),
   }
   const appended = await appendInTransaction(appender, client, {
     topic,

@@ -15,7 +15,7 @@ export interface Touched {
   readonly documentIds: Set<string>
   /** Start of each hour, RFC 3339. */
   readonly hours: Set<string>
-  readonly made: { readonly topic: string; readonly questionId: string }[]
+  readonly completedQuestions: { readonly topic: string; readonly questionId: string }[]
 }
 
 /** Merges the folded events of a topic into the stored counts, and records which figures may have changed. */
@@ -41,7 +41,7 @@ async function writeQuestions(
   client: PoolClient,
   { topic, owner, kind, document_id: documentId }: LockedTopic,
   questions: Facts['questions'],
-  { hours, made }: Touched,
+  { hours, completedQuestions }: Touched,
 ): Promise<void> {
   const entries = [...questions]
   await client.query(
@@ -64,7 +64,7 @@ async function writeQuestions(
   for (const [questionId, { completedAt }] of entries) {
     if (completedAt === null) continue
     hours.add(hourOf(new Date(completedAt)))
-    made.push({ topic, questionId })
+    completedQuestions.push({ topic, questionId })
   }
 }
 

@@ -31,7 +31,7 @@ const unspaced =
   /[\p{sc=Han}\p{sc=Hiragana}\p{sc=Katakana}\p{sc=Hangul}\p{sc=Thai}\p{sc=Lao}\p{sc=Khmer}\p{sc=Myanmar}]/u
 
 /** Parses the query $1. When its last word may be unfinished, $2 is that word and $3 the rest. */
-const queryTable = `wanted as (
+const queryTable = `search_query as (
   select case when $2::text is null then q
     else q || (websearch_to_tsquery('simple', $3) && to_tsquery('simple', quote_literal($2) || ':*')) end as q
   from (select websearch_to_tsquery('english', $1) || websearch_to_tsquery('simple', $1) as q) as typed
@@ -42,8 +42,8 @@ const queryTable = `wanted as (
  * this is part of the statement only when a query has alternatives.
  */
 const hasAlternative = `(p.search @@ w.q and not p.text ilike any ($8))
-  or exists (select from jsonb_to_recordset($7) as a(wanted text[], unwanted text[])
-    where p.text ilike all (a.wanted) and not p.text ilike any (a.unwanted))`
+  or exists (select from jsonb_to_recordset($7) as a(included text[], excluded text[])
+    where p.text ilike all (a.included) and not p.text ilike any (a.excluded))`
 
 /**
  * Searches the documents that a user may read: words, "phrases", or, -not, as in search engines;
@@ -71,7 +71,7 @@ export async function searchPassages(
   const unfinished = /(?:^|\s)([\p{L}\p{N}]{3,})$/u.exec(query)?.[1] ?? null
   const words = [query, unfinished, unfinished === null ? '' : query.slice(0, -unfinished.length)]
   const alternatives = unspaced.test(typed) ? alternativesOf(typed) : []
-  const terms = alternatives.flatMap(({ wanted }) => wanted)
+  const terms = alternatives.flatMap(({ included }) => included)
   const { rows } = await pool.query<MatchRow>(
     `with ${queryTable}, readable as (
        select id from document
@@ -81,7 +81,7 @@ export async function searchPassages(
        select p.document_id, p.position, p.section_key, p.page, p.text,
          ts_rank_cd(p.search, w.q, 1) as rank,
          row_number() over (partition by p.document_id order by ts_rank_cd(p.search, w.q, 1) desc, p.position) as place
-       from passage p join readable r on r.id = p.document_id cross join wanted w
+       from passage p join readable r on r.id = p.document_id cross join search_query w
        where ${alternatives.length === 0 ? 'p.search @@ w.q' : hasAlternative}
      )
      select document_id, section_key, page, text from found
@@ -100,8 +100,8 @@ export async function searchPassages(
 
 /** The words that a passage must contain, as parts of others, and those that it must not. */
 interface Alternative {
-  readonly wanted: readonly string[]
-  readonly unwanted: readonly string[]
+  readonly included: readonly string[]
+  readonly excluded: readonly string[]
 }
 
 /** A word or a phrase of a query, with the sign that excludes it. */
@@ -109,14 +109,15 @@ const operand = /(?<sign>-?)(?:"(?<phrase>[^"]*)"?|(?<word>[^\s"]+))/g
 
 /** Parses a query as `websearch_to_tsquery` does, except that a phrase is the words that it consists of. */
 function alternativesOf(query: string): Alternative[] {
-  const alternatives: { wanted: string[]; unwanted: string[] }[] = [{ wanted: [], unwanted: [] }]
+  const alternatives: { included: string[]; excluded: string[] }[] = [{ included: [], excluded: [] }]
   for (const { groups = {} } of query.matchAll(operand)) {
     const text = (groups['phrase'] ?? groups['word'] ?? '').trim()
-    if (groups['word']?.toLowerCase() === 'or' && groups['sign'] === '') alternatives.push({ wanted: [], unwanted: [] })
-    else if (groups['sign'] === '-') alternatives.at(-1)?.unwanted.push(...[text].filter(isTerm))
-    else alternatives.at(-1)?.wanted.push(...text.split(/\s+/).filter(isTerm))
+    if (groups['word']?.toLowerCase() === 'or' && groups['sign'] === '')
+      alternatives.push({ included: [], excluded: [] })
+    else if (groups['sign'] === '-') alternatives.at(-1)?.excluded.push(...[text].filter(isTerm))
+    else alternatives.at(-1)?.included.push(...text.split(/\s+/).filter(isTerm))
   }
-  return alternatives.filter(({ wanted }) => wanted.length > 0)
+  return alternatives.filter(({ included }) => included.length > 0)
 }
 
 /** Whether a part of a query is more than signs that exclude nothing. */
@@ -127,11 +128,11 @@ function isTerm(text: string): boolean {
 /** Returns the parameters of {@link hasAlternative}. */
 function patternsOf(alternatives: readonly Alternative[]): readonly unknown[] {
   if (alternatives.length === 0) return []
-  const patterns = alternatives.map(({ wanted, unwanted }) => ({
-    wanted: wanted.map(toPattern),
-    unwanted: unwanted.map(toPattern),
+  const patterns = alternatives.map(({ included, excluded }) => ({
+    included: included.map(toPattern),
+    excluded: excluded.map(toPattern),
   }))
-  return [JSON.stringify(patterns), patterns.flatMap(({ unwanted }) => unwanted)]
+  return [JSON.stringify(patterns), patterns.flatMap(({ excluded }) => excluded)]
 }
 
 /** Returns the pattern of `like` for texts that contain a term. */
@@ -150,7 +151,7 @@ async function headlinesOf(
   const { rows: found } = await pool.query<{ headline: string }>(
     `with ${queryTable}
      select ts_headline('english', t.text, w.q, $5) as headline
-     from unnest($4::text[]) with ordinality as t(text, place) cross join wanted w order by place`,
+     from unnest($4::text[]) with ordinality as t(text, place) cross join search_query w order by place`,
     [...words, rows.map(({ text }) => foldText(text)), options],
   )
   return found.map(({ headline }) => headline)

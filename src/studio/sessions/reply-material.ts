@@ -79,12 +79,12 @@ async function findPassages(
   question: string,
 ): Promise<readonly CardPassage[]> {
   const { rows } = await pool.query<PassageRow>(
-    `with wanted as (
+    `with search_query as (
        select string_agg(quote_literal(lexeme), ' | ')::tsquery as q
        from unnest(tsvector_to_array(to_tsvector('english', $2))) as l(lexeme)
      ), card as (
        select * from session_card where session_id = $1
-     ), said as (
+     ), message_text as (
        select c.id as card_id, c.title, p.section_key,
          coalesce((select heading from section s where s.document_id = p.document_id and s.key = p.section_key), p.heading) as heading,
          p.page, p.text, p.search
@@ -92,7 +92,7 @@ async function findPassages(
        join document d on d.id = c.document_id
          and (d.owner = c.added_by or exists (select from document_share s where s.document_id = d.id and s.user_id = c.added_by))
        join passage p on p.document_id = d.id and (c.kind = 'DOCUMENT' or p.section_key = c.section_key)
-       cross join wanted w where p.search @@ w.q
+       cross join search_query w where p.search @@ w.q
        union all
        select c.id, c.title, null, '', null, translate(c.text, '${start}${stop}', ''), to_tsvector('english', c.text)
        from card c where c.kind = 'NOTE'
@@ -106,12 +106,12 @@ async function findPassages(
      ), ranked as (
        select s.*, ts_rank(s.search, w.q, 1) as rank,
          row_number() over (partition by s.card_id order by ts_rank(s.search, w.q, 1) desc, s.text) as place
-       from said s cross join wanted w where s.search @@ w.q
+       from message_text s cross join search_query w where s.search @@ w.q
      )
      select card_id, title, section_key, heading, page,
        ts_headline('english', text, w.q, 'HighlightAll=true, StartSel=${start}, StopSel=${stop}') as marked
      from (select * from ranked where place <= ${maxPerCard} order by rank desc, card_id, place limit ${maxPassages}) as best
-     cross join wanted w order by rank desc, card_id, place`,
+     cross join search_query w order by rank desc, card_id, place`,
     // Passages are indexed folded, notes and questions as they are written.
     [sessionId, `${question} ${foldText(question)}`],
   )

@@ -23,7 +23,7 @@ function startPolling(respond: () => Response) {
   const listener = {
     opened: () => undefined,
     confirmed: () => undefined,
-    heard: () => undefined,
+    alive: () => undefined,
     lost: () => undefined,
   }
   const connection = transport(listener as never, null)

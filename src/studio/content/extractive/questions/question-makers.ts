@@ -90,7 +90,7 @@ const phraseMakers: Readonly<Record<QuestionKind, Maker<SubjectOf<'PHRASE'>>>> =
       workshop.wantsFalse && (isTelling || subject.phrase.start > 0) ? wrongPhrases(subject, passage, workshop, 1) : []
     if (workshop.wantsFalse !== (wrong !== undefined)) return undefined
     return statement(candidate, workshop, subject.phrase.stem, {
-      said: wrong === undefined ? sentence.whole : sentence.fill(wrong),
+      statement: wrong === undefined ? sentence.whole : sentence.fill(wrong),
       truth: wrong === undefined ? sentence.whole : sentence.withAnswer,
       ...(wrong === undefined ? {} : { wrong, right: answer }),
       quotation: sentence.plain,
@@ -109,7 +109,7 @@ function oppositeStatement(
   const { before, from, to, after } = turned
   const text = (middle: string): string => `${shown(before, passage)}${middle}${shown(after, passage)}`
   return statement(candidate, workshop, '', {
-    said: text(workshop.wantsFalse ? to : from),
+    statement: text(workshop.wantsFalse ? to : from),
     truth: text(workshop.wantsFalse ? `**${from}**` : from),
     ...(workshop.wantsFalse ? { wrong: to, right: from } : {}),
     quotation: plainText(sentence.text, passage.reading.source),
@@ -159,15 +159,15 @@ const termMakers: Readonly<Record<QuestionKind, Maker<SubjectOf<'TERM'>>>> = {
     const [wrong] = workshop.wantsFalse ? workshop.random.shuffle(otherMeanings(definition.meaning, candidate)) : []
     if (workshop.wantsFalse && wrong === undefined) return undefined
     return statement(candidate, workshop, candidate.stem, {
-      said: `${term}: ${wrong ?? right}`,
+      statement: `${term}: ${wrong ?? right}`,
       truth: `${term}: ${right}`,
       quotation: `${plainText(definition.term, source)} – ${plainText(definition.meaning, source)}`,
     })
   },
 }
 
-interface Said {
-  readonly said: string
+interface Statement {
+  readonly statement: string
   readonly truth: string
   readonly wrong?: string
   readonly right?: string
@@ -178,13 +178,13 @@ function statement(
   candidate: Candidate,
   workshop: Workshop,
   stem: string,
-  { said, truth, wrong, right, quotation }: Said,
+  { statement, truth, wrong, right, quotation }: Statement,
 ): Draft {
   const isFalse = workshop.wantsFalse
   const instead = wrong === undefined || right === undefined ? '' : `, not ${asQuoted(wrong)} but ${asQuoted(right)}`
   return {
     kind: 'TRUE_FALSE',
-    prompt: `True or false${about(candidate.passage, stem)}?\n\n> ${said}`,
+    prompt: `True or false${about(candidate.passage, stem)}?\n\n> ${statement}`,
     options: [],
     answer: isFalse ? 'FALSE' : 'TRUE',
     alternatives: [],

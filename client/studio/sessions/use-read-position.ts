@@ -7,20 +7,20 @@ const keyOf = (sessionId: string): string => `tidings.seen.${sessionId}`
  * Returns the newest position that this browser has shown of a session; null when it was never
  * opened.
  */
-export function readSeen(sessionId: string): number | null {
+export function readPosition(sessionId: string): number | null {
   const stored = readLocal(keyOf(sessionId))
   return stored === null ? null : Number(stored)
 }
 
 /** The position where new messages start. */
-export interface Seen {
+export interface ReadPosition {
   /**
    * The position after which messages are new, as of when the page was opened or shown again. Null
    * when none are.
    */
   readonly newAfter: number | null
   /** Records that everything up to this position was visible. */
-  readonly saw: (position: number) => void
+  readonly markRead: (position: number) => void
   /** Marks everything as seen. */
   readonly clear: () => void
 }
@@ -29,22 +29,22 @@ export interface Seen {
  * Remembers the last visible message of a session, and returns where new messages start after each
  * absence.
  */
-export function useSeen(sessionId: string): Seen {
-  const [newAfter, setNewAfter] = useState(() => readSeen(sessionId))
+export function useReadPosition(sessionId: string): ReadPosition {
+  const [newAfter, setNewAfter] = useState(() => readPosition(sessionId))
   useEffect(() => {
     const shown = (): void => {
-      if (document.visibilityState === 'visible') setNewAfter(readSeen(sessionId))
+      if (document.visibilityState === 'visible') setNewAfter(readPosition(sessionId))
     }
     document.addEventListener('visibilitychange', shown)
     return () => document.removeEventListener('visibilitychange', shown)
   }, [sessionId])
-  const saw = useCallback(
+  const markRead = useCallback(
     (position: number) => {
-      if (document.visibilityState === 'visible' && position > (readSeen(sessionId) ?? 0))
+      if (document.visibilityState === 'visible' && position > (readPosition(sessionId) ?? 0))
         writeLocal(keyOf(sessionId), String(position))
     },
     [sessionId],
   )
   const clear = useCallback(() => setNewAfter(null), [])
-  return { newAfter, saw, clear }
+  return { newAfter, markRead, clear }
 }

@@ -1,7 +1,7 @@
 import type { SessionMessage } from '../../apps/sessions/session-state.ts'
 
 /** The part of a conversation that has been announced. */
-export interface Heard {
+export interface AnnouncedState {
   /**
    * The position of the newest message. Earlier messages that are loaded later have lower
    * positions.
@@ -21,11 +21,11 @@ const maxAtOnce = 3
  * @param previous - null when the conversation has just been opened: existing messages are not
  * announced
  */
-export function hear(
-  previous: Heard | null,
+export function findAnnouncements(
+  previous: AnnouncedState | null,
   messages: readonly SessionMessage[],
   me: string | null,
-): { readonly heard: Heard; readonly said: readonly string[] } {
+): { readonly state: AnnouncedState; readonly announcements: readonly string[] } {
   const isWriting = ({ status }: SessionMessage): boolean => status === 'WRITING'
   const news =
     previous === null
@@ -33,13 +33,13 @@ export function hear(
       : messages.filter(
           (message) => message.position > previous.newest || isWriting(message) !== previous.writing.has(message.id),
         )
-  const announcements = news.filter(({ author }) => author === null || author !== me).map(describe)
+  const texts = news.filter(({ author }) => author === null || author !== me).map(describe)
   return {
-    heard: {
+    state: {
       newest: Math.max(previous?.newest ?? 0, messages.at(-1)?.position ?? 0),
       writing: new Set(messages.filter(isWriting).map(({ id }) => id)),
     },
-    said: announcements.length > maxAtOnce ? [`${announcements.length} new messages`] : announcements,
+    announcements: texts.length > maxAtOnce ? [`${texts.length} new messages`] : texts,
   }
 }
 

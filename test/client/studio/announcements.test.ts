@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { SessionMessage } from '../../../client/apps/sessions/session-state.ts'
-import { type Heard, hear } from '../../../client/studio/sessions/hear.ts'
+import { type AnnouncedState, findAnnouncements } from '../../../client/studio/sessions/announcements.ts'
 import { makeMessage } from '../support/message.ts'
 
 const message = (position: number, rest: Partial<SessionMessage> = {}): SessionMessage =>
@@ -9,11 +9,11 @@ const reply = (position: number, status: SessionMessage['status'], body: string)
   message(position, { author: null, status, body })
 /** Returns the announcements for Ada at each step. */
 const listen = (...steps: readonly (readonly SessionMessage[])[]): (readonly string[])[] => {
-  let heard: Heard | null = null
+  let state: AnnouncedState | null = null
   return steps.map((messages) => {
-    const next = hear(heard, messages, 'ada')
-    heard = next.heard
-    return next.said
+    const next = findAnnouncements(state, messages, 'ada')
+    state = next.state
+    return next.announcements
   })
 }
 
