@@ -17,8 +17,8 @@ import { noTracing, type Tracing } from '../tracing/tracing.ts'
 import { createPayload, cursorOfSource, type Marks, type Payload } from './deliver/frames.ts'
 import { createGroup } from './deliver/group.ts'
 import { iterateNothing, iterateStream } from './deliver/iterate.ts'
+import type { PayloadCache, PayloadOrPromise } from './deliver/payload-execution.ts'
 import { registerOperation } from './deliver/register-operation.ts'
-import type { Rendered, Rendering } from './deliver/rendering.ts'
 import type { SinkOperation } from './deliver/sink.ts'
 import { createSocketSink, type SocketSink } from './deliver/socket-sink.ts'
 import { createStreamSink, setCursor } from './deliver/stream-sink.ts'
@@ -120,7 +120,7 @@ export function createLive(options: {
   }
   const entries = new Map<string, Entry>()
   let individuals = 0
-  const groups = { feeds, rendered: new WeakMap() as Rendered, turn, tracing }
+  const groups = { feeds, payloads: new WeakMap() as PayloadCache, turn, tracing }
   const budgetBytes = config.MAX_SOCKET_BUFFER_BYTES
   const patienceMs = config.SLOW_READER_MS
   const exit = (entry: Entry): void => {
@@ -150,9 +150,9 @@ export function createLive(options: {
     if (isAway(result)) throw result.errors?.[0] ?? new TidingsError('UNAVAILABLE', 'The server cannot serve this now')
     return createPayload(JSON.stringify(format(result)), about)
   }
-  const render =
+  const createExecution =
     ({ plan, variableValues, isShared }: TopicOperation, viewerContext: unknown) =>
-    (rootValue: unknown, marks?: Marks): Rendering => {
+    (rootValue: unknown, marks?: Marks): PayloadOrPromise => {
       counters.executed++
       const about = { cursor: cursorOfSource(rootValue), marks }
       // A resolver that reads the viewer usually loads something, which only graphql-js can execute.
@@ -201,7 +201,7 @@ export function createLive(options: {
     if (entry === undefined) {
       entry = {
         key,
-        group: createGroup({ groups, topic, render: render(operation, context), isShared }),
+        group: createGroup({ groups, topic, execute: createExecution(operation, context), isShared }),
         users: 0,
       }
       // Every subscriber that awaits it also receives the error.

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { createEndOfTurn } from '../../src/async/end-of-turn.ts'
 import { createPayload } from '../../src/live/deliver/frames.ts'
 import { createGroup, type Group, type Member } from '../../src/live/deliver/group.ts'
-import type { Rendering } from '../../src/live/deliver/rendering.ts'
+import type { PayloadOrPromise } from '../../src/live/deliver/payload-execution.ts'
 import type { Sink } from '../../src/live/deliver/sink.ts'
 import type { OpenedTopic } from '../../src/live/execute/topic-field.ts'
 import { noTracing } from '../../src/tracing/tracing.ts'
@@ -32,7 +32,7 @@ interface GroupWorld extends AsyncDisposable {
 async function startGroup(
   topic: string,
   nextFault: () => Fault,
-  render: (value: unknown) => Rendering = (value) => createPayload(String(value)),
+  execute: (value: unknown) => PayloadOrPromise = (value) => createPayload(String(value)),
   onRead: (seq: number) => void = () => undefined,
 ): Promise<GroupWorld> {
   await using stack = new AsyncDisposableStack()
@@ -68,9 +68,9 @@ async function startGroup(
     throw error
   })
   const group = createGroup({
-    groups: { feeds: node.feeds, rendered: new WeakMap(), tracing: noTracing, turn },
+    groups: { feeds: node.feeds, payloads: new WeakMap(), tracing: noTracing, turn },
     topic: shared,
-    render,
+    execute,
     isShared: true,
   })
   stack.defer(() => group.close())
@@ -115,7 +115,7 @@ test('delivers the retained ephemeral event also to a member that has read furth
   await vi.waitFor(() => expect(behind).toEqual(['one is here at 2', '3', '4', 'two are here at 4']))
   expect(ahead).toEqual(['one is here at 4', 'two are here at 4'])
   // A null state is shared by all members.
-  expect(await group.render({ is: 'snapshot', reason: 'LAGGED', seq: 4, state: null, isLast: false })).toMatchObject({
+  expect(await group.execute({ is: 'snapshot', reason: 'LAGGED', seq: 4, state: null, isLast: false })).toMatchObject({
     text: 'LAGGED',
   })
 })
@@ -160,17 +160,17 @@ test('when the log goes back, as after restoring a backup, delivers the retained
 test('executes again for the next late subscriber when an execution for an earlier one failed', async () => {
   const name = 'renders:1'
   let tries = 0
-  const render = async (value: unknown) => {
+  const execute = async (value: unknown) => {
     if (++tries === 1) throw new Error('The database is away')
     return createPayload(String(value))
   }
-  await using world = await startGroup(name, () => 'pass', render)
+  await using world = await startGroup(name, () => 'pass', execute)
   const [event] = await world.node.reader.read(name, 0, 1)
   if (event === undefined) throw new Error('There is no event')
-  await expect(world.group.render({ is: 'event', event })).rejects.toThrow('away')
-  expect(await world.group.render({ is: 'event', event })).toMatchObject({ text: '1' })
+  await expect(world.group.execute({ is: 'event', event })).rejects.toThrow('away')
+  expect(await world.group.execute({ is: 'event', event })).toMatchObject({ text: '1' })
   // Subscribers that catch up at the same time share the execution.
-  expect(await world.group.render({ is: 'event', event })).toMatchObject({ text: '1' })
+  expect(await world.group.execute({ is: 'event', event })).toMatchObject({ text: '1' })
   expect(tries).toBe(2)
 })
 

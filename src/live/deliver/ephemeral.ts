@@ -1,7 +1,7 @@
 import type { Followed } from '../../log/follow.ts'
 import type { EphemeralSource } from '../execute/topic-field.ts'
 import type { Payload } from './frames.ts'
-import { isReady, type Rendering } from './rendering.ts'
+import { isReady, type PayloadOrPromise } from './payload-execution.ts'
 
 /**
  * Ephemeral events of one topic. Subscribes while they are needed and retains the latest event for
@@ -37,9 +37,9 @@ export interface EphemeralEvents<S> {
 export interface EphemeralGroup {
   /** The seq of the newest event received; 0 if unknown. */
   readonly head: number
-  renderEphemeral(value: unknown): Rendering
+  executeEphemeral(value: unknown): PayloadOrPromise
   /** Writes the payload to all members, after the pending ones. */
-  addEphemeral(payload: Rendering, seq: number): void
+  addEphemeral(payload: PayloadOrPromise, seq: number): void
   isPending(payload: Payload): boolean
 }
 
@@ -81,7 +81,7 @@ class TopicEphemeralEvents<S> implements EphemeralEvents<S> {
   async read(at: number): Promise<Payload | undefined> {
     if (!this.#isWanted) return undefined
     const report = await this.#reports.read()
-    return report === undefined ? undefined : this.#render(report, at)
+    return report === undefined ? undefined : this.#execute(report, at)
   }
 
   stop(): void {
@@ -104,12 +104,12 @@ class TopicEphemeralEvents<S> implements EphemeralEvents<S> {
     if (last === undefined || this.#group.isPending(last.payload)) return undefined
     if (last.seq >= at) return last.payload
     if (!this.isRetained) return undefined
-    const payload = this.#render(last.report, at)
+    const payload = this.#execute(last.report, at)
     return isReady(payload) ? payload : undefined
   }
 
-  #render(report: unknown, seq: number): Rendering {
-    return this.#group.renderEphemeral(this.#reports.toValue(report, seq))
+  #execute(report: unknown, seq: number): PayloadOrPromise {
+    return this.#group.executeEphemeral(this.#reports.toValue(report, seq))
   }
 
   #listen(): void {
@@ -119,7 +119,7 @@ class TopicEphemeralEvents<S> implements EphemeralEvents<S> {
   #take(report: unknown): void {
     const { head } = this.#group
     if (head === 0) return
-    const payload = this.#render(report, head)
+    const payload = this.#execute(report, head)
     // Retained for late joiners; an asynchronous payload is not worth it.
     this.#last = isReady(payload) ? { seq: head, payload, report } : undefined
     this.#group.addEphemeral(payload, head)

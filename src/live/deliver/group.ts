@@ -6,7 +6,14 @@ import type { Span, Tracing } from '../../tracing/tracing.ts'
 import type { OpenedTopic } from '../execute/topic-field.ts'
 import { createEphemeralEvents, type EphemeralEvents, type EphemeralGroup } from './ephemeral.ts'
 import { type Batch, createBatch, type Marks, type Payload } from './frames.ts'
-import { attempt, isReady, type Render, type Rendered, type Rendering, renderOnce } from './rendering.ts'
+import {
+  attempt,
+  type ExecuteEvent,
+  executeOnce,
+  isReady,
+  type PayloadCache,
+  type PayloadOrPromise,
+} from './payload-execution.ts'
 import type { SinkOperation } from './sink.ts'
 
 /**
@@ -40,14 +47,14 @@ export interface Group<S> {
    */
   join(member: Member): boolean
   leave(member: Member): void
-  /** Renders one payload for a late subscriber. Concurrent late subscribers share it. */
-  render(followed: Followed<S>): Rendering
+  /** Executes one event for a late subscriber. Concurrent late subscribers share it. */
+  execute(followed: Followed<S>): PayloadOrPromise
   /** Renders the ephemeral event that is valid now, at this seq; undefined if there is none. */
   readEphemeral(seq: number): Promise<Payload | undefined>
   close(): void
 }
 
-interface Item {
+interface PendingPayload {
   readonly seq: number
   readonly isTransient: boolean
   readonly isLast: boolean
@@ -65,13 +72,13 @@ const maxBatchBytes = 65_536
 /** Dependencies shared by the groups of one process. */
 export interface Groups {
   readonly feeds: Feeds
-  readonly rendered: Rendered
+  readonly payloads: PayloadCache
   readonly turn: EndOfTurn
   readonly tracing: Tracing
 }
 
 /**
- * Creates and opens the group of one topic and one render function.
+ * Creates and opens the group of one topic and one function that executes events.
  *
  * @param options.isShared - false for the group of one subscriber, whose payloads nobody else may
  * receive
@@ -79,7 +86,7 @@ export interface Groups {
 export function createGroup<S>(options: {
   readonly groups: Groups
   readonly topic: OpenedTopic<S>
-  readonly render: Render
+  readonly execute: ExecuteEvent
   readonly isShared: boolean
 }): Group<S> {
   return new TopicGroup(options)
@@ -94,10 +101,10 @@ class TopicGroup<S> implements Group<S>, FeedListener, EphemeralGroup {
   readonly opened: Promise<void>
   readonly resets = { count: 0, reason: 'PRUNED' as 'PRUNED' | 'RESET' }
   readonly #groups: Groups
-  readonly #render: Render
+  readonly #execute: ExecuteEvent
   readonly #isShared: boolean
   readonly #members = new Set<Member>()
-  #pending: Item[] = []
+  #pending: PendingPayload[] = []
   /** The seq up to which events have been written to the members. */
   #flushed = 0
   #head = 0
@@ -107,10 +114,10 @@ class TopicGroup<S> implements Group<S>, FeedListener, EphemeralGroup {
   #isClosed = false
   readonly #ephemeral: EphemeralEvents<S> | undefined
 
-  constructor({ groups, topic, render, isShared }: Parameters<typeof createGroup<S>>[0]) {
+  constructor({ groups, topic, execute, isShared }: Parameters<typeof createGroup<S>>[0]) {
     this.#groups = groups
     this.topic = topic
-    this.#render = render
+    this.#execute = execute
     this.#isShared = isShared
     this.#ephemeral = topic.ephemeral && createEphemeralEvents(topic.ephemeral, this)
     this.opened = this.#open()
@@ -128,13 +135,13 @@ class TopicGroup<S> implements Group<S>, FeedListener, EphemeralGroup {
     this.#members.delete(member)
   }
 
-  render(followed: Followed<S>): Rendering {
+  execute(followed: Followed<S>): PayloadOrPromise {
     const key = followed.is === 'event' ? followed.event : followed.state
     const reason = followed.is === 'event' ? '' : followed.reason
     const read = (): unknown => this.topic.read(followed)
     const marks = this.#marksOf(followed)
-    if (!this.#isShared) return attempt(this.#render, read(), marks)
-    return renderOnce(this.#groups.rendered, { key, reason, render: this.#render, read, marks })
+    if (!this.#isShared) return attempt(this.#execute, read(), marks)
+    return executeOnce(this.#groups.payloads, { key, reason, execute: this.#execute, read, marks })
   }
 
   async readEphemeral(seq: number): Promise<Payload | undefined> {
@@ -156,14 +163,14 @@ class TopicGroup<S> implements Group<S>, FeedListener, EphemeralGroup {
   #take(events: readonly LogEvent[]): void {
     for (const event of events) {
       const followed: Followed<S> = { is: 'event', event }
-      const value = this.topic.read(followed)
+      const source = this.topic.read(followed)
       this.#head = event.seq
       this.#ephemeral?.update(followed)
       // A subscriber that joins from now on already has this event.
       if (this.#members.size === 0) continue
       const span = event.trace === undefined ? undefined : beginDelivery(this.#groups.tracing, event)
-      const rendering = attempt(this.#render, value, this.#marksOf(followed))
-      this.#add(rendering, event.seq, false, this.topic.isLast(event), span)
+      const payload = attempt(this.#execute, source, this.#marksOf(followed))
+      this.#add(payload, event.seq, false, this.topic.isLast(event), span)
     }
   }
 
@@ -192,8 +199,8 @@ class TopicGroup<S> implements Group<S>, FeedListener, EphemeralGroup {
     return this.#head
   }
 
-  renderEphemeral(value: unknown): Rendering {
-    return attempt(this.#render, value, { kind: 'ephemeral' })
+  executeEphemeral(source: unknown): PayloadOrPromise {
+    return attempt(this.#execute, source, { kind: 'ephemeral' })
   }
 
   #marksOf(followed: Followed<S>): Marks | undefined {
@@ -201,7 +208,7 @@ class TopicGroup<S> implements Group<S>, FeedListener, EphemeralGroup {
     return this.topic.isLast(followed.event) ? { last: true } : undefined
   }
 
-  addEphemeral(payload: Rendering, seq: number): void {
+  addEphemeral(payload: PayloadOrPromise, seq: number): void {
     if (this.#members.size > 0) this.#add(payload, seq, true, false, undefined)
   }
 
@@ -209,18 +216,18 @@ class TopicGroup<S> implements Group<S>, FeedListener, EphemeralGroup {
     return this.#pending.some((item) => item.payload === payload)
   }
 
-  #add(payload: Rendering, seq: number, isTransient: boolean, isLast: boolean, span: Span | undefined): void {
+  #add(payload: PayloadOrPromise, seq: number, isTransient: boolean, isLast: boolean, span: Span | undefined): void {
     if (this.#tail === undefined && isReady(payload)) this.#push({ seq, isTransient, isLast, payload, span })
     else this.#addLater(Promise.resolve(payload), (done) => ({ seq, isTransient, isLast, payload: done, span }))
   }
 
-  #addLater(rendering: Promise<Payload>, toItem: (payload: Payload) => Item): void {
+  #addLater(payload: Promise<Payload>, toPending: (payload: Payload) => PendingPayload): void {
     const generation = this.resets.count
     const mine: Promise<void> = (this.#tail ?? Promise.resolve())
-      .then(() => rendering)
+      .then(() => payload)
       .then(
         (payload) => {
-          if (generation === this.resets.count && !this.#isClosed) this.#push(toItem(payload))
+          if (generation === this.resets.count && !this.#isClosed) this.#push(toPending(payload))
         },
         (error: unknown) => {
           if (generation === this.resets.count) this.#fail(error)
@@ -255,7 +262,7 @@ class TopicGroup<S> implements Group<S>, FeedListener, EphemeralGroup {
     }
   }
 
-  #push(item: Item): void {
+  #push(item: PendingPayload): void {
     if (this.#pending.push(item) === 1) this.#groups.turn.schedule(() => this.#orPutOut(() => this.#flush()))
   }
 
@@ -275,7 +282,7 @@ class TopicGroup<S> implements Group<S>, FeedListener, EphemeralGroup {
     this.#flushItems(from === 0 ? items : items.slice(from))
   }
 
-  #flushItems(items: readonly Item[]): void {
+  #flushItems(items: readonly PendingPayload[]): void {
     const [first] = items
     const last = items.at(-1)
     if (first === undefined || last === undefined) return
@@ -298,7 +305,7 @@ class TopicGroup<S> implements Group<S>, FeedListener, EphemeralGroup {
     for (const { span } of items) span?.end({ 'tidings.readers': readers })
   }
 
-  #deliver(member: Member, batch: Batch, last: Item): void {
+  #deliver(member: Member, batch: Batch, last: PendingPayload): void {
     if (member.sink.isFull(batch.bytes)) {
       this.#members.delete(member)
       member.onFull()

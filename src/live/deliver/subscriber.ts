@@ -264,8 +264,8 @@ class GroupSubscriber implements Subscriber, Member, ServedOperation {
   }
 
   async #add(followed: Followed<unknown>): Promise<boolean> {
-    const rendered = this.#group.render(followed)
-    const payload = rendered instanceof Promise ? await rendered : rendered
+    const execution = this.#group.execute(followed)
+    const payload = execution instanceof Promise ? await execution : execution
     if (this.#isOver || this.#isFull) return false
     const seq = followed.is === 'event' ? followed.event.seq : followed.seq
     if (this.#own === undefined) {
@@ -315,7 +315,7 @@ class GroupSubscriber implements Subscriber, Member, ServedOperation {
     if (result === null) throw new TidingsError('NOT_FOUND', `There is no topic "${topic}"`)
     const head = await this.#delivery.log.reader.head(topic)
     const isLast = head?.closed === true && head.seq <= result.seq
-    const payload = await this.#group.render({ is: 'snapshot', reason, ...result, isLast })
+    const payload = await this.#group.execute({ is: 'snapshot', reason, ...result, isLast })
     if (this.#isOver) return
     this.#delivery.counters.summarised++
     this.#write([payload], result.seq)
@@ -350,9 +350,9 @@ class GroupSubscriber implements Subscriber, Member, ServedOperation {
     let bytes = 0
     let previous = this.at
     for (const event of compact(missed, group.topic)) {
-      const rendered = await group.render({ is: 'event', event })
+      const executed = await group.execute({ is: 'event', event })
       // The client would take the missing seqs for lost events.
-      const payload = event.seq === previous + 1 ? rendered : addMarks(rendered, { follows: previous })
+      const payload = event.seq === previous + 1 ? executed : addMarks(executed, { follows: previous })
       previous = event.seq
       bytes += payload.bytes
       if (bytes > maxBytes) return this.#summarise('LAGGED')
