@@ -10,7 +10,7 @@ export interface TaskChanges {
   readonly gaps: number
 }
 
-/** What an application adds to the client. */
+/** The additions of an application to the client. */
 export interface ClientPlugin {
   /** Creates the rules of the normalized cache, which other caches ignore. */
   readonly cache?: (context: CacheContext) => CacheRules

@@ -8,8 +8,8 @@ import './task/task-event-types.ts'
 import './task/task-history.ts'
 
 /**
- * The types of the engine, and what an application adds its own with. Every type is added to
- * `builder` when its file is loaded.
+ * The types of the engine, and the builder to which an application adds its own. Every type is
+ * added when its file is loaded.
  */
 export { builder } from './kit/builder.ts'
 export { createContext } from './kit/context.ts'

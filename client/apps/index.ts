@@ -1,4 +1,4 @@
-/** What the applications of the Studio add to the client, without React: `tidings/apps`. */
+/** The plugins and reducers of the Studio's applications, without React: `tidings/apps`. */
 
 export {
   bringUpToDate,

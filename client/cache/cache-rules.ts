@@ -30,7 +30,7 @@ export interface Memory<V> {
   getAfter(key: string, position: number): V | undefined
 }
 
-/** What the rules of an application are made with. */
+/** The parts of the cache that the rules of an application use. */
 export interface CacheContext {
   /** The field names of each schema type. */
   readonly fields: ReadonlyMap<string, ReadonlySet<string>>
@@ -47,7 +47,7 @@ export interface CacheContext {
   applyListedTask(cache: Cache, taskId: string | undefined, task: TaskEventFields | null | undefined): void
 }
 
-/** What an application changes in the normalized cache. */
+/** The rules of an application for the normalized cache. */
 export interface CacheRules {
   /** The updates by field of `Subscription` and `Mutation`. */
   readonly updates?: UpdatesConfig

@@ -1,4 +1,5 @@
-import { findVisibleTask } from './access.ts'
+import type DataLoader from 'dataloader'
+import { findOwn, findVisibleTask } from './access.ts'
 import { builder, requireViewer } from './builder.ts'
 import type { Context } from './context.ts'
 import type { Loaders } from './loaders.ts'
@@ -35,6 +36,19 @@ const nodeTypes = new Map<string, NodeType<never>>()
 /** Adds a type that implements `Node`. @param prefix - the prefix of its ids, without `_` */
 export function registerNode<P extends keyof NodeSources>(prefix: P, type: NodeType<P>): void {
   nodeTypes.set(prefix, type as unknown as NodeType<never>)
+}
+
+/** Adds a type whose objects are visible to their owners only. */
+export function registerOwnNode<P extends keyof NodeSources>(
+  prefix: P,
+  name: string,
+  loaderOf: (loaders: Loaders) => DataLoader<string, (NodeSources[P] & { readonly owner: string }) | null>,
+): void {
+  registerNode(prefix, {
+    name,
+    find: (context, id) => findOwn(context, loaderOf(context.loaders), id),
+    load: (loaders, id) => loaderOf(loaders).load(id),
+  })
 }
 
 registerNode('task', {

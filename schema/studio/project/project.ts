@@ -5,18 +5,14 @@ import { builder, requireViewer } from '../../kit/builder.ts'
 import { defineConnection, listArguments, readPage } from '../../kit/connection.ts'
 import type { Context } from '../../kit/context.ts'
 import { refuseAsMissing } from '../../kit/failure.ts'
-import { node, registerNode } from '../../kit/node.ts'
+import { node, registerOwnNode } from '../../kit/node.ts'
 import { taskRef } from '../../kit/task-ref.ts'
 import { taskError } from '../../task/progress.ts'
 import { activeTaskOf, rememberedTask } from '../../task/subject-task.ts'
 import { findDocumentOf } from '../document/document-access.ts'
 import { documentRef, projectRef } from '../refs.ts'
 
-registerNode('project', {
-  name: 'Project',
-  find: (context, id) => findOwn(context, context.loaders.project, id),
-  load: (loaders, id) => loaders.project.load(id),
-})
+registerOwnNode('project', 'Project', (loaders) => loaders.project)
 
 /** `ProjectTemplate` */
 export const projectTemplate = builder.enumType('ProjectTemplate', {

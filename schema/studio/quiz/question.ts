@@ -8,16 +8,12 @@ import {
 } from '../../../src/studio/quizzes/quiz.ts'
 import { findOwn } from '../../kit/access.ts'
 import { builder } from '../../kit/builder.ts'
-import { node, registerNode } from '../../kit/node.ts'
+import { node, registerOwnNode } from '../../kit/node.ts'
 import { taskRef } from '../../kit/task-ref.ts'
 import { activeTaskOf } from '../../task/subject-task.ts'
 import { questionRef, quizRef } from '../refs.ts'
 
-registerNode('question', {
-  name: 'Question',
-  find: (context, id) => findOwn(context, context.loaders.question, id),
-  load: (loaders, id) => loaders.question.load(id),
-})
+registerOwnNode('question', 'Question', (loaders) => loaders.question)
 
 /** `QuestionKind` */
 export const questionKind = builder.enumType('QuestionKind', {

@@ -4,18 +4,14 @@ import type { Quiz } from '../../../src/studio/quizzes/quiz.ts'
 import { findOwn } from '../../kit/access.ts'
 import { builder, requireViewer } from '../../kit/builder.ts'
 import { defineConnection, listArguments, readPage } from '../../kit/connection.ts'
-import { node, registerNode } from '../../kit/node.ts'
+import { node, registerOwnNode } from '../../kit/node.ts'
 import { taskRef } from '../../kit/task-ref.ts'
 import { taskError } from '../../task/progress.ts'
 import { activeTaskOf } from '../../task/subject-task.ts'
 import { documentRef, questionRef, quizRef } from '../refs.ts'
 import { questionKind } from './question.ts'
 
-registerNode('quiz', {
-  name: 'Quiz',
-  find: (context, id) => findOwn(context, context.loaders.quiz, id),
-  load: (loaders, id) => loaders.quiz.load(id),
-})
+registerOwnNode('quiz', 'Quiz', (loaders) => loaders.quiz)
 
 /** `QuizStatus` */
 export const quizStatus = builder.enumType('QuizStatus', {

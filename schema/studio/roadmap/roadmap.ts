@@ -4,22 +4,14 @@ import { findOwn } from '../../kit/access.ts'
 import { builder, requireViewer } from '../../kit/builder.ts'
 import { defineConnection, listArguments, readPage } from '../../kit/connection.ts'
 import type { Context } from '../../kit/context.ts'
-import { node, registerNode } from '../../kit/node.ts'
+import { node, registerOwnNode } from '../../kit/node.ts'
 import { taskRef } from '../../kit/task-ref.ts'
 import { taskError } from '../../task/progress.ts'
 import { activeTaskOf } from '../../task/subject-task.ts'
 import { conceptRef, contentPiece, documentRef, roadmapRef } from '../refs.ts'
 
-registerNode('roadmap', {
-  name: 'Roadmap',
-  find: (context, id) => findOwn(context, context.loaders.roadmap, id),
-  load: (loaders, id) => loaders.roadmap.load(id),
-})
-registerNode('concept', {
-  name: 'Concept',
-  find: (context, id) => findOwn(context, context.loaders.concept, id),
-  load: (loaders, id) => loaders.concept.load(id),
-})
+registerOwnNode('roadmap', 'Roadmap', (loaders) => loaders.roadmap)
+registerOwnNode('concept', 'Concept', (loaders) => loaders.concept)
 
 /** `ContentStatus` */
 export const contentStatus = builder.enumType('ContentStatus', {
