@@ -38,6 +38,11 @@ export const settings = {
       secret: true,
     },
   ),
+  DATABASE_DIRECT_URL: optional(
+    url(['postgres:', 'postgresql:']),
+    'URL of the same database without a pooler, when DATABASE_URL is one of a pooler of transactions, such as PgBouncer: migrations and, with QUEUE_BACKEND=postgres, the queue need it',
+    { secret: true },
+  ),
   DATABASE_POOL: setting(number(4, 500), '20', 'maximum connections to PostgreSQL per process'),
   DATABASE_STATEMENT_MS: setting(
     number(100, 600_000),
@@ -267,6 +272,8 @@ export function contradictionsOf(config: Config): readonly string[] {
   for (const name of ['JWT_ISSUER', 'JWT_AUDIENCE'] as const)
     if (!hasTokens && config[name] !== undefined)
       problems.push(`${name} is set and neither JWT_SECRET nor JWKS_URL is; without them no token is verified`)
+  if (config.DATABASE_DIRECT_URL !== undefined && config.DATABASE_URL === undefined)
+    problems.push('DATABASE_DIRECT_URL is set and DATABASE_URL is not; set it to the address of the pooler')
   if (config.QUEUE_BACKEND === 'redis' && config.REDIS_URL === undefined)
     problems.push('QUEUE_BACKEND is "redis" and REDIS_URL is not set; set it')
   if ((config.REDIS_TLS_CERT === undefined) !== (config.REDIS_TLS_KEY === undefined))

@@ -33,6 +33,8 @@ const longestVitalMs = 2_000
  *
  * @param options.url - `postgres://user:password@host:port/name`, or with `?host=/dir` for a Unix
  *   socket
+ * @param options.directUrl - the address without the pooler, when `url` is one of a pooler of transactions; see
+ *   {@link createPools}
  * @param options.maxConnections - maximum number of open connections
  * @param options.applicationName - shown in `pg_stat_activity`; default `tidings`
  * @param options.waitMs - maximum wait for the database to answer; default 30,000
@@ -44,15 +46,23 @@ const longestVitalMs = 2_000
  */
 export async function connectDatabase(options: {
   url: string
+  directUrl?: string | undefined
   maxConnections: number
   logger: Logger
   applicationName?: string
   waitMs?: number
   statementMs?: number
 }): Promise<Database> {
-  const { url, logger, waitMs = 30_000, statementMs = defaultStatementMs, applicationName = 'tidings' } = options
+  const {
+    url,
+    directUrl,
+    logger,
+    waitMs = 30_000,
+    statementMs = defaultStatementMs,
+    applicationName = 'tidings',
+  } = options
   const vitalMs = Math.min(statementMs, longestVitalMs)
-  const pools = createPools({ url, statementMs, tellingMs: vitalMs, logger, types: { getTypeParser } })
+  const pools = createPools({ url, directUrl, statementMs, tellingMs: vitalMs, logger, types: { getTypeParser } })
   const pool = pools.open({ applicationName, maxConnections: options.maxConnections })
   const vitals = pools.open({
     applicationName: `${applicationName} vitals`,

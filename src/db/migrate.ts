@@ -47,7 +47,12 @@ export async function migrate(
   options: { directory?: string } = {},
 ): Promise<readonly string[]> {
   const migrations = await readMigrations(options.directory ?? ownMigrations)
-  const pool = database.openPool({ applicationName: 'tidings migrate', maxConnections: 1, statementMs: migrationMs })
+  const pool = database.openPool({
+    applicationName: 'tidings migrate',
+    maxConnections: 1,
+    statementMs: migrationMs,
+    isDirect: true,
+  })
   await using stack = new AsyncDisposableStack()
   stack.defer(() => pool.end())
   const client = await pool.connect()

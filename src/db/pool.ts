@@ -11,6 +11,10 @@ export interface PoolOptions {
   readonly options?: string
   /** Maximum time of one statement, in milliseconds; defaults to that of the database. */
   readonly statementMs?: number
+  /**
+   * Whether the connections go past a pooler, as `LISTEN`, session locks and startup options need. @default false
+   */
+  readonly isDirect?: boolean
 }
 
 /** The pools of one database, monitored together. */
@@ -75,6 +79,18 @@ class BoundedClient extends pg.Client {
 }
 
 /**
+ * A connection to a pooler that gives each transaction another connection of the server: a statement
+ * that was prepared by name is not there any more, or is another client's.
+ */
+class UnnamedClient extends BoundedClient {
+  override query(...[query, ...rest]: readonly unknown[]): never {
+    const isNamed = typeof query === 'object' && query !== null && 'name' in query && !('submit' in query)
+    const unnamed = isNamed ? { ...query, name: undefined } : query
+    return (super.query as (...args: readonly unknown[]) => never).call(this, unnamed, ...rest)
+  }
+}
+
+/**
  * Creates the pools of one database. PostgreSQL may vanish without closing a connection (its host
  * is down, a router forgot the connection); a statement is then never answered, and neither
  * `statement_timeout` nor TCP keep-alive helps. So the time of a statement is also limited on this
@@ -87,6 +103,8 @@ class BoundedClient extends pg.Client {
  * The limit applies to the silence, measured in the time that this process was running. A
  * wall-clock limit would destroy every connection after the process itself was suspended.
  *
+ * @param options.directUrl - the address of the same database without a pooler. Given, `url` is taken for one of a pooler
+ *   of transactions (PgBouncer): no statement has a name there, and no connection sets parameters
  * @param options.statementMs - maximum time of one statement in the server (`statement_timeout`)
  *   and of a pause inside a transaction, unless a pool overrides it; milliseconds
  * @param options.tellingMs - minimum limit of a connection for its silence to indicate that the
@@ -94,12 +112,13 @@ class BoundedClient extends pg.Client {
  */
 export function createPools(options: {
   readonly url: string
+  readonly directUrl?: string | undefined
   readonly statementMs: number
   readonly tellingMs: number
   readonly logger: Logger
   readonly types: pg.CustomTypesConfig
 }): Pools {
-  const { url, tellingMs, logger, types } = options
+  const { url, directUrl, tellingMs, logger, types } = options
   interface Watched {
     readonly client: pg.ClientBase
     readonly limitMs: number
@@ -161,10 +180,17 @@ export function createPools(options: {
   }, lookMs).unref()
 
   return {
-    open({ applicationName, maxConnections, options: startupOptions, statementMs = options.statementMs }) {
+    open({
+      applicationName,
+      maxConnections,
+      options: startupOptions,
+      statementMs = options.statementMs,
+      isDirect = false,
+    }) {
+      const isPooled = directUrl !== undefined && !isDirect
       const pool = new pg.Pool({
-        connectionString: url,
-        Client: BoundedClient as unknown as new () => pg.ClientBase,
+        connectionString: isDirect ? (directUrl ?? url) : url,
+        Client: (isPooled ? UnnamedClient : BoundedClient) as unknown as new () => pg.ClientBase,
         max: maxConnections,
         application_name: applicationName,
         connectionTimeoutMillis: acquireMs,
@@ -172,7 +198,7 @@ export function createPools(options: {
         keepAlive: true,
         keepAliveInitialDelayMillis: keepAliveDelayMs,
         types,
-        ...(omitsParameters
+        ...(omitsParameters || isPooled
           ? {}
           : {
               statement_timeout: statementMs,

@@ -105,6 +105,7 @@ export async function startApp(options: {
   const database = stack.use(
     await connectDatabase({
       url,
+      directUrl: config.DATABASE_DIRECT_URL,
       maxConnections: config.DATABASE_POOL,
       statementMs: config.DATABASE_STATEMENT_MS,
       logger,

@@ -198,6 +198,8 @@ async function createPostgresBacking(database: Database, kinds: number): Promise
     applicationName: 'tidings queue',
     maxConnections: kinds + 4,
     options: `-c search_path=${DEFAULT_SCHEMA}`,
+    // BullMQ listens.
+    isDirect: true,
   })
   // Every queue and worker adds listeners to the pool.
   pool.setMaxListeners(0)
@@ -230,7 +232,12 @@ async function isMigrated(pool: pg.Pool): Promise<boolean> {
  * process may be doing the same.
  */
 async function migrateQueue(database: Database): Promise<void> {
-  const pool = database.openPool({ applicationName: 'tidings queue', maxConnections: 1, statementMs: migrationMs })
+  const pool = database.openPool({
+    applicationName: 'tidings queue',
+    maxConnections: 1,
+    statementMs: migrationMs,
+    isDirect: true,
+  })
   try {
     const client = await pool.connect()
     try {

@@ -1,0 +1,61 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import { expect, test } from 'vitest'
+import { z } from 'zod'
+import { connectDatabase } from '../../src/db/connect.ts'
+import { migrate } from '../../src/db/migrate.ts'
+import { silentLogger } from '../../src/logger.ts'
+import { defineTask, type TaskDefinition } from '../../src/tasks/model/define-task.ts'
+import { advance } from '../../src/tasks/model/report.ts'
+import { createTestDatabase } from '../support/database.ts'
+import { startTestEngine, typesOf } from '../support/engine.ts'
+import { startPgBouncer } from '../support/pgbouncer.ts'
+
+const work = defineTask({
+  kind: 'WORK',
+  input: z.object({}),
+  concurrency: 5,
+  async *run({ signal }) {
+    for (const percent of [20, 40, 60, 80]) {
+      yield advance({ percent })
+      await pause(20, undefined, { signal })
+    }
+    return {}
+  },
+}) as TaskDefinition
+
+test('tasks, their subscribers, the queue and migrations work over a pool of transactions', async () => {
+  await using direct = await createTestDatabase({ empty: true })
+  await using pooler = await startPgBouncer(direct.url)
+  const open = () =>
+    connectDatabase({
+      url: pooler.url,
+      directUrl: direct.url,
+      maxConnections: 10,
+      statementMs: 60_000,
+      logger: silentLogger,
+    })
+  await using database = await open()
+  await using other = await open()
+  const [first, second] = await Promise.all([migrate(database, silentLogger), migrate(other, silentLogger)])
+  // One of them migrated, and the other waited for it.
+  expect([first, second].filter(({ length }) => length > 0)).toHaveLength(1)
+
+  const config = { MAX_RUNNING_PER_USER: 0, MAX_STARTS_PER_MINUTE: 10_000, SWEEP_MS: 300 } as const
+  const definitions = [work]
+  await using server = await startTestEngine({
+    definitions,
+    on: { ...direct, database },
+    config: { ...config, ROLE: 'server' },
+  })
+  await using _worker = await startTestEngine({ definitions, on: { ...direct, database: other }, config })
+  const tasks = await Promise.all(Array.from({ length: 40 }, () => server.start('WORK')))
+  const histories = await Promise.all([...tasks, ...tasks].map((task) => server.history(task)))
+  for (const events of histories) {
+    expect(typesOf(events).filter((type) => type !== 'TaskAdvanced')).toEqual([
+      'TaskQueued',
+      'TaskStarted',
+      'TaskCompleted',
+    ])
+    expect(events.map(({ seq }) => seq)).toEqual(events.map((_, index) => index + 1))
+  }
+})
