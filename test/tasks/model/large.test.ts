@@ -23,6 +23,11 @@ beforeAll(async () => {
   await db.database.pool.query(`
     insert into topic (name) select 'task:task_' || i from generate_series(1, 2) i`)
   await db.database.pool.query(`
+    insert into event (topic, seq, type, at, payload)
+    select 'task:task_1', i, case i when 1 then 'TaskStarted' when 7000 then 'TaskOutput' else 'TaskAdvanced' end, now(),
+      '{"stream":"s","text":"Text"}'
+    from generate_series(1, 10000) i`)
+  await db.database.pool.query(`
     insert into task_item (task_id, key, position, label, status)
     select 'task_' || task, 'item ' || i, i, 'Item', 'PENDING' from generate_series(1, 2) task, generate_series(0, 9999) i`)
 })
@@ -56,6 +61,14 @@ test.for<[string, (store: TaskStore) => Promise<{ readonly length: number } | Er
     expect(await read(createTaskStore(as(client) as Database))).toHaveLength(100)
   }, 'task_item')
   expect(count).toBeLessThan(110)
+})
+
+test('the streamed text of a task with many events is read without its other events', async () => {
+  const count = await countReadBy(async (client) => {
+    const outputs = await createTaskStore(as(client) as Database).outputs('task_1', 10_000)
+    expect(outputs).toEqual([{ stream: 's', text: 'Text' }])
+  }, 'event')
+  expect(count).toBeLessThan(10)
 })
 
 test('reading them all would be detected', async () => {
