@@ -85,7 +85,7 @@ test('the catalogs have exactly the codes in the sources', async () => {
     }
   expect(unknown).toEqual([])
   // Keys of a table of advice are not string literals.
-  const documents = await readFile(`${root}/src/studio/documents/structure-error.ts`, 'utf8')
+  const documents = await readFile(`${root}/src/studio/documents/structure/structure-error.ts`, 'utf8')
   expect([...known].filter((code) => !used.has(code) && !documents.includes(`${code}:`))).toEqual([])
 })
 
