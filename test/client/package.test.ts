@@ -48,6 +48,24 @@ test.for(['react', 'apps-react'])(
   },
 )
 
+test('the package has an entry and types for each of its exports', async () => {
+  const { exports } = JSON.parse(await readFile(new URL('../../package.json', import.meta.url), 'utf8')) as {
+    readonly exports: Readonly<Record<string, string | { readonly types: string; readonly default: string }>>
+  }
+  const { files } = JSON.parse(await readFile(new URL('../../client/tsconfig.json', import.meta.url), 'utf8')) as {
+    readonly files: readonly string[]
+  }
+  const entries = Object.values(exports).filter((paths) => typeof paths !== 'string')
+  expect(
+    entries.map(({ types }) => types.replace('./dist/client/types/client/', '').replace('.d.ts', '.ts')).sort(),
+  ).toEqual([...files].sort())
+  expect(entries.map(({ default: file }) => file.replace('./dist/client/', '').replace('.js', '')).sort()).toEqual(
+    Object.keys(measured)
+      .filter((name) => !name.includes(' '))
+      .sort(),
+  )
+})
+
 test('importing the client opens nothing', async () => {
   expect(await runProgram('console.log(typeof createTidingsClient)')).toEqual({ code: 0, said: 'function\n' })
 })
