@@ -19,6 +19,9 @@ export interface RedisUrl {
   readonly db: number
   /** The name of the primary at its Sentinels; empty for the other kinds. */
   readonly primaryName: string
+  /** The credentials for the Sentinels themselves, which usually have none. */
+  readonly sentinelUsername: string | undefined
+  readonly sentinelPassword: string | undefined
 }
 
 const schemes = new Map<
@@ -32,6 +35,8 @@ const schemes = new Map<
   ['redis-sentinel', { kind: 'sentinel', isEncrypted: false, port: 26_379 }],
   ['rediss-sentinel', { kind: 'sentinel', isEncrypted: true, port: 26_379 }],
 ])
+
+const sentinelParameters = ['name', 'sentinelUsername', 'sentinelPassword']
 
 /** The forms of the URL, for errors. */
 export const redisUrlForms =
@@ -71,8 +76,10 @@ export function parseRedisUrl(text: string): RedisUrl {
   if (kind === 'sentinel' && primaryName === '')
     throw new RangeError('does not name the primary; add its name at the Sentinels, such as ?name=mymaster')
   for (const name of parameters.keys())
-    if (kind !== 'sentinel' || name !== 'name')
-      throw new RangeError('has a parameter; only the Sentinels have one, called name')
+    if (kind !== 'sentinel' || !sentinelParameters.includes(name))
+      throw new RangeError(
+        `has a parameter that it may not have; those for Sentinels are ${sentinelParameters.join(', ')}`,
+      )
   return {
     kind,
     isEncrypted,
@@ -81,6 +88,8 @@ export function parseRedisUrl(text: string): RedisUrl {
     password: password === undefined ? undefined : decodeURIComponent(password),
     db,
     primaryName,
+    sentinelUsername: parameters.get('sentinelUsername') ?? undefined,
+    sentinelPassword: parameters.get('sentinelPassword') ?? undefined,
   }
 }
 

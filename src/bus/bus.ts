@@ -53,7 +53,10 @@ export interface BusSubscription {
 
 /** The channel on which a process tells the others that it may have failed to publish. */
 const gapName = 'gap'
-const announceMs = 100
+/** Time from a failure to its announcement, so that an outage makes two of them a second at most. */
+const announceMs = 500
+/** Time in which the announcements of all processes are taken for one. */
+const collectMs = 250
 
 /** Time between two log messages about refused messages. */
 const refusedLogMs = 60_000
@@ -106,13 +109,20 @@ export function createBus(options: {
     }, announceMs).unref()
   }
   engine.onPublisherReplaced(announceGap)
+  let collecting: NodeJS.Timeout | undefined
+  const onAnnouncement = (message: unknown): void => {
+    if (message === refusedMessage) {
+      noteRefused(gapName)
+      return
+    }
+    collecting ??= setTimeout(() => {
+      collecting = undefined
+      reportGap()
+    }, collectMs).unref()
+  }
   if (kind === 'redis')
     pubsub
-      .subscribe(
-        gapChannel,
-        (message: unknown) => (message === refusedMessage ? noteRefused(gapName) : reportGap()),
-        {},
-      )
+      .subscribe(gapChannel, onAnnouncement, {})
       .catch((error: unknown) => logger.warn({ err: error }, 'failed to subscribe to the gaps of the bus'))
 
   return {
@@ -172,6 +182,7 @@ export function createBus(options: {
     async [Symbol.asyncDispose]() {
       isClosed = true
       clearTimeout(announcing)
+      clearTimeout(collecting)
       gapListeners.clear()
       await engine.close()
     },

@@ -44,7 +44,7 @@ const retryStrategy = (times: number): number =>
 
 /** Creates the connections of an address. Opens none by itself, except to Sentinels. */
 export function createRedisConnections(address: RedisAddress): RedisConnections {
-  const { kind, nodes, username, password, db, primaryName, tls } = address
+  const { kind, nodes, username, password, db, primaryName, sentinelUsername, sentinelPassword, tls } = address
   const credentials = {
     ...(username === undefined ? {} : { username }),
     ...(password === undefined ? {} : { password }),
@@ -68,6 +68,8 @@ export function createRedisConnections(address: RedisAddress): RedisConnections 
       ...base,
       sentinels: nodes.map((node) => ({ ...node })),
       name: primaryName,
+      ...(sentinelUsername === undefined ? {} : { sentinelUsername }),
+      ...(sentinelPassword === undefined ? {} : { sentinelPassword }),
       Connector: watch.Connector,
       // A socket to a primary that hangs is not waited for.
       disconnectTimeout: 200,
@@ -113,7 +115,7 @@ type Connector = NonNullable<RedisOptions['Connector']>
  * primary that hangs, is cut off from its Sentinels, or was named by a Sentinel that had not switched yet, would stay there
  * (decision 311).
  */
-function watchPrimary({ nodes, primaryName, username, password, tls }: RedisAddress): Disposable & {
+function watchPrimary({ nodes, primaryName, sentinelUsername, sentinelPassword, tls }: RedisAddress): Disposable & {
   readonly Connector: Connector
 } {
   const open = new Set<WatchedConnector>()
@@ -135,8 +137,8 @@ function watchPrimary({ nodes, primaryName, username, password, tls }: RedisAddr
   const sentinels = nodes.map((node) => {
     const sentinel = new Redis({
       ...node,
-      ...(username === undefined ? {} : { username }),
-      ...(password === undefined ? {} : { password }),
+      ...(sentinelUsername === undefined ? {} : { username: sentinelUsername }),
+      ...(sentinelPassword === undefined ? {} : { password: sentinelPassword }),
       ...(tls === null ? {} : { tls }),
       retryStrategy,
       enableOfflineQueue: false,

@@ -32,7 +32,7 @@ test.for<readonly [string, Partial<ReturnType<typeof parseRedisUrl>>]>([
     },
   ],
   [
-    'rediss-sentinel://a,b:26380/2?name=tidings',
+    'rediss-sentinel://a,b:26380/2?name=tidings&sentinelPassword=s',
     {
       kind: 'sentinel',
       isEncrypted: true,
@@ -42,6 +42,7 @@ test.for<readonly [string, Partial<ReturnType<typeof parseRedisUrl>>]>([
       ],
       db: 2,
       primaryName: 'tidings',
+      sentinelPassword: 's',
     },
   ],
 ])('the URL %s is read', ([url, expected]) => {

@@ -266,14 +266,15 @@ function createRedisBacking(address: RedisAddress, givenPrefix: string | undefin
   // All keys of a queue have to be in one slot of a cluster.
   const prefix = givenPrefix ?? (address.kind === 'cluster' ? '{bull}' : 'bull')
   const base: ConnectionOptions = { silenceMs: redisSilenceMs, maxRetriesPerRequest: null, maxRedirections: 32 }
-  const opened: RedisConnection[] = []
+  /** One for all queues, and one for all workers: BullMQ does not close connections that it was given. */
+  const opened = new Map<boolean, RedisConnection>()
   const connect = (options: ConnectionOptions): QueueConnection => {
     const single = connections.optionsOf(options)
     // bullmq declares its own types for the options of ioredis.
     if (single !== null) return single as QueueConnection
-    const cluster = connections.open(options)
-    // BullMQ does not close connections that it was given.
-    opened.push(cluster)
+    const { enableOfflineQueue = true } = options
+    const cluster = opened.get(enableOfflineQueue) ?? connections.open(options)
+    opened.set(enableOfflineQueue, cluster)
     return cluster as unknown as QueueConnection
   }
   return {
@@ -281,7 +282,7 @@ function createRedisBacking(address: RedisAddress, givenPrefix: string | undefin
     createWorker: (name, process, settings) =>
       new Worker(name, process, { connection: connect(base), prefix, drainDelay, ...settings }),
     [Symbol.asyncDispose]: async () => {
-      for (const connection of opened) connection.disconnect()
+      for (const connection of opened.values()) connection.disconnect()
       connections[Symbol.dispose]()
     },
   }

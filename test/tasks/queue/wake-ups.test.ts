@@ -139,7 +139,7 @@ describe('the wake-up queue', () => {
     }
     // The sweeper is not involved: every wake-up is processed in time.
     // On a busy machine, a short lease would return a wake-up that is being handled.
-    const config = { SWEEP_MS: 60_000, LEASE_MS: 60_000 }
+    const config = { SWEEP_MS: 60_000, LEASE_MS: 10_000 }
     await using first = await startTestEngine({ definitions: [busy], config })
     await using second = await startTestEngine({ definitions: [busy], on: first.test, config })
     const tasks = await Promise.all(Array.from({ length: 20 }, () => first.start('WORK')))
@@ -151,7 +151,7 @@ describe('the wake-up queue', () => {
   test('starts a task as soon as a slot is free, when its wake-up found all of them in use', async () => {
     const kind = createHolding({ concurrency: 2 })
     // On a busy machine, a short lease would return a wake-up that is being handled.
-    const config = { SWEEP_MS: 60_000, LEASE_MS: 60_000 }
+    const config = { SWEEP_MS: 60_000, LEASE_MS: 10_000 }
     await using server = await startTestEngine({ definitions: [kind.definition], config: { ...config, ...serving } })
     const start = (name: string) => server.start('HOLD', { input: { name } })
     // The sweeper starts this one without a wake-up, so that the queue has a handler more than there are slots.
@@ -171,7 +171,7 @@ describe('the wake-up queue', () => {
   test('stays in the queue while a worker is full, for an idle one, and also when the full one stops', async () => {
     const kind = createHolding({ concurrency: 1 })
     // On a busy machine, a short lease would return a wake-up that is being handled.
-    const config = { SWEEP_MS: 60_000, LEASE_MS: 60_000 }
+    const config = { SWEEP_MS: 60_000, LEASE_MS: 10_000 }
     const definitions = [kind.definition]
     await using server = await startTestEngine({ definitions, config: { ...config, ...serving } })
     const start = (name: string) => server.start('HOLD', { input: { name } })

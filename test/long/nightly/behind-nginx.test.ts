@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { startNginx, type TestNginx } from '../support/nginx.ts'
-import { type Load, startLoad } from './load.ts'
-import { type Cluster, logOf, startCluster } from './servers.ts'
+import { type Load, startLoad } from '../../chaos/load.ts'
+import { type Cluster, logOf, startCluster } from '../../chaos/servers.ts'
+import { startNginx, type TestNginx } from '../../support/nginx.ts'
 
 const work = { items: 50, everyMs: 150 }
 /** Lasts until both servers have restarted, also on a busy machine. */
