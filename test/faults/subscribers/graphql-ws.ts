@@ -6,7 +6,7 @@ import { documents, requestOf } from './documents.ts'
 import type { SubscriberClient, SubscriberOptions } from './subscriber.ts'
 
 const keepAliveMs = 2_000
-const silentMs = 5_000
+const silentMs = 2_000
 
 /** Creates a client as the documentation of graphql-ws says, with a deadline for pongs. */
 function connect(url: string, onConnected: () => void): Client {

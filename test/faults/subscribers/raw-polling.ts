@@ -3,7 +3,7 @@ import { requestOf } from './documents.ts'
 import { pause, type SubscriberClient, type SubscriberOptions } from './subscriber.ts'
 
 const pollMs = 400
-const timeoutMs = 8_000
+const timeoutMs = 4_000
 
 /** Creates a client that polls with `fetch`, as docs/protocol.md describes: the last cursor, until a terminal event. */
 export function createRawPollingSubscriber(options: SubscriberOptions): SubscriberClient {

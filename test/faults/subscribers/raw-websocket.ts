@@ -5,7 +5,7 @@ import type { SubscriberClient, SubscriberOptions } from './subscriber.ts'
 
 const maxBackoffMs = 1_000
 const pingMs = 2_000
-const silentMs = 5_000
+const silentMs = 4_000
 
 interface Watch {
   readonly sub: string
