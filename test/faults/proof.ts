@@ -189,7 +189,7 @@ ${Object.entries(rules)
 
 ## Results
 
-*Reported gaps* are snapshots with a reason (\`LAGGED\`, \`PRUNED\`, \`RESET\`), which the contract allows. *Recovery* is counted in milliseconds from the end of the fault: until a subscription that was behind has received the newest event (p50 / p99 / max over all of them), until all servers are ready, and until a new task has completed (the slowest run). \`LEASE_MS\` is 3000, and clients notice a silent connection within 4 to 7 s and reconnect at least every 2 s (defaults of our client: 13 and 5 s). *Aim* is that for the p99: 5 s where a server keeps working, else 10 s; ${measured.filter((row) => !isAimMissed(row)).length} of ${measured.length} rows reach it. A dash: no subscription was behind.
+*Reported gaps* are snapshots with a reason (\`LAGGED\`, \`PRUNED\`, \`RESET\`), which the contract allows. *Recovery* is counted in milliseconds from the end of the fault: until a subscription that was behind has received the newest event (p50 / p99 / max over all of them), until all servers are ready, and until a new task has completed (the slowest run). \`LEASE_MS\` is 3000. Since the commit 991a025 the clients notice a silent connection within 4 s and reconnect at least every 2 s; before, after 13 and every 5 s, the defaults of our client. A plain \`EventSource\` cannot notice one: Node's gives up after five minutes. *Aim* is that for the p99: 5 s where a server keeps working, else 10 s; ${measured.filter((row) => !isAimMissed(row)).length} of ${measured.length} rows reach it. A dash: no subscription was behind.
 
 | fault | runs | deliveries | violations | reported gaps | recovery p50 / p99 / max | aim | ready | new task |
 | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |
