@@ -51,7 +51,7 @@ export interface BusSubscription {
   close(): Promise<void>
 }
 
-/** The channel on which a process tells the others that it may have failed to publish. */
+/** The channel for announcing failures to publish. */
 const gapName = 'gap'
 /** Time from a failure to its announcement, so that an outage makes two of them a second at most. */
 const announceMs = 500
@@ -97,7 +97,7 @@ export function createBus(options: {
     for (const listener of gapListeners) listener()
   }
   engine.onReconnect(reportGap)
-  // Subscribers do not notice a message that was not published, so they are told as soon as the bus can.
+  // Subscribers cannot notice an unpublished message, so its publisher announces the gap as soon as the bus is available.
   const gapChannel = `${prefix}${gapName}`
   let announcing: NodeJS.Timeout | undefined
   let isClosed = false

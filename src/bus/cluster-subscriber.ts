@@ -28,9 +28,9 @@ const retryMs = 200
 /**
  * Subscribes to channels of a cluster's shards, whose messages arrive as `smessage`.
  *
- * While slots move and primaries change, ioredis subscribes again by itself, but does not say when it
- * has, and messages get lost meanwhile. So after each change of the connections every server is asked
- * for an answer, which follows that of the subscriptions; then `onGap` is called.
+ * ioredis renews subscriptions when slots move and primaries change, without an event for the end of the
+ * renewal, and messages get lost meanwhile. So after each change of the connections, every server answers a
+ * command that was sent after the subscriptions; then `onGap` is called.
  *
  * @param cluster - with `shardedSubscribers`
  */
@@ -146,7 +146,7 @@ function createConfirmation(onGap: () => void, ask: () => Promise<void>) {
   }
 }
 
-/** Returns the name of a channel in the same slot that nobody subscribes to. */
+/** Returns the name of an unused channel in the same slot. */
 function unusedBeside(channel: string): string {
   const start = channel.indexOf('{')
   const end = channel.indexOf('}', start)

@@ -3,7 +3,7 @@ import type { Config } from '../config.ts'
 import { TidingsError } from '../errors.ts'
 import { parseRedisUrl, type RedisUrl } from '../redis-url.ts'
 
-/** The settings that tell where Redis is. */
+/** The settings of the address of Redis. */
 export type RedisSettings = Pick<
   Config,
   'REDIS_URL' | 'REDIS_PUBSUB' | 'REDIS_TLS_CA' | 'REDIS_TLS_CERT' | 'REDIS_TLS_KEY'

@@ -11,8 +11,8 @@ import { createRedisPubSub, type Publisher } from './redis-pubsub.ts'
 export interface RedisBusOptions {
   readonly address: RedisAddress
   /**
-   * Signs the messages: Redis does not tell who published one, so a message without a valid signature
-   * is dropped.
+   * Signs the messages. Redis does not authenticate publishers, so messages without a valid signature are
+   * dropped.
    */
   readonly key: string
   readonly logger: Logger
@@ -116,7 +116,7 @@ export function createRedisEngine(options: Omit<RedisBusOptions, 'prefix'>): Bus
   }
 }
 
-/** Publishes to the shard of a channel, whose servers alone receive the message. */
+/** Publishes to the shard of the channel only. */
 function shardedPublisher(cluster: RedisConnection): Publisher {
   return {
     publish: (channel, text) => cluster.spublish(channel, text),

@@ -1,5 +1,5 @@
-import { hashText } from '../bus/hash.ts'
 import { TidingsError } from '../errors.ts'
+import { hashText } from './hash.ts'
 
 /** A position in a topic's log: everything up to `seq` of this epoch has been received. */
 export interface Position {

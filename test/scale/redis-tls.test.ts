@@ -107,7 +107,6 @@ test('a bus over TLS has a user, a certificate of its own, and trusts only the a
     refused.publish('tls', {})
     await eventually(() => expect(refused.counters.publishFailures).toBe(1))
   }
-  // As long as the first one needed.
   for (const refused of [withoutTrust, withoutCertificate]) expect(refused.isConnected()).toBe(false)
 })
 

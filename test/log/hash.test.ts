@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { hashText } from '../../src/bus/hash.ts'
+import { hashText } from '../../src/log/hash.ts'
 
 it('is 32-bit FNV-1a: if it changed, cursors held by clients would belong to no topic', () => {
   // The test vectors of its authors: http://www.isthe.com/chongo/src/fnv/test_fnv.c

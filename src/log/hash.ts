@@ -1,7 +1,6 @@
 /**
  * Computes the 32-bit FNV-1a hash of a text. The result must be the same in every process and
- * version: cursors held by clients and the distribution of channels over servers rely on it. Fast,
- * not cryptographic.
+ * version: cursors held by clients rely on it. Fast, not cryptographic.
  */
 export function hashText(text: string): number {
   let hash = 0x811c9dc5
