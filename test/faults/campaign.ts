@@ -40,11 +40,16 @@ export async function runCampaign(request: FaultsRequest): Promise<boolean> {
   let environment: Environment = await startEnvironment()
   stack.defer(() => environment[Symbol.asyncDispose]())
   // Its processes would outlive this one.
+  let ending: Promise<void> | undefined
   const end = async (): Promise<void> => {
     await environment[Symbol.asyncDispose]()
     process.exit(130)
   }
-  for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => void end())
+  // Not once: a terminal and `timeout` signal the whole group, and the parent forwards the same signal.
+  for (const name of ['SIGINT', 'SIGTERM'] as const)
+    process.on(name, () => {
+      ending ??= end()
+    })
 
   let index = -1
   for (const fault of plan(request)) {
@@ -61,7 +66,11 @@ export async function runCampaign(request: FaultsRequest): Promise<boolean> {
       keepsHistory: keepsHistories,
       ...(previous === undefined ? {} : { previous }),
     }
-    const result = await runFault(options)
+    const result = await runFault(options).catch(async (error: unknown) => {
+      // The run fails because its environment is being ended, which must not be cut short.
+      await ending
+      throw error
+    })
     print(describeRun(result))
     // A fault that was not caused proves nothing.
     if (result.failure === undefined || result.violations.length > 0) results.push(result)
