@@ -38,6 +38,15 @@ const expectWakeUps = ({ database }: EngineFixture, counts: { readonly taken: nu
     })
     .toEqual(counts)
 
+/** Returns how often workers have handled the job of a wake-up. */
+const countCompleted = async ({ database }: EngineFixture, jobId: string): Promise<number> => {
+  const { rows } = await database.pool.query<{ count: number }>(
+    `select count(*) as count from bullmq.event where event = 'completed' and data ->> 'jobId' = $1`,
+    [jobId],
+  )
+  return rows[0]?.count ?? 0
+}
+
 describe('the wake-up queue', () => {
   test('gets new wake-ups from the sweeper for tasks with jobs that were lost with the queue’s tables', async () => {
     await using fixture = await startTestEngine({ definitions, config: serving })
@@ -155,9 +164,12 @@ describe('the wake-up queue', () => {
     await using server = await startTestEngine({ definitions: [kind.definition], config: { ...config, ...serving } })
     const start = (name: string) => server.start('HOLD', { input: { name } })
     // The sweeper starts this one without a wake-up, so that the queue has a handler more than there are slots.
-    await loseWorker(server, await start('lost'))
+    const lost = await start('lost')
+    await loseWorker(server, lost)
     await using worker = await startTestEngine({ definitions: [kind.definition], config, on: server.test })
     await expect.poll(() => kind.started).toEqual(['lost'])
+    // The sweeper sends its wake-up, too, after the attempt has begun.
+    await expect.poll(() => countCompleted(server, `${lost.id}-2`)).toBe(1)
     await expectWakeUps(server, { taken: 0, waiting: 0 })
     await start('second')
     await expect.poll(() => kind.started).toEqual(['lost', 'second'])
