@@ -30,7 +30,8 @@ export interface FeedListener {
   onEvents(events: readonly LogEvent[]): void
   /**
    * Called when the next events cannot be delivered: they were pruned, or the database was restored
-   * while the feed was open. The feed continues after `head`.
+   * while the feed was open. The feed continues after `head`. A listener that has read the log up to
+   * `head`, or further, misses nothing by pruned events.
    */
   onReset(reason: 'PRUNED' | 'RESET', head: number): void
 }

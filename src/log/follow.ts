@@ -92,7 +92,7 @@ async function* run<S>(
   let buffer: LogEvent[] = []
   /** The newest seq known to exist. */
   let newestSeq = 0
-  let resetReason: 'PRUNED' | 'RESET' | undefined
+  let reset: { readonly reason: 'PRUNED' | 'RESET'; readonly head: number } | undefined
   const attachment = await feeds.attach(topic, {
     onEvents(events) {
       newestSeq = Math.max(newestSeq, events.at(-1)?.seq ?? 0)
@@ -101,8 +101,8 @@ async function* run<S>(
       if (buffer.length + events.length <= maxBuffered) buffer.push(...events)
       wakeUp.set()
     },
-    onReset(reason) {
-      resetReason = reason
+    onReset(reason, head) {
+      reset = { reason, head }
       wakeUp.set()
     },
   })
@@ -134,18 +134,20 @@ async function* run<S>(
     const isAhead = after !== undefined && after.epoch === reader.epoch && after.seq > head.seq
     if (isAhead) await feeds.reportAhead(topic)
     if (after !== undefined && (isAhead || after.epoch !== reader.epoch)) {
-      resetReason = undefined
+      reset = undefined
       yield await summarise('RESET')
     } else if (after === undefined && !fromStart) yield await summarise('SUBSCRIBED')
     else if (at < head.prunedSeq) yield await summarise('PRUNED')
 
     while (!signal.aborted) {
-      if (resetReason !== undefined) {
-        const reason = resetReason
-        resetReason = undefined
-        buffer = []
-        newestSeq = 0
-        yield await summarise(reason)
+      if (reset !== undefined) {
+        const { reason, head } = reset
+        reset = undefined
+        if (reason === 'RESET' || at < head) {
+          buffer = []
+          newestSeq = 0
+          yield await summarise(reason)
+        }
       }
       while (buffer[0] !== undefined && buffer[0].seq <= at) buffer.shift()
       const next = buffer[0]
@@ -167,7 +169,7 @@ async function* run<S>(
         for (const event of events) {
           if (signal.aborted) return
           // By now the page may belong to an earlier epoch of the log.
-          if (resetReason !== undefined || event.seq !== at + 1) break
+          if (reset !== undefined || event.seq !== at + 1) break
           at = event.seq
           yield { is: 'event', event }
           if (isLast(event)) return

@@ -157,6 +157,27 @@ test('when the log goes back, as after restoring a backup, delivers the retained
   await vi.waitFor(() => expect(after.at(-1)).toBe('2'))
 })
 
+test('resets only members that have not received the pruned events', async () => {
+  const name = 'pruned:1'
+  let fault: Fault = 'lose'
+  await using world = await startGroup(name, () => fault)
+  const { node, join } = world
+  await appendMany(node, name, 3)
+  // The first member received what the bus delivered, the others have read the log further.
+  const onReset = vi.fn()
+  const [behind, atPruned, ahead] = [join(2, onReset), join(4), join(5)]
+  const { pool } = database.database
+  await pool.query('delete from event where topic = $1 and seq <= 4', [name])
+  await pool.query('update topic set pruned_seq = 4 where name = $1', [name])
+  await node.feeds.check()
+  expect(onReset.mock.calls).toEqual([['PRUNED']])
+  fault = 'pass'
+  await appendMany(node, name, 1)
+  await vi.waitFor(() => expect(ahead).toEqual(['6']))
+  expect(atPruned).toEqual(['5', '6'])
+  expect(behind).toEqual([])
+})
+
 test('executes again for the next late subscriber when an execution for an earlier one failed', async () => {
   const name = 'renders:1'
   let tries = 0

@@ -302,6 +302,29 @@ describe('reports that events cannot be replayed', () => {
     expect(recording.text).toBe('SUBSCRIBED@2 PRUNED@6')
   })
 
+  it('only to followers that have not read the pruned events', async () => {
+    const world = createMemoryWorld()
+    await using writing = await startNode({ database: test.database, bus: world.connect() })
+    await using reading = await startNode({
+      database: test.database,
+      bus: world.connect(() => 'lose'),
+      checkMs: 60_000,
+    })
+    const topic = await newTopic(writing, 2)
+    const behind = record(followTopic(reading, topic))
+    await behind.reach(2)
+    await appendMany(writing, topic, 2)
+    // It has read the log up to the events that are pruned next, which the bus did not deliver.
+    const ahead = record(followTopic(reading, topic, { after: positionOf(reading, 2) }), 2)
+    await ahead.reach(4)
+    await append(writing, topic, 'Last')
+    await test.database.pool.query('delete from event where topic = $1 and seq <= 4', [topic])
+    await test.database.pool.query('update topic set pruned_seq = 4 where name = $1', [topic])
+    await reading.feeds.check()
+    await Promise.all([behind.ended, ahead.ended])
+    expect([behind.text, ahead.text]).toEqual(['SUBSCRIBED@2 PRUNED@5', '3 4 5'])
+  })
+
   it('when the log goes back during following, as after restoring a backup', async () => {
     await using node = await startNode({ database: test.database, bus: createMemoryWorld().connect(), checkMs: 50 })
     const topic = await newTopic(node, 5)

@@ -37,8 +37,6 @@ export interface Group<S> {
   readonly topic: OpenedTopic<S>
   /** Settles when the group receives events; rejects if attaching to the feed failed. */
   readonly opened: Promise<void>
-  /** Number of times the next events could not be delivered, and the latest reason. */
-  readonly resets: { readonly count: number; readonly reason: 'PRUNED' | 'RESET' }
   /**
    * Adds a member that has received everything up to `member.at`: the following events will be
    * written to it, in order and each exactly once.
@@ -99,7 +97,6 @@ export function createGroup<S>(options: {
 class TopicGroup<S> implements Group<S>, FeedListener, EphemeralGroup {
   readonly topic: OpenedTopic<S>
   readonly opened: Promise<void>
-  readonly resets = { count: 0, reason: 'PRUNED' as 'PRUNED' | 'RESET' }
   readonly #groups: Groups
   readonly #execute: ExecuteEvent
   readonly #isShared: boolean
@@ -110,6 +107,8 @@ class TopicGroup<S> implements Group<S>, FeedListener, EphemeralGroup {
   #head = 0
   /** Set while an asynchronous execution is pending: later payloads are queued behind it. */
   #tail: Promise<void> | undefined
+  /** Incremented when the group is reset: payloads executed before are dropped. */
+  #generation = 0
   #attachment: Attachment | null = null
   #isClosed = false
   readonly #ephemeral: EphemeralEvents<S> | undefined
@@ -175,13 +174,13 @@ class TopicGroup<S> implements Group<S>, FeedListener, EphemeralGroup {
   }
 
   onReset(reason: 'PRUNED' | 'RESET', head: number): void {
-    this.resets.count++
-    this.resets.reason = reason
+    this.#generation++
     this.#pending = []
-    this.#flushed = 0
+    this.#flushed = head
     this.#head = head
-    const members = [...this.#members]
-    this.#members.clear()
+    // A member that has received all pruned events stays.
+    const members = [...this.#members].filter(({ at }) => reason === 'RESET' || at < head)
+    for (const member of members) this.#members.delete(member)
     this.#ephemeral?.goOn()
     for (const member of members) member.onReset(reason)
   }
@@ -222,15 +221,15 @@ class TopicGroup<S> implements Group<S>, FeedListener, EphemeralGroup {
   }
 
   #addLater(payload: Promise<Payload>, toPending: (payload: Payload) => PendingPayload): void {
-    const generation = this.resets.count
+    const generation = this.#generation
     const mine: Promise<void> = (this.#tail ?? Promise.resolve())
       .then(() => payload)
       .then(
         (payload) => {
-          if (generation === this.resets.count && !this.#isClosed) this.#push(toPending(payload))
+          if (generation === this.#generation && !this.#isClosed) this.#push(toPending(payload))
         },
         (error: unknown) => {
-          if (generation === this.resets.count) this.#fail(error)
+          if (generation === this.#generation) this.#fail(error)
         },
       )
       .then(() => {

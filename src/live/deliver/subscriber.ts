@@ -139,7 +139,6 @@ class GroupSubscriber implements Subscriber, Member, ServedOperation {
    * compacted. A subscriber that reads a long history receives all of it, however slowly.
    */
   #isLagging = false
-  #resetsSeen = 0
   #following: AsyncIterableIterator<Followed<unknown>, undefined> | undefined
   #own: Own | undefined
 
@@ -182,7 +181,6 @@ class GroupSubscriber implements Subscriber, Member, ServedOperation {
   onFull(): void {
     this.#stands = true
     this.#isLagging = true
-    this.#resetsSeen = this.#group.resets.count
     void this.#run(() => this.#serveLagging())
   }
 
@@ -322,13 +320,14 @@ class GroupSubscriber implements Subscriber, Member, ServedOperation {
   }
 
   /**
-   * Reads the events after its position that the log has now; null if there are too many, or they
-   * are not available.
+   * Reads the events after its position that the log has now. Returns the reason for a snapshot
+   * instead if there are too many, or they are not available.
    */
-  async #readMissed(): Promise<readonly LogEvent[] | null> {
+  async #readMissed(): Promise<readonly LogEvent[] | SnapshotReason> {
     const events: LogEvent[] = []
     for await (const followed of this.#follow(() => true)) {
-      if (followed.is === 'snapshot' || events.length === maxCompacted) return null
+      if (followed.is === 'snapshot') return followed.reason
+      if (events.length === maxCompacted) return 'LAGGED'
       events.push(followed.event)
     }
     return events
@@ -340,12 +339,11 @@ class GroupSubscriber implements Subscriber, Member, ServedOperation {
     counters.lagged++
     await this.#drained()
     if (this.#isOver) return
-    if (group.resets.count !== this.#resetsSeen) return this.#summarise(group.resets.reason)
     // Nothing was written yet: catches up from the original starting point.
     if (!this.#stands) return
     const missed = await this.#readMissed()
     if (this.#isOver) return
-    if (missed === null) return this.#summarise('LAGGED')
+    if (typeof missed === 'string') return this.#summarise(missed)
     const payloads: Payload[] = []
     let bytes = 0
     let previous = this.at
@@ -375,7 +373,6 @@ class GroupSubscriber implements Subscriber, Member, ServedOperation {
         const outcome = await this.#catchUp()
         if (outcome === 'joined') return
         if (outcome === 'ended') return this.#finish()
-        this.#resetsSeen = this.#group.resets.count
         if (this.#isLagging) await this.#serveLagging()
         else await this.#drained()
       }
