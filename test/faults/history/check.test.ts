@@ -1,7 +1,6 @@
-import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { checkHistory } from './check.ts'
-import { type Entry, rules } from './history.ts'
+import { type Entry, type Rule, rules } from './history.ts'
 import { mutants } from './mutants.ts'
 import { createSampleHistory } from './sample.ts'
 
@@ -45,19 +44,19 @@ test('accepts events that are merged for a slow subscriber as the contract says'
 })
 
 test('detects the loss, the repetition and the change of any single delivered event', () => {
-  const indexes = sample.entries.flatMap((entry, index) =>
-    entry.is === 'delivered' && entry.snapshot === undefined && !entry.sub.startsWith('apollo') ? [index] : [],
-  )
-  fc.assert(
-    fc.property(fc.constantFrom(...indexes), fc.constantFrom('lost', 'repeated', 'altered'), (index, rule) => {
-      const entry = sample.entries[index] as Entry
-      const changed = {
-        lost: [],
-        repeated: [entry, entry],
-        altered: [{ ...entry, digest: 'another' } as Entry],
-      }[rule]
-      expect(rulesOf(sample.entries.toSpliced(index, 1, ...changed))).toContain(rule)
-    }),
-    { numRuns: 100 },
-  )
+  const { entries } = sample
+  const undetected = entries.flatMap((entry, index) => {
+    if (entry.is !== 'delivered' || entry.snapshot !== undefined || entry.sub.startsWith('apollo')) return []
+    // A subscriber may miss the newest events of an epoch that a restored backup ends.
+    const isNewestOfFormer = entry.cursor?.startsWith('former') && entries[index + 1]?.is === 'connected'
+    const changes: [Rule, readonly Entry[]][] = [
+      ...(isNewestOfFormer ? [] : [['lost', []] satisfies [Rule, readonly Entry[]]]),
+      ['repeated', [entry, entry]],
+      ['altered', [{ ...entry, digest: 'another' }]],
+    ]
+    return changes
+      .filter(([rule, changed]) => !rulesOf(entries.toSpliced(index, 1, ...changed)).includes(rule))
+      .map(([rule]) => `${rule}: ${entry.sub} ${entry.seq}`)
+  })
+  expect(undetected).toEqual([])
 })
