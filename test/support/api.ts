@@ -33,7 +33,7 @@ export type Script = (request: ContentRequest) => 'fail' | 'retry' | 'wait' | 't
  */
 export interface ScriptedProvider extends ContentProvider {
   script: Script
-  /** Resumes waiting requests. */
+  /** Resumes the waiting requests, and those that are going to wait. */
   release(): void
 }
 
@@ -55,8 +55,10 @@ export function createScriptedProvider(): ScriptedProvider {
       )
       aborted.catch(() => undefined)
       const decision = provider.script(request)
+      // Taken before anyone can see the first piece of text, and respond to it by a release.
+      const { promise: released } = gate
       yield `# ${title}\n\n`
-      if (decision === 'wait') await Promise.race([gate.promise, aborted])
+      if (decision === 'wait') await Promise.race([released, aborted])
       if (decision === 'fail')
         throw new ContentError('CONTENT_REFUSED', 'The service refused.', {
           retryable: false,

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { type ApiFixture, startApi, viewerOf } from '../../support/api.ts'
 
 const text = `# Bread
@@ -72,6 +72,11 @@ interface EventData {
 let api: ApiFixture
 beforeAll(async () => {
   api = await startApi()
+})
+afterEach(() => {
+  // Also after a failed test: waiting requests would hold up the tasks of all later tests.
+  api.provider.script = () => 'text'
+  api.provider.release()
 })
 afterAll(async () => {
   await api[Symbol.asyncDispose]()
@@ -182,7 +187,6 @@ describe('retryContent', () => {
         .map(({ text: one }) => one)
         .join(''),
     ).toBe(after.quiz.body)
-    api.provider.script = () => 'text'
   })
 
   it('returns the running task for a second retry of the same piece', async () => {
@@ -198,7 +202,6 @@ describe('retryContent', () => {
     })
     // The earlier content is readable again.
     expect((await firstConcept(roadmapId)).quiz).toMatchObject({ status: 'COMPLETED' })
-    api.provider.script = () => 'text'
   })
 
   it('returns the same task for the same idempotency key, and refuses the key for another request', async () => {
@@ -234,7 +237,6 @@ describe('retryContent', () => {
       body: null,
       error: { code: 'CONTENT_REFUSED' },
     })
-    api.provider.script = () => 'text'
   })
 
   it('is retried automatically and visibly after a transient failure', async () => {
@@ -250,7 +252,6 @@ describe('retryContent', () => {
     expect(names).toContain('TaskRetrying')
     expect(names.filter((name) => name === 'TaskStarted')).toHaveLength(2)
     expect(names.at(-1)).toBe('TaskCompleted')
-    api.provider.script = () => 'text'
   })
 })
 
@@ -382,7 +383,6 @@ describe('a subscription', () => {
       names.push((data as EventData).taskProgress.__typename)
     expect(names[0]).toBe('TaskSnapshot')
     await api.run(`mutation ($id: ID!) { cancelTask(input: { taskId: $id }) { __typename } }`, { id: active.id })
-    api.provider.script = () => 'text'
   })
 
   it('refuses a cursor of another task by name', async () => {

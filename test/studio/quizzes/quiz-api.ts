@@ -13,7 +13,7 @@ export type QuestionScript = (request: QuestionRequest, made: number) => 'ask' |
 /** The extractive provider, controlled by the test. */
 export interface ScriptedQuestions extends QuestionProvider {
   script: QuestionScript
-  /** Resumes waiting requests. */
+  /** Resumes the waiting requests, and those that are going to wait after the question they emitted last. */
   release(): void
 }
 
@@ -34,10 +34,11 @@ function createScriptedQuestions(): ScriptedQuestions {
       )
       aborted.catch(() => undefined)
       let made = 0
+      let released = gate.promise
       for await (const question of real.ask(request)) {
         const decision = provider.script(request, made)
         if (decision === 'end') return
-        if (decision === 'wait') await Promise.race([gate.promise, aborted])
+        if (decision === 'wait') await Promise.race([released, aborted])
         if (decision === 'fail')
           throw new ContentError('CONTENT_REFUSED', 'The service refused.', {
             retryable: false,
@@ -50,6 +51,8 @@ function createScriptedQuestions(): ScriptedQuestions {
             retryAfterMs: 10,
           })
         made += 1
+        // Taken before anyone can see the question, and respond to it by a release.
+        released = gate.promise
         yield question
       }
     },

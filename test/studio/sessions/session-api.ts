@@ -28,11 +28,14 @@ export function createReplies(): Replies {
       signal.addEventListener('abort', () => reject(signal.reason), { once: true }),
     )
     aborted.catch(() => undefined)
+    let released = gate.promise
     for (const part of scripted) {
       signal.throwIfAborted()
       if (part instanceof Error) throw part
-      if (part === 'wait') await Promise.race([gate.promise, aborted])
-      else yield part
+      if (part === 'wait') await Promise.race([released, aborted])
+      // Taken before anyone can see the part, and respond to it by a release.
+      released = gate.promise
+      if (part !== 'wait') yield part
     }
   }
   return {
