@@ -208,7 +208,10 @@ class ShapeReader {
     const members = (whole.anyOf ?? []).filter((member) => member.type !== 'null')
     // Nullable.
     if (members.length === 1 && members[0] !== undefined)
-      return this.#read({ ...members[0], ...pick(whole, 'description') }, place)
+      return this.#read(
+        { ...members[0], ...(whole.description === undefined ? {} : { description: whole.description }) },
+        place,
+      )
     if (entries !== undefined) return this.#readEnum(whole, entries, place)
     if (discriminator !== undefined) return this.#readUnion(whole, discriminator, place)
     if (whole.allOf !== undefined) this.#refuse(place, whole, 'is an intersection; use .extend()')
@@ -339,8 +342,4 @@ class ShapeReader {
 function toFieldName(value: string): string {
   const name = toPascalCase(value)
   return name.charAt(0).toLowerCase() + name.slice(1)
-}
-
-function pick(schema: JsonSchema, key: 'description'): Partial<JsonSchema> {
-  return schema[key] === undefined ? {} : { [key]: schema[key] }
 }
