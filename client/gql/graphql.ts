@@ -374,11 +374,11 @@ export type SubmitQuizInput = {
   readonly quizId: string;
 };
 
-/** The kind of a task. */
+/** The kind of a task. New kinds may be added: keep a default branch. */
 export type TaskKind =
   /** Converts an imported document for reading. */
   | 'CONVERT_DOCUMENT'
-  /** Generates a roadmap with all its content from a document. */
+  /** Generates a roadmap with all its content from a document. The key of an item, and the name of its stream, is the id of the concept and the piece: `concept_…:QUIZ`. */
   | 'CREATE_ROADMAP'
   /** Generates a small web project. */
   | 'GENERATE_PROJECT'
@@ -386,7 +386,7 @@ export type TaskKind =
   | 'GENERATE_QUIZ'
   /** Replaces one question of a quiz. */
   | 'REPLACE_QUESTION'
-  /** Generates the reply to a message of a session. */
+  /** Generates the reply to a message of a session. Every participant of the session may cancel it. */
   | 'REPLY'
   /** Generates one piece of content again. */
   | 'RETRY_CONTENT'
@@ -395,7 +395,9 @@ export type TaskKind =
   /** Runs the self-test. */
   | 'SELF_TEST'
   /** Checks the files of a project and updates its preview. */
-  | 'SYNC_PROJECT';
+  | 'SYNC_PROJECT'
+  /** A kind that this version of the server does not have, such as one that was removed: see `Task.kindName`. */
+  | 'UNKNOWN';
 
 /** QUEUED → RUNNING → COMPLETED or FAILED, with RETRYING between attempts; CANCELED from any status that is not final. */
 export type TaskStatus =

@@ -1,6 +1,6 @@
 import type { InterfaceRef, ObjectRef } from '@pothos/core'
 import { TidingsError } from '../../src/errors.ts'
-import { builder, type Types } from './builder.ts'
+import type { Builder, Types } from './builder.ts'
 
 /** A page of a list, as defined by the Relay cursor specification. */
 export interface Page<T> {
@@ -9,59 +9,70 @@ export interface Page<T> {
   readonly hasPreviousPage: boolean
 }
 
-const pageInfo = builder.objectRef<Page<unknown>>('PageInfo').implement({
-  description: 'The position of a page in its list.',
-  fields: (t) => ({
-    hasNextPage: t.exposeBoolean('hasNextPage', { description: 'Whether there are entries after `endCursor`.' }),
-    hasPreviousPage: t.exposeBoolean('hasPreviousPage', {
-      description: 'Whether there are entries before `startCursor`.',
+/** Adds `PageInfo`. @returns the function that adds connections, and the arguments of lists ordered by creation */
+export function addConnections(builder: Builder) {
+  const pageInfo = builder.objectRef<Page<unknown>>('PageInfo').implement({
+    description: 'The position of a page in its list.',
+    fields: (t) => ({
+      hasNextPage: t.exposeBoolean('hasNextPage', { description: 'Whether there are entries after `endCursor`.' }),
+      hasPreviousPage: t.exposeBoolean('hasPreviousPage', {
+        description: 'Whether there are entries before `startCursor`.',
+      }),
+      startCursor: t.string({
+        nullable: true,
+        description: 'The cursor of the first entry; null on an empty page.',
+        resolve: (page) => page.edges[0]?.cursor ?? null,
+      }),
+      endCursor: t.string({
+        nullable: true,
+        description: 'Pass it back as `after`; null on an empty page.',
+        resolve: (page) => page.edges.at(-1)?.cursor ?? null,
+      }),
     }),
-    startCursor: t.string({
-      nullable: true,
-      description: 'The cursor of the first entry; null on an empty page.',
-      resolve: (page) => page.edges[0]?.cursor ?? null,
-    }),
-    endCursor: t.string({
-      nullable: true,
-      description: 'Pass it back as `after`; null on an empty page.',
-      resolve: (page) => page.edges.at(-1)?.cursor ?? null,
-    }),
-  }),
-})
+  })
 
-/** Adds `<name>Connection` and `<name>Edge` for a node type. */
-export function defineConnection<T>(
-  name: string,
-  node: ObjectRef<Types, T> | InterfaceRef<Types, T>,
-): ObjectRef<Types, Page<T>> {
-  const edge = builder.objectRef<{ readonly cursor: string; readonly node: T }>(`${name}Edge`).implement({
-    description: 'One entry of a list.',
-    fields: (t) => ({
-      cursor: t.exposeString('cursor', { description: 'Pass it back as `after`.' }),
-      // The ref's type parameter is unknown here, so its shape cannot be checked against T.
-      node: t.field({
-        type: node as ObjectRef<Types, unknown>,
-        description: 'The entry.',
-        resolve: (entry) => entry.node,
+  /** Adds `<name>Connection` and `<name>Edge` for a node type. */
+  function defineConnection<T>(
+    name: string,
+    node: ObjectRef<Types, T> | InterfaceRef<Types, T>,
+  ): ObjectRef<Types, Page<T>> {
+    const edge = builder.objectRef<{ readonly cursor: string; readonly node: T }>(`${name}Edge`).implement({
+      description: 'One entry of a list.',
+      fields: (t) => ({
+        cursor: t.exposeString('cursor', { description: 'Pass it back as `after`.' }),
+        // The ref's type parameter is unknown here, so its shape cannot be checked against T.
+        node: t.field({
+          type: node as ObjectRef<Types, unknown>,
+          description: 'The entry.',
+          resolve: (entry) => entry.node,
+        }),
       }),
-    }),
-  })
-  return builder.objectRef<Page<T>>(`${name}Connection`).implement({
-    description: 'A page of a list, see https://relay.dev/graphql/connections.htm.',
-    fields: (t) => ({
-      edges: t.field({ type: [edge], description: 'The entries with their cursors.', resolve: (page) => page.edges }),
-      nodes: t.field({
-        type: [node as ObjectRef<Types, unknown>],
-        description: 'The entries without their cursors.',
-        resolve: (page) => page.edges.map((entry) => entry.node),
+    })
+    return builder.objectRef<Page<T>>(`${name}Connection`).implement({
+      description: 'A page of a list, see https://relay.dev/graphql/connections.htm.',
+      fields: (t) => ({
+        edges: t.field({ type: [edge], description: 'The entries with their cursors.', resolve: (page) => page.edges }),
+        nodes: t.field({
+          type: [node as ObjectRef<Types, unknown>],
+          description: 'The entries without their cursors.',
+          resolve: (page) => page.edges.map((entry) => entry.node),
+        }),
+        pageInfo: t.field({
+          type: pageInfo,
+          description: 'The position of the page in its list.',
+          resolve: (page): Page<unknown> => page,
+        }),
       }),
-      pageInfo: t.field({
-        type: pageInfo,
-        description: 'The position of the page in its list.',
-        resolve: (page): Page<unknown> => page,
-      }),
-    }),
-  })
+    })
+  }
+
+  /** The arguments of a list ordered by creation. */
+  const listArguments = builder.args((t) => ({
+    after: t.string({ description: 'The `endCursor` of the previous page.' }),
+    first: t.int({ defaultValue: 20, description: 'The maximum number of entries, up to 100.' }),
+  }))
+
+  return { defineConnection, listArguments }
 }
 
 const largestPage = 100
@@ -81,12 +92,6 @@ interface ListPlace {
   readonly createdAt: Date
   readonly id: string
 }
-
-/** The arguments of a list ordered by creation. */
-export const listArguments = builder.args((t) => ({
-  after: t.string({ description: 'The `endCursor` of the previous page.' }),
-  first: t.int({ defaultValue: 20, description: 'The maximum number of entries, up to 100.' }),
-}))
 
 /**
  * Reads a page of a list ordered by creation, newest first.

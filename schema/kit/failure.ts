@@ -1,8 +1,8 @@
 import { TidingsError } from '../../src/errors.ts'
 import type { Task } from '../../src/tasks/model/task.ts'
-import { builder } from './builder.ts'
+import type { Builder } from './builder.ts'
 import type { Context } from './context.ts'
-import { taskRef, taskSource } from './task-ref.ts'
+import { type TaskRef, taskSource } from './task-ref.ts'
 
 interface InputIssue {
   readonly path: string
@@ -24,71 +24,74 @@ export type Failure =
 export type FailureName = Failure['__typename']
 type FailureOf<N extends FailureName> = Extract<Failure, { readonly __typename: N }>
 
-const error = builder.interfaceRef<Failure>('Error').implement({
-  description: 'A failure that the caller can act on. The result of a mutation is a union with the errors that apply.',
-  resolveType: (failure) => failure.__typename,
-  fields: (t) => ({ message: t.exposeString('message', { description: 'A message for the user.' }) }),
-})
+/** Adds the interface `Error` and the types of failures. @returns the types by name */
+export function addFailures(builder: Builder, taskRef: TaskRef) {
+  const error = builder.interfaceRef<Failure>('Error').implement({
+    description:
+      'A failure that the caller can act on. The result of a mutation is a union with the errors that apply.',
+    resolveType: (failure) => failure.__typename,
+    fields: (t) => ({ message: t.exposeString('message', { description: 'A message for the user.' }) }),
+  })
 
-const notFoundError = builder.objectRef<FailureOf<'NotFoundError'>>('NotFoundError').implement({
-  description: 'The object does not exist or is not visible to the viewer; the two cases look the same.',
-  interfaces: [error],
-  fields: (t) => ({ id: t.exposeID('id', { description: 'The requested id.' }) }),
-})
+  const notFoundError = builder.objectRef<FailureOf<'NotFoundError'>>('NotFoundError').implement({
+    description: 'The object does not exist or is not visible to the viewer; the two cases look the same.',
+    interfaces: [error],
+    fields: (t) => ({ id: t.exposeID('id', { description: 'The requested id.' }) }),
+  })
 
-const conflictError = builder.objectRef<FailureOf<'ConflictError'>>('ConflictError').implement({
-  description: 'The subject is busy: `runningTask` is already working on it.',
-  interfaces: [error],
-  fields: (t) => ({
-    runningTask: t.field({
-      type: taskRef,
-      nullable: true,
-      description: 'The task to watch instead; null when the conflict has another cause.',
-      resolve: ({ runningTask }) => taskSource(runningTask),
+  const conflictError = builder.objectRef<FailureOf<'ConflictError'>>('ConflictError').implement({
+    description: 'The subject is busy: `runningTask` is already working on it.',
+    interfaces: [error],
+    fields: (t) => ({
+      runningTask: t.field({
+        type: taskRef,
+        nullable: true,
+        description: 'The task to watch instead; null when the conflict has another cause.',
+        resolve: ({ runningTask }) => taskSource(runningTask),
+      }),
     }),
-  }),
-})
+  })
 
-const inputIssue = builder.objectRef<InputIssue>('InputIssue').implement({
-  description: 'A problem of one value of the input.',
-  fields: (t) => ({
-    path: t.exposeString('path', {
-      description:
-        'The path of the value, such as `input.piece` or `input.files.0.path`; `input` for the input as a whole.',
+  const inputIssue = builder.objectRef<InputIssue>('InputIssue').implement({
+    description: 'A problem of one value of the input.',
+    fields: (t) => ({
+      path: t.exposeString('path', {
+        description:
+          'The path of the value, such as `input.name` or `input.files.0.path`; `input` for the input as a whole.',
+      }),
+      message: t.exposeString('message', { description: 'The problem and the allowed values.' }),
     }),
-    message: t.exposeString('message', { description: 'The problem and the allowed values.' }),
-  }),
-})
+  })
 
-const invalidInputError = builder.objectRef<FailureOf<'InvalidInputError'>>('InvalidInputError').implement({
-  description: 'The input is well-typed but invalid.',
-  interfaces: [error],
-  fields: (t) => ({
-    issues: t.field({
-      type: [inputIssue],
-      description: 'All problems, at least one.',
-      resolve: ({ issues }) => issues,
+  const invalidInputError = builder.objectRef<FailureOf<'InvalidInputError'>>('InvalidInputError').implement({
+    description: 'The input is well-typed but invalid.',
+    interfaces: [error],
+    fields: (t) => ({
+      issues: t.field({
+        type: [inputIssue],
+        description: 'All problems, at least one.',
+        resolve: ({ issues }) => issues,
+      }),
     }),
-  }),
-})
+  })
 
-const rateLimitedError = builder.objectRef<FailureOf<'RateLimitedError'>>('RateLimitedError').implement({
-  description: 'A rate limit was exceeded.',
-  interfaces: [error],
-  fields: (t) => ({
-    retryAfterMs: t.exposeInt('retryAfterMs', {
-      description: 'The time after which the request may be repeated, in milliseconds.',
+  const rateLimitedError = builder.objectRef<FailureOf<'RateLimitedError'>>('RateLimitedError').implement({
+    description: 'A rate limit was exceeded.',
+    interfaces: [error],
+    fields: (t) => ({
+      retryAfterMs: t.exposeInt('retryAfterMs', {
+        description: 'The time after which the request may be repeated, in milliseconds.',
+      }),
     }),
-  }),
-})
+  })
 
-/** The types of failures by name. */
-export const failureRefs = {
-  NotFoundError: notFoundError,
-  ConflictError: conflictError,
-  InvalidInputError: invalidInputError,
-  RateLimitedError: rateLimitedError,
-} as const satisfies Record<FailureName, unknown>
+  return {
+    NotFoundError: notFoundError,
+    ConflictError: conflictError,
+    InvalidInputError: invalidInputError,
+    RateLimitedError: rateLimitedError,
+  } as const satisfies Record<FailureName, unknown>
+}
 
 /**
  * Converts an error to a failure; null when the caller of a mutation cannot act on it.

@@ -14,6 +14,8 @@ export interface Services {
    * the API returns null for it.
    */
   readonly noteUnknownResult?: ((type: unknown) => void) | undefined
+  /** Called after the viewer deleted a task. */
+  readonly noteDeleted?: (() => void) | undefined
   /** The budgets of operations; without them nothing is limited, except the starts of tasks. */
   readonly rateLimits?: RateLimits | undefined
   readonly limits: ServiceLimits

@@ -1,8 +1,13 @@
 import type { Task, TaskItem } from '../../src/tasks/model/task.ts'
-import { builder } from './builder.ts'
+import type { Builder } from './builder.ts'
 
-/** `Task`, which other files refer to; implemented in schema/task/task.ts. */
-export const taskRef = builder.objectRef<TaskSource>('Task')
+/** Creates the ref of `Task`, which other files refer to; implemented in schema/task/task.ts. */
+export function createTaskRef(builder: Builder) {
+  return builder.objectRef<TaskSource>('Task')
+}
+
+/** The ref of `Task`. */
+export type TaskRef = ReturnType<typeof createTaskRef>
 
 /** The source of `Task`: its row, and its parts if they were read with it. */
 export interface TaskSource {

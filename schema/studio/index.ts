@@ -1,5 +1,5 @@
 import { type GraphQLSchema, lexicographicSortSchema, printSchema } from 'graphql'
-import { builder } from '../index.ts'
+import { builder } from './builder.ts'
 
 import './loaders.ts'
 import './task-kinds.ts'

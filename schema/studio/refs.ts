@@ -5,7 +5,7 @@ import type { Question, Quiz } from '../../src/studio/quizzes/quiz.ts'
 import type { Concept, Roadmap } from '../../src/studio/roadmaps/roadmaps.ts'
 import type { Session } from '../../src/studio/sessions/session.ts'
 import type { SessionState } from '../../src/studio/sessions/sessions.ts'
-import { builder } from '../kit/builder.ts'
+import { builder } from './builder.ts'
 
 /** Types that refer to each other across files; each is implemented in the file of its subject. */
 export const documentRef = builder.objectRef<Document>('Document')

@@ -1,9 +1,9 @@
 import { TidingsError } from '../../src/errors.ts'
 import { selfTestKind } from '../../src/studio/self-test/self-test.ts'
-import { builder, requireViewer } from '../kit/builder.ts'
-import { defineResult } from '../kit/result.ts'
-import { type TaskSource, taskRef } from '../kit/task-ref.ts'
+import { requireViewer } from '../kit/builder.ts'
+import type { TaskSource } from '../kit/task-ref.ts'
 import { keyDescription, startTask } from '../task/start-task.ts'
+import { builder, defineResult, taskRef } from './builder.ts'
 
 const startSelfTestInput = builder.inputType('StartSelfTestInput', {
   description: 'The behavior of the task.',

@@ -1,7 +1,6 @@
 import type { StudioResult, StudioResultOf } from '../../src/studio/task-results.ts'
-import { builder } from '../kit/builder.ts'
 import { leadOut } from '../kit/scoped-token-fields.ts'
-import { defineTaskResults } from '../task/task-result.ts'
+import { builder, defineTaskResults } from './builder.ts'
 import { conceptRef, contentPiece, documentRef, projectRef, questionRef, quizRef, roadmapRef } from './refs.ts'
 
 type ConvertDocumentResult = StudioResultOf<'ConvertDocumentResult'>

@@ -4,12 +4,12 @@ import type { Followed } from '../../src/log/follow.ts'
 import type { TaskSnapshotState } from '../../src/tasks/model/store.ts'
 import { type FailureState, isFinal, type Task, type TaskStatus } from '../../src/tasks/model/task.ts'
 import type { QueuePosition } from '../../src/tasks/queue/positions.ts'
-import { builder } from '../kit/builder.ts'
 import type { Context } from '../kit/context.ts'
+import type { Kit } from '../kit/kit.ts'
 import type { TaskSource } from '../kit/task-ref.ts'
-import { defineTopicEvents, type EventPlace, promised, type TopicEvent } from '../kit/topic-event.ts'
-import { progress, progressOf } from './progress.ts'
-import { progressOfTask, taskStatus } from './task.ts'
+import { type EventPlace, promised, type TopicEvent } from '../kit/topic-event.ts'
+import { type ProgressTypes, progressOf } from './progress.ts'
+import { progressOfTask, type TaskTypes } from './task.ts'
 
 /** The source of a task event. */
 export interface EventSource extends TopicEvent {
@@ -88,27 +88,36 @@ async function readTaskAfter(event: EventSource, { engine }: Pick<Context, 'engi
   return { task, items: [], hasInput: false }
 }
 
-/** `TaskEvent` and its types. */
-export const taskEvents = defineTopicEvents<EventSource>('TaskEvent', {
-  description: 'An event of a task. New event types may be added: select `__typename` and keep a default branch.',
-  seq: '1, 2, 3 … without gaps. Ephemeral events (TaskSnapshot, TaskQueueMoved) repeat the last number.',
-  // Every event contains the status and the progress after it.
-  unknown: 'TaskAdvanced',
-})
-builder.interfaceFields(taskEvents.event, (t) => ({
-  taskId: t.exposeID('taskId', { description: 'The task.' }),
-  status: t.field({
-    type: taskStatus,
-    description: 'The task’s status after this event.',
-    resolve: ({ status }) => status,
-  }),
-  progress: t.field({
-    type: progress,
-    description: 'The task’s progress after this event.',
-    resolve: ({ at, status, payload, snapshot }) => {
-      if (snapshot !== undefined) return progressOfTask(snapshot.task)
-      const atMs = Date.parse(at)
-      return { state: progressOf(payload['progress']), atMs, writtenAtMs: isFinal(status) ? null : atMs }
-    },
-  }),
-}))
+/** Adds `TaskEvent`; `addTaskEventTypes` adds its types. */
+export function addTaskEvents(
+  { builder, defineTopicEvents }: Kit,
+  { progress, taskStatus }: ProgressTypes & TaskTypes,
+) {
+  const taskEvents = defineTopicEvents<EventSource>('TaskEvent', {
+    description: 'An event of a task. New event types may be added: select `__typename` and keep a default branch.',
+    seq: '1, 2, 3 … without gaps. Ephemeral events (TaskSnapshot, TaskQueueMoved) repeat the last number.',
+    // Every event contains the status and the progress after it.
+    unknown: 'TaskAdvanced',
+  })
+  builder.interfaceFields(taskEvents.event, (t) => ({
+    taskId: t.exposeID('taskId', { description: 'The task.' }),
+    status: t.field({
+      type: taskStatus,
+      description: 'The task’s status after this event.',
+      resolve: ({ status }) => status,
+    }),
+    progress: t.field({
+      type: progress,
+      description: 'The task’s progress after this event.',
+      resolve: ({ at, status, payload, snapshot }) => {
+        if (snapshot !== undefined) return progressOfTask(snapshot.task)
+        const atMs = Date.parse(at)
+        return { state: progressOf(payload['progress']), atMs, writtenAtMs: isFinal(status) ? null : atMs }
+      },
+    }),
+  }))
+  return taskEvents
+}
+
+/** `TaskEvent`, and what adds its types. */
+export type TaskEvents = ReturnType<typeof addTaskEvents>

@@ -1,12 +1,9 @@
 import { createCursorFormat, parseCursor } from '../../src/log/cursor.ts'
 import type { LogReader } from '../../src/log/read.ts'
 import { type Task, taskTopic } from '../../src/tasks/model/task.ts'
-import { builder } from '../kit/builder.ts'
-import { defineConnection, type Page, pageSize } from '../kit/connection.ts'
-import { taskRef } from '../kit/task-ref.ts'
-import { type EventSource, taskEvents, toEventSource } from './task-event.ts'
-
-const taskEventConnection = defineConnection<EventSource>('TaskEvent', taskEvents.event)
+import { type Page, pageSize } from '../kit/connection.ts'
+import type { Kit } from '../kit/kit.ts'
+import { type EventSource, type TaskEvents, toEventSource } from './task-event.ts'
 
 /** Reads the log of a task in pages. @throws TidingsError `BAD_CURSOR`, `BAD_INPUT` */
 async function readHistory(
@@ -32,14 +29,18 @@ async function readHistory(
   }
 }
 
-builder.objectField(taskRef, 'events', (t) =>
-  t.field({
-    type: taskEventConnection,
-    description: 'The stored events, oldest first.',
-    args: {
-      after: t.arg({ type: 'Cursor', description: 'Only events after this cursor.' }),
-      first: t.arg.int({ defaultValue: 100, description: 'The maximum number of events, up to 1,000.' }),
-    },
-    resolve: ({ task }, { after, first }, { engine }) => readHistory(task, after, first, engine.reader),
-  }),
-)
+/** Adds `Task.events`. */
+export function addTaskHistory({ builder, taskRef, defineConnection }: Kit, taskEvents: TaskEvents): void {
+  const taskEventConnection = defineConnection<EventSource>('TaskEvent', taskEvents.event)
+  builder.objectField(taskRef, 'events', (t) =>
+    t.field({
+      type: taskEventConnection,
+      description: 'The stored events, oldest first.',
+      args: {
+        after: t.arg({ type: 'Cursor', description: 'Only events after this cursor.' }),
+        first: t.arg.int({ defaultValue: 100, description: 'The maximum number of events, up to 1,000.' }),
+      },
+      resolve: ({ task }, { after, first }, { engine }) => readHistory(task, after, first, engine.reader),
+    }),
+  )
+}

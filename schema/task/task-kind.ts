@@ -1,18 +1,45 @@
-import { builder } from '../kit/builder.ts'
+import type { Kit } from '../kit/kit.ts'
 
-/** `TaskKind`: the kinds that {@link defineTaskKinds} adds. */
-export const taskKind = builder.enumType('TaskKind', {
-  description: 'The kind of a task.',
-  values: {} as Readonly<Record<string, { readonly description: string }>>,
-})
+/** The value of `TaskKind` for a stored kind that this version does not have. */
+export const unknownKind = 'UNKNOWN'
 
-/** Adds kinds to `TaskKind`. @param kinds - the description of each kind by its name */
-export function defineTaskKinds(kinds: Readonly<Record<string, string>>): void {
-  taskKind.updateConfig((config) => ({
-    ...config,
+/** Adds `TaskKind`, and returns the functions that add and read its values. */
+export function addTaskKinds({ builder }: Kit) {
+  const known = new Set<string>()
+  const taskKind = builder.enumType('TaskKind', {
+    description: 'The kind of a task. New kinds may be added: keep a default branch.',
     values: {
-      ...config.values,
-      ...Object.fromEntries(Object.entries(kinds).map(([kind, description]) => [kind, { value: kind, description }])),
+      [unknownKind]: {
+        value: unknownKind,
+        description:
+          'A kind that this version of the server does not have, such as one that was removed: see `Task.kindName`.',
+      },
+    } as Readonly<Record<string, { readonly value: string; readonly description?: string }>>,
+  })
+  return {
+    taskKind,
+    /** Adds kinds to `TaskKind`. @param kinds - the description of each kind by its name */
+    defineTaskKinds(kinds: Readonly<Record<string, string | undefined>>): void {
+      for (const kind of Object.keys(kinds)) known.add(kind)
+      taskKind.updateConfig((config) => ({
+        ...config,
+        values: {
+          ...config.values,
+          ...Object.fromEntries(
+            Object.entries(kinds).map(([kind, description]) => [
+              kind,
+              { value: kind, ...(description === undefined ? {} : { description }) },
+            ]),
+          ),
+        },
+      }))
     },
-  }))
+    /** Returns the value of `TaskKind` for a stored kind. */
+    kindOf: (kind: string): string => (known.has(kind) ? kind : unknownKind),
+    /** The kinds of this version. */
+    knownKinds: known as ReadonlySet<string>,
+  }
 }
+
+/** The type and the functions that {@link addTaskKinds} returns. */
+export type TaskKinds = ReturnType<typeof addTaskKinds>

@@ -2,11 +2,12 @@ import type { LogEvent } from '../../src/log/event.ts'
 import type { TaskSnapshotState } from '../../src/tasks/model/store.ts'
 import { classOf, lastEventTypes, taskTopic } from '../../src/tasks/model/task.ts'
 import type { QueuePosition } from '../../src/tasks/queue/positions.ts'
-import { builder, requireLimitedViewer } from '../kit/builder.ts'
+import { requireLimitedViewer } from '../kit/builder.ts'
+import type { Kit } from '../kit/kit.ts'
 import { subscribeToTopic } from '../kit/topic-subscription.ts'
 import { countSelectedItems } from './selected-items.ts'
 import { loadTask } from './task.ts'
-import { type EventSource, readQueueMoved, readTaskEvent, taskEvents } from './task-event.ts'
+import { type EventSource, readQueueMoved, readTaskEvent, type TaskEvents } from './task-event.ts'
 
 /** Joins two outputs when the second starts where the first ends. */
 function joinOutputs(first: LogEvent, second: LogEvent): LogEvent | null {
@@ -17,45 +18,48 @@ function joinOutputs(first: LogEvent, second: LogEvent): LogEvent | null {
   return { ...second, payload: { ...payload, offset, text: `${text}${String(payload['text'])}` } }
 }
 
-builder.subscriptionField('taskProgress', (t) =>
-  t.field({
-    type: taskEvents.event,
-    description: `All events of a task, in order, each exactly once; completes after the terminal event.
+/** Adds the subscription `taskProgress`. */
+export function addTaskProgress({ builder }: Kit, taskEvents: TaskEvents): void {
+  builder.subscriptionField('taskProgress', (t) =>
+    t.field({
+      type: taskEvents.event,
+      description: `All events of a task, in order, each exactly once; completes after the terminal event.
 
 Without \`after\`: a snapshot first, then later events. With \`after\`: exactly the events after that cursor.
 \`fromStart: true\` replays the whole history first; it has no effect beside \`after\`.
 
 Unsubscribing does not cancel the task. A TaskSnapshot with its \`reason\` replaces events that cannot be replayed.`,
-    args: {
-      taskId: t.arg.id({ required: true, description: 'A task that the viewer may see.' }),
-      after: t.arg({ type: 'Cursor', description: 'The cursor of the last received event.' }),
-      fromStart: t.arg.boolean({ defaultValue: false, description: 'Replays the whole history first.' }),
-    },
-    ...subscribeToTopic<{ readonly taskId: string }, TaskSnapshotState, EventSource>(
-      async ({ taskId }, context, operation) => {
-        const { engine } = context
-        // The input is not retained: it may be large.
-        const task = { ...(await loadTask(context, String(taskId))), input: {} }
-        const { id, kind, status } = task
-        return {
-          topic: taskTopic(id),
-          snapshot: () => engine.store.snapshot(id, countSelectedItems(operation)),
-          isLast: ({ type }) => lastEventTypes.has(type),
-          classOf,
-          join: joinOutputs,
-          read: (followed, place) => readTaskEvent(followed, place, task),
-          guard: engine.visibility.guard(requireLimitedViewer(context), task),
-          isPresenceKept: true,
-          ephemeral: {
-            isWanted: status === 'QUEUED',
-            isWantedAfter: (followed) =>
-              (followed.is === 'event' ? followed.event.payload['status'] : followed.state.task.status) === 'QUEUED',
-            watch: (notify) => engine.queuePositions.watch({ id, kind }, notify),
-            read: async () => (await engine.queuePositions.of([{ id, kind }])).get(id),
-            toEvent: (position, place) => readQueueMoved(position as QueuePosition, place, task),
-          },
-        }
+      args: {
+        taskId: t.arg.id({ required: true, description: 'A task that the viewer may see.' }),
+        after: t.arg({ type: 'Cursor', description: 'The cursor of the last received event.' }),
+        fromStart: t.arg.boolean({ defaultValue: false, description: 'Replays the whole history first.' }),
       },
-    ),
-  }),
-)
+      ...subscribeToTopic<{ readonly taskId: string }, TaskSnapshotState, EventSource>(
+        async ({ taskId }, context, operation) => {
+          const { engine } = context
+          // The input is not retained: it may be large.
+          const task = { ...(await loadTask(context, String(taskId))), input: {} }
+          const { id, kind, status } = task
+          return {
+            topic: taskTopic(id),
+            snapshot: () => engine.store.snapshot(id, countSelectedItems(operation)),
+            isLast: ({ type }) => lastEventTypes.has(type),
+            classOf,
+            join: joinOutputs,
+            read: (followed, place) => readTaskEvent(followed, place, task),
+            guard: engine.visibility.guard(requireLimitedViewer(context), task),
+            isPresenceKept: true,
+            ephemeral: {
+              isWanted: status === 'QUEUED',
+              isWantedAfter: (followed) =>
+                (followed.is === 'event' ? followed.event.payload['status'] : followed.state.task.status) === 'QUEUED',
+              watch: (notify) => engine.queuePositions.watch({ id, kind }, notify),
+              read: async () => (await engine.queuePositions.of([{ id, kind }])).get(id),
+              toEvent: (position, place) => readQueueMoved(position as QueuePosition, place, task),
+            },
+          }
+        },
+      ),
+    }),
+  )
+}

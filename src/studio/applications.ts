@@ -37,7 +37,7 @@ export function createApplications(
     notificationDays,
     quotas = quotaDefaults,
   }: { readonly notificationDays?: number; readonly quotas?: QuotaLimits } = {},
-): Applications {
+): Applications & { readonly noteDeleted: () => void } {
   const { database, appender, presence, store, tasks, visibility } = engine
   const quizzes = createQuizzes({ database, tasks, appender })
   const accessChanged = (id: string): void => visibility.changed(id)
@@ -52,6 +52,7 @@ export function createApplications(
   const projects = createProjects({ database, appender, tasks })
   const roadmaps = createRoadmaps({ database, appender, tasks })
   const sessions = createSessions({ database, appender, presence, tasks, accessChanged })
+  const viewerUpdates = createViewerUpdates({ database, appender, onAppended: engine.onAppended })
   return {
     analytics: createAnalytics({ database }),
     documents,
@@ -66,6 +67,8 @@ export function createApplications(
     roadmaps,
     sessions,
     userData: createUserData(engine, { documents, projects, quizzes, roadmaps, sessions }),
-    viewerUpdates: createViewerUpdates({ database, appender, onAppended: engine.onAppended }),
+    viewerUpdates,
+    // The lists of the viewer change when a task is deleted.
+    noteDeleted: () => viewerUpdates.flushSoon(),
   }
 }

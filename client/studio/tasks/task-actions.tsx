@@ -16,6 +16,7 @@ const kinds: Partial<Record<TaskKind, string>> = {
   GENERATE_PROJECT: 'Generating project',
   SYNC_PROJECT: 'Syncing project',
   REPLY: 'Writing reply',
+  UNKNOWN: 'Other task',
 }
 /** Describes a kind of task. */
 export function describeKind(kind: TaskKind | null): string {

@@ -26,6 +26,7 @@ const kinds: Readonly<Record<TaskKind, readonly TaskKind[]>> = {
   SYNC_PROJECT: ['SYNC_PROJECT'],
   REPLY: ['REPLY'],
   SELF_TEST: ['SELF_TEST'],
+  UNKNOWN: ['UNKNOWN'],
 }
 
 /** The filters by kind. The word in the address is the name of the kind. */

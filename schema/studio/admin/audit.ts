@@ -1,8 +1,8 @@
 import { auditEvents } from '../../../src/audit/audit-event.ts'
 import { type AuditEntry, readAuditLog } from '../../../src/audit/audit-log.ts'
 import { requireAdmin } from '../../kit/access.ts'
-import { builder } from '../../kit/builder.ts'
-import { defineConnection, readPage } from '../../kit/connection.ts'
+import { readPage } from '../../kit/connection.ts'
+import { builder, defineConnection } from '../builder.ts'
 
 const descriptions: Readonly<Record<(typeof auditEvents)[number], string>> = {
   CONNECTED: 'A WebSocket, an event stream or polling began; `subject` names the transport.',

@@ -7,8 +7,8 @@ import {
 } from '../../../src/audit/connection-statistics.ts'
 import type { Count } from '../../../src/audit/server-statistics.ts'
 import { requireAdmin } from '../../kit/access.ts'
-import { builder } from '../../kit/builder.ts'
 import { pageSize } from '../../kit/connection.ts'
+import { builder } from '../builder.ts'
 
 const transports = { ws: 'WEBSOCKET', sse: 'SSE', polling: 'POLLING' } as const
 const transportKind = builder.enumType('TransportKind', {

@@ -1,8 +1,7 @@
 import { TidingsError } from '../../../src/errors.ts'
 import { isStorable, unstorable } from '../../../src/tasks/model/storable.ts'
 import { requireAdmin } from '../../kit/access.ts'
-import { builder } from '../../kit/builder.ts'
-import { defineResult } from '../../kit/result.ts'
+import { builder, defineResult } from '../builder.ts'
 
 interface DeletedUser {
   readonly userId: string

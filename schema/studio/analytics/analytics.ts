@@ -8,10 +8,11 @@ import type {
   QuestionTiming,
   TaskCounts,
 } from '../../../src/studio/analytics/state.ts'
-import { builder, requireViewer } from '../../kit/builder.ts'
+import { requireViewer } from '../../kit/builder.ts'
 import type { Context } from '../../kit/context.ts'
-import { snapshotReason, type TopicEvent } from '../../kit/topic-event.ts'
+import type { TopicEvent } from '../../kit/topic-event.ts'
 import { subscribeToTopic } from '../../kit/topic-subscription.ts'
+import { builder, snapshotReason } from '../builder.ts'
 
 const taskCounts = builder.objectRef<TaskCounts>('TaskCounts').implement({
   description: 'The number of tasks per status.',

@@ -1,8 +1,8 @@
 import { TidingsError } from '../../../src/errors.ts'
 import type { Document } from '../../../src/studio/documents/document.ts'
-import { builder, requireViewer } from '../../kit/builder.ts'
-import { defineResult } from '../../kit/result.ts'
-import { type TaskSource, taskRef } from '../../kit/task-ref.ts'
+import { requireViewer } from '../../kit/builder.ts'
+import type { TaskSource } from '../../kit/task-ref.ts'
+import { builder, defineResult, taskRef } from '../builder.ts'
 import { documentRef } from '../refs.ts'
 
 const documentSourceInput = builder.inputType('DocumentSourceInput', {

@@ -1,10 +1,9 @@
 import { TidingsError } from '../../../src/errors.ts'
 import type { Document } from '../../../src/studio/documents/document.ts'
 import { findOwn } from '../../kit/access.ts'
-import { builder } from '../../kit/builder.ts'
 import type { Context } from '../../kit/context.ts'
 import { refuseAsMissing } from '../../kit/failure.ts'
-import { defineResult } from '../../kit/result.ts'
+import { builder, defineResult } from '../builder.ts'
 import { documentRef } from '../refs.ts'
 
 /** Returns a document that the viewer owns. @throws TidingsError `NOT_FOUND` */

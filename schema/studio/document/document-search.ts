@@ -1,7 +1,8 @@
 import type { Document } from '../../../src/studio/documents/document.ts'
 import type { DocumentMatch, SnippetPart } from '../../../src/studio/documents/search.ts'
-import { builder, requireViewer } from '../../kit/builder.ts'
+import { requireViewer } from '../../kit/builder.ts'
 import { pageSize } from '../../kit/connection.ts'
+import { builder } from '../builder.ts'
 import { documentRef, sectionRef } from '../refs.ts'
 
 const snippetPart = builder.objectRef<SnippetPart>('SnippetPart').implement({

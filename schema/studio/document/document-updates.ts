@@ -1,10 +1,11 @@
 import { TidingsError } from '../../../src/errors.ts'
 import { convertDocumentKind } from '../../../src/studio/documents/convert/convert-document.ts'
 import { type DocumentChange, documentTopic } from '../../../src/studio/documents/updates.ts'
-import { builder, requireViewer } from '../../kit/builder.ts'
+import { requireViewer } from '../../kit/builder.ts'
 import { refuseAsMissing } from '../../kit/failure.ts'
 import type { EventPlace } from '../../kit/topic-event.ts'
 import { subscribeToTopic } from '../../kit/topic-subscription.ts'
+import { builder } from '../builder.ts'
 import { findReadableDocument } from './document-access.ts'
 
 const documentChange = builder.enumType('DocumentChange', {

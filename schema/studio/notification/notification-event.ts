@@ -6,10 +6,11 @@ import {
   inboxTopic,
   type Notification,
 } from '../../../src/studio/notifications/notification.ts'
-import { builder, requireViewer } from '../../kit/builder.ts'
+import { requireViewer } from '../../kit/builder.ts'
 import type { Context } from '../../kit/context.ts'
-import { defineTopicEvents, type EventPlace, promised, type TopicEvent } from '../../kit/topic-event.ts'
+import { type EventPlace, promised, type TopicEvent } from '../../kit/topic-event.ts'
 import { subscribeToTopic } from '../../kit/topic-subscription.ts'
+import { builder, defineTopicEvents } from '../builder.ts'
 import { notificationRef } from '../refs.ts'
 
 /** The source of an inbox event. Only the subject of a notification is loaded, when it is selected. */

@@ -4,12 +4,11 @@ import type { Notification } from '../../../src/studio/notifications/notificatio
 import { isStorable, unstorable } from '../../../src/tasks/model/storable.ts'
 import type { Viewer } from '../../../src/tasks/model/viewer.ts'
 import { requireAdmin } from '../../kit/access.ts'
-import { builder, requireViewer } from '../../kit/builder.ts'
-import { defineConnection, readPage } from '../../kit/connection.ts'
+import { requireViewer } from '../../kit/builder.ts'
+import { readPage } from '../../kit/connection.ts'
 import type { Context } from '../../kit/context.ts'
 import { refuseAsMissing } from '../../kit/failure.ts'
-import { findNode, node, nodeExists, registerNode } from '../../kit/node.ts'
-import { defineResult } from '../../kit/result.ts'
+import { builder, defineConnection, defineResult, findNode, node, nodeExists, registerNode } from '../builder.ts'
 import { notificationRef } from '../refs.ts'
 
 registerNode('notification', {

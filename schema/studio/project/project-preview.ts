@@ -1,10 +1,9 @@
 import { type Preview, previewChanged, previewTopic } from '../../../src/studio/projects/preview/preview.ts'
-import { builder, requireViewer } from '../../kit/builder.ts'
+import { requireViewer } from '../../kit/builder.ts'
 import { refuseAsMissing } from '../../kit/failure.ts'
-import { defineResult } from '../../kit/result.ts'
 import type { EventPlace } from '../../kit/topic-event.ts'
 import { subscribeToTopic } from '../../kit/topic-subscription.ts'
-import { taskError } from '../../task/progress.ts'
+import { builder, defineResult, taskError } from '../builder.ts'
 import { projectRef } from '../refs.ts'
 import { loadProject } from './project.ts'
 

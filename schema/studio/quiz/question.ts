@@ -7,10 +7,8 @@ import {
   rightKeyOf,
 } from '../../../src/studio/quizzes/quiz.ts'
 import { findOwn } from '../../kit/access.ts'
-import { builder } from '../../kit/builder.ts'
-import { node, registerOwnNode } from '../../kit/node.ts'
-import { taskRef } from '../../kit/task-ref.ts'
 import { activeTaskOf } from '../../task/subject-task.ts'
+import { builder, node, registerOwnNode, taskRef } from '../builder.ts'
 import { questionRef, quizRef } from '../refs.ts'
 
 registerOwnNode('question', 'Question', (loaders) => loaders.question)

@@ -1,6 +1,6 @@
 import { type Attempt, optionsOf, type Question, type Quiz, rightKeyOf } from '../../../src/studio/quizzes/quiz.ts'
-import { builder, requireViewer } from '../../kit/builder.ts'
-import { defineResult } from '../../kit/result.ts'
+import { requireViewer } from '../../kit/builder.ts'
+import { builder, defineResult } from '../builder.ts'
 import { citationRef, optionRef, questionKind } from './question.ts'
 
 // A separate type for the users taking a quiz: a field that it does not have cannot be selected,

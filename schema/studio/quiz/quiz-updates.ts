@@ -7,11 +7,10 @@ import {
 } from '../../../src/studio/quizzes/updates.ts'
 import type { TaskStatus } from '../../../src/tasks/model/task.ts'
 import { findOwn } from '../../kit/access.ts'
-import { builder } from '../../kit/builder.ts'
 import { refuseAsMissing } from '../../kit/failure.ts'
-import { defineTopicEvents, type LoggedEvent, promised, readLogged } from '../../kit/topic-event.ts'
+import { type LoggedEvent, promised, readLogged } from '../../kit/topic-event.ts'
 import { subscribeToTopic } from '../../kit/topic-subscription.ts'
-import { taskStatus } from '../../task/task.ts'
+import { builder, defineTopicEvents, taskStatus } from '../builder.ts'
 import { questionRef } from '../refs.ts'
 import { quizStatus } from './quiz.ts'
 

@@ -1,13 +1,11 @@
 import type { ContentPiece } from '../../../src/studio/content/provider.ts'
 import { type Concept, type Content, contentPieces, type Roadmap } from '../../../src/studio/roadmaps/roadmaps.ts'
 import { findOwn } from '../../kit/access.ts'
-import { builder, requireViewer } from '../../kit/builder.ts'
-import { defineConnection, listArguments, readPage } from '../../kit/connection.ts'
+import { requireViewer } from '../../kit/builder.ts'
+import { readPage } from '../../kit/connection.ts'
 import type { Context } from '../../kit/context.ts'
-import { node, registerOwnNode } from '../../kit/node.ts'
-import { taskRef } from '../../kit/task-ref.ts'
-import { taskError } from '../../task/progress.ts'
 import { activeTaskOf } from '../../task/subject-task.ts'
+import { builder, defineConnection, listArguments, node, registerOwnNode, taskError, taskRef } from '../builder.ts'
 import { conceptRef, contentPiece, documentRef, roadmapRef } from '../refs.ts'
 
 registerOwnNode('roadmap', 'Roadmap', (loaders) => loaders.roadmap)

@@ -14,9 +14,9 @@ import {
   sessionTopic,
 } from '../../../src/studio/sessions/session.ts'
 import { type SessionState, typingMark } from '../../../src/studio/sessions/sessions.ts'
-import { builder } from '../../kit/builder.ts'
-import { defineTopicEvents, type LoggedEvent, promised, readLogged } from '../../kit/topic-event.ts'
+import { type LoggedEvent, promised, readLogged } from '../../kit/topic-event.ts'
 import { subscribeToTopic } from '../../kit/topic-subscription.ts'
+import { builder, defineTopicEvents } from '../builder.ts'
 import { sessionRef } from '../refs.ts'
 import { cardRef, messageRef, participantRef, statisticsRef } from './session.ts'
 import { maySeeSession, requirePart } from './session-access.ts'

@@ -1,5 +1,5 @@
-import { builder } from '../../kit/builder.ts'
-import { anyFailure, defineResult, type ResultOptions } from '../../kit/result.ts'
+import { anyFailure, type ResultOptions } from '../../kit/result.ts'
+import { builder, defineResult } from '../builder.ts'
 import { type SessionSource, sessionRef } from '../refs.ts'
 
 /** The description of the caller's own id of a new object. */

@@ -9,10 +9,9 @@ import {
   sessionTopic,
 } from '../../../src/studio/sessions/session.ts'
 import { snapshotMessages, typingMark } from '../../../src/studio/sessions/sessions.ts'
-import { builder, requireLimitedViewer } from '../../kit/builder.ts'
-import { defineConnection, listArguments, mapPage, type Page, pageSize, readPage } from '../../kit/connection.ts'
-import { node, registerNode } from '../../kit/node.ts'
-import { taskError } from '../../task/progress.ts'
+import { requireLimitedViewer } from '../../kit/builder.ts'
+import { mapPage, type Page, pageSize, readPage } from '../../kit/connection.ts'
+import { builder, defineConnection, listArguments, node, registerNode, taskError } from '../builder.ts'
 import { type SessionSource, sessionRef } from '../refs.ts'
 import { findSession, sessionLimit } from './session-access.ts'
 

@@ -1,13 +1,12 @@
 import type { Followed } from '../../../src/log/follow.ts'
 import { viewerTopic } from '../../../src/studio/viewer/viewer-updates.ts'
 import type { TaskStatus } from '../../../src/tasks/model/task.ts'
-import { builder, requireViewer } from '../../kit/builder.ts'
+import { requireViewer } from '../../kit/builder.ts'
 import type { Context } from '../../kit/context.ts'
-import { taskRef, taskSource } from '../../kit/task-ref.ts'
-import { defineTopicEvents, type EventPlace, type LoggedEvent, readLogged } from '../../kit/topic-event.ts'
+import { taskSource } from '../../kit/task-ref.ts'
+import { type EventPlace, type LoggedEvent, readLogged } from '../../kit/topic-event.ts'
 import { subscribeToTopic } from '../../kit/topic-subscription.ts'
-import { taskStatus } from '../../task/task.ts'
-import { taskKind } from '../../task/task-kind.ts'
+import { builder, defineTopicEvents, kindOf, taskKind, taskRef, taskStatus } from '../builder.ts'
 import { findDocumentOf } from '../document/document-access.ts'
 import { documentRef } from '../refs.ts'
 
@@ -42,7 +41,7 @@ eventRef('ViewerTaskChanged').implement({
     kind: t.field({
       type: taskKind,
       description: 'The kind of task.',
-      resolve: ({ payload }) => payload['kind'] as typeof taskKind.$inferType,
+      resolve: ({ payload }) => kindOf(String(payload['kind'])),
     }),
     status: t.field({
       type: taskStatus,

@@ -1,5 +1,5 @@
 import { type Viewer, withoutToken } from '../../../src/tasks/model/viewer.ts'
-import { builder } from '../../kit/builder.ts'
+import { builder } from '../builder.ts'
 
 const viewerRef = builder.objectRef<Viewer>('Viewer').implement({
   description: 'The authenticated caller of an operation.',

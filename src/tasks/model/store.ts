@@ -28,6 +28,8 @@ export interface TaskStore {
     readonly only?: { readonly ids: readonly string[]; readonly subjects: readonly string[] } | undefined
     readonly statuses?: readonly TaskStatus[] | undefined
     readonly kinds?: readonly string[] | undefined
+    /** Adds to `kinds` all kinds that are not one of these. */
+    readonly otherThan?: readonly string[] | undefined
     readonly before?: { readonly createdAt: Date; readonly id: string } | undefined
     readonly limit: number
   }): Promise<readonly Task[]>
@@ -178,13 +180,13 @@ export function createTaskStore(database: Database): TaskStore {
       return found.map((items, index) => (unknown.has(index) ? unknownItem(pages[index]) : items))
     },
     snapshot: (taskId, first = itemPageSize) => snapshots({ taskId, first }),
-    async list({ owner, only, statuses, kinds, before, limit }) {
+    async list({ owner, only, statuses, kinds, otherThan, before, limit }) {
       const { rows } = await pool.query<Task>(
         `select ${taskColumns} from ${taskSource}
          where k.owner = $1 and ($2::text[] is null or k.status = any($2::text[]))
            and ($3::timestamptz is null or (k.created_at, k.id) < ($3::timestamptz, $4::text))
            and ($6::text[] is null or k.id = any($6::text[]) or k.subject = any($7::text[]))
-           and ($8::text[] is null or k.kind = any($8::text[]))
+           and ($8::text[] is null or k.kind = any($8::text[]) or k.kind <> all($9::text[]))
          order by k.created_at desc, k.id desc limit $5`,
         [
           owner,
@@ -195,6 +197,7 @@ export function createTaskStore(database: Database): TaskStore {
           only?.ids ?? null,
           only?.subjects ?? null,
           kinds ?? null,
+          otherThan ?? null,
         ],
       )
       return rows

@@ -1,7 +1,7 @@
 import { expect, test, vi } from 'vitest'
 import { z } from 'zod'
 import '../../../schema/studio/task-results.ts'
-import { toResult } from '../../../schema/task/task-result.ts'
+import { toResult } from '../../../schema/studio/builder.ts'
 import type { StudioTask } from '../../../src/studio/task-results.ts'
 import { defineTask } from '../../../src/tasks/model/define-task.ts'
 import { stage } from '../../../src/tasks/model/report.ts'
@@ -9,11 +9,11 @@ import { stage } from '../../../src/tasks/model/report.ts'
 test('returns a stored result, and reports one of a type that the API does not have', () => {
   const noteUnknownResult = vi.fn()
   const written = { type: 'ReplyWritten', sessionId: 'session_1', messageId: 'message_1' }
-  expect(toResult(written, { noteUnknownResult })).toBe(written)
-  expect(toResult(null, { noteUnknownResult })).toBeNull()
+  expect(toResult('REPLY', written, { noteUnknownResult })).toEqual({ ...written, __typename: 'ReplyWritten' })
+  expect(toResult('REPLY', null, { noteUnknownResult })).toBeNull()
   expect(noteUnknownResult).not.toHaveBeenCalled()
   for (const type of ['ReplyWriten', 'toString', 7, undefined])
-    expect(toResult(type === undefined ? {} : { type }, { noteUnknownResult })).toBeNull()
+    expect(toResult(undefined, type === undefined ? {} : { type }, { noteUnknownResult })).toBeNull()
   expect(noteUnknownResult.mock.calls).toEqual([['ReplyWriten'], ['toString'], [7], [undefined]])
 })
 
