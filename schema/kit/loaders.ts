@@ -15,7 +15,7 @@ export type BatchRead = (services: Services, keys: readonly never[]) => Promise<
 const taskReads = {
   task: ({ engine }, ids: Ids) => engine.store.getMany(ids),
   items: ({ engine }, pages: readonly ItemPage[]) => engine.store.items(pages),
-  async place({ engine }, tasks: readonly QueuedTask[]) {
+  async queuePosition({ engine }, tasks: readonly QueuedTask[]) {
     const queuePositions = await engine.queuePositions.of(tasks)
     return tasks.map(({ id }) => queuePositions.get(id) ?? null)
   },

@@ -1,12 +1,12 @@
 import type { JsonObject } from '../../src/db/tables.ts'
-import type { Followed, SnapshotReason } from '../../src/log/follow.ts'
+import type { SnapshotReason, TopicUpdate } from '../../src/log/follow.ts'
 import type { Builder } from './builder.ts'
 
 /**
  * The position of an event in its topic, and its time. A snapshot has the position of the event
  * before it, and the current time.
  */
-export interface EventPlace {
+export interface EventPosition {
   readonly cursor: string
   readonly seq: number
   readonly at: string
@@ -16,7 +16,7 @@ export interface EventPlace {
  * The source of an event of a topic. Contains all that its fields need: resolving an event loads
  * nothing.
  */
-export interface TopicEvent extends EventPlace {
+export interface TopicEvent extends EventPosition {
   readonly type: string
   /** The reason for a snapshot. */
   readonly reason?: SnapshotReason
@@ -28,10 +28,13 @@ export interface LoggedEvent<S> extends TopicEvent {
   readonly snapshot?: S
 }
 
-/** Converts a followed event to an event of the API. @param snapshot - the type name of snapshots */
-export function readLogged<S>(followed: Followed<S>, place: EventPlace, snapshot: string): LoggedEvent<S> {
-  if (followed.is === 'event') return { ...place, type: followed.event.type, payload: followed.event.payload }
-  return { ...place, type: snapshot, payload: {}, reason: followed.reason, snapshot: followed.state }
+/**
+ * Converts an update of a topic to an event of the API. @param snapshot - the type name of
+ * snapshots
+ */
+export function readLogged<S>(update: TopicUpdate<S>, position: EventPosition, snapshot: string): LoggedEvent<S> {
+  if (update.is === 'event') return { ...position, type: update.event.type, payload: update.event.payload }
+  return { ...position, type: snapshot, payload: {}, reason: update.reason, snapshot: update.state }
 }
 
 /**

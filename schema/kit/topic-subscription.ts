@@ -10,10 +10,10 @@ import {
 } from '../../src/live/execute/topic-field.ts'
 import { createCursorFormat, parseCursor } from '../../src/log/cursor.ts'
 import type { LogEvent } from '../../src/log/event.ts'
-import type { Followed } from '../../src/log/follow.ts'
+import type { TopicUpdate } from '../../src/log/follow.ts'
 import { requireLimitedViewer } from './builder.ts'
 import type { Context } from './context.ts'
-import type { EventPlace } from './topic-event.ts'
+import type { EventPosition } from './topic-event.ts'
 
 /**
  * A topic exposed as a subscription: `S` is the state in its snapshots, `E` the source of the
@@ -30,17 +30,17 @@ export interface TopicDefinition<S, E> {
   /** Joins two consecutive `append` events; never by default. */
   readonly join?: OpenedTopic<S>['join']
   /**
-   * Converts a followed event to the source of the field's type, which must not depend on the
+   * Converts an update of a topic to the source of the field's type, which must not depend on the
    * viewer.
    */
-  readonly read: (followed: Followed<S>, place: EventPlace) => E
+  readonly read: (update: TopicUpdate<S>, position: EventPosition) => E
   /** Required where permission to see the topic can be revoked. */
   readonly guard?: Guard | undefined
   /** Whether subscribers count as present; false by default. */
   readonly isPresenceKept?: boolean
   /** Events outside the log, inserted between events with the seq of the event before them. */
   readonly ephemeral?: Omit<EphemeralSource<S>, 'toValue'> & {
-    readonly toEvent: (report: unknown, place: EventPlace) => E
+    readonly toEvent: (event: unknown, position: EventPosition) => E
   }
 }
 
@@ -71,7 +71,7 @@ export function subscribeToTopic<A extends object, S, E>(
       const { read, ephemeral, ...definition } = await noteSubscription(context, () =>
         open(args as A, context, operation),
       )
-      const placeOf = createEventPlaces(context, definition.topic)
+      const positionOf = createEventPositions(context, definition.topic)
       return {
         isLast: () => false,
         classOf: () => 'keep',
@@ -80,9 +80,9 @@ export function subscribeToTopic<A extends object, S, E>(
         guard: guardOf(definition, context),
         ephemeral: ephemeral && {
           ...ephemeral,
-          toValue: (report, seq) => ephemeral.toEvent(report, placeOf({ seq })),
+          toValue: (event, seq) => ephemeral.toEvent(event, positionOf({ seq })),
         },
-        read: (followed) => read(followed, placeOf(followed)),
+        read: (update) => read(update, positionOf(update)),
       }
     },
   }
@@ -99,10 +99,10 @@ export function subscribeToTopic<A extends object, S, E>(
  * Creates the function that computes the cursor, seq and time of a followed event: an event outside
  * the log has the seq of the event before it, and the current time.
  */
-function createEventPlaces(
+function createEventPositions(
   { engine }: Context,
   topic: string,
-): (item: { readonly event: LogEvent } | { readonly seq: number }) => EventPlace {
+): (item: { readonly event: LogEvent } | { readonly seq: number }) => EventPosition {
   const cursorOf = createCursorFormat(engine.reader, topic)
   return (item) => {
     const { seq, at } = 'event' in item ? item.event : { seq: item.seq, at: new Date().toISOString() }

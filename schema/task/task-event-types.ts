@@ -34,7 +34,7 @@ export function addTaskEventTypes(
         type: queuePosition,
         nullable: true,
         description: 'The position at that time, if known; TaskQueueMoved reports changes.',
-        resolve: ({ place }) => place ?? null,
+        resolve: ({ queuePosition }) => queuePosition ?? null,
       }),
     }),
   })
@@ -47,7 +47,7 @@ export function addTaskEventTypes(
         type: queuePosition,
         nullable: true,
         description: 'The current position. Nullable like `TaskQueued.queue`, so that one selection fits both.',
-        resolve: ({ place }) => place ?? null,
+        resolve: ({ queuePosition }) => queuePosition ?? null,
       }),
     }),
   })

@@ -1,13 +1,13 @@
 import type { JsonObject } from '../../src/db/tables.ts'
 import type { LogEvent } from '../../src/log/event.ts'
-import type { Followed } from '../../src/log/follow.ts'
+import type { TopicUpdate } from '../../src/log/follow.ts'
 import type { TaskSnapshotState } from '../../src/tasks/model/store.ts'
 import { type FailureState, isFinal, type Task, type TaskStatus } from '../../src/tasks/model/task.ts'
 import type { QueuePosition } from '../../src/tasks/queue/positions.ts'
 import type { Context } from '../kit/context.ts'
 import type { Kit } from '../kit/kit.ts'
 import type { TaskSource } from '../kit/task-ref.ts'
-import { type EventPlace, promised, type TopicEvent } from '../kit/topic-event.ts'
+import { type EventPosition, promised, type TopicEvent } from '../kit/topic-event.ts'
 import { type ProgressTypes, progressOf } from './progress.ts'
 import { progressOfTask, type TaskTypes } from './task.ts'
 
@@ -17,7 +17,7 @@ export interface EventSource extends TopicEvent {
   readonly status: TaskStatus
   readonly payload: JsonObject
   readonly snapshot?: TaskSource
-  readonly place?: QueuePosition
+  readonly queuePosition?: QueuePosition
   /**
    * The task as it was when the subscription started, for a terminal event of a task that has been
    * deleted.
@@ -26,29 +26,37 @@ export interface EventSource extends TopicEvent {
 }
 
 /**
- * Converts a followed event to an event of the API.
+ * Converts an update of a topic to an event of the API.
  *
  * @param task - the task when the subscription started
  */
-export function readTaskEvent(followed: Followed<TaskSnapshotState>, place: EventPlace, task: Task): EventSource {
-  if (followed.is === 'event') {
-    const source = toEventSource(followed.event, task.id, place)
+export function readTaskEvent(
+  update: TopicUpdate<TaskSnapshotState>,
+  position: EventPosition,
+  task: Task,
+): EventSource {
+  if (update.is === 'event') {
+    const source = toEventSource(update.event, task.id, position)
     return isFinal(source.status) ? { ...source, earlier: task } : source
   }
-  const { reason, state } = followed
+  const { reason, state } = update
   const { status } = state.task
-  return { ...place, type: 'TaskSnapshot', taskId: task.id, status, payload: {}, reason, snapshot: state }
+  return { ...position, type: 'TaskSnapshot', taskId: task.id, status, payload: {}, reason, snapshot: state }
 }
 
 /** Creates the event of a changed queue position. A task waits only before it starts, so its progress has not changed. */
-export function readQueueMoved(position: QueuePosition, place: EventPlace, { id, progress }: Task): EventSource {
+export function readQueueMoved(
+  queuePosition: QueuePosition,
+  position: EventPosition,
+  { id, progress }: Task,
+): EventSource {
   const payload = { progress: { ...progress } }
-  return { ...place, type: 'TaskQueueMoved', taskId: id, status: 'QUEUED', payload, place: position }
+  return { ...position, type: 'TaskQueueMoved', taskId: id, status: 'QUEUED', payload, queuePosition }
 }
 
 /** Converts an event of the log to an event of the API. */
-export function toEventSource({ type, payload }: LogEvent, taskId: string, place: EventPlace): EventSource {
-  return { ...place, type, taskId, status: payload['status'] as TaskStatus, payload }
+export function toEventSource({ type, payload }: LogEvent, taskId: string, position: EventPosition): EventSource {
+  return { ...position, type, taskId, status: payload['status'] as TaskStatus, payload }
 }
 
 /**

@@ -207,7 +207,7 @@ In a TaskSnapshot, the first page is as it was at \`cursor\`, and so is every pa
         type: queuePosition,
         nullable: true,
         description: 'Position in the queue; null unless the task is queued.',
-        resolve: ({ task }, _, { loaders }) => (task.status === 'QUEUED' ? loaders.place.load(task) : null),
+        resolve: ({ task }, _, { loaders }) => (task.status === 'QUEUED' ? loaders.queuePosition.load(task) : null),
       }),
       error: t.field({
         type: taskError,

@@ -6,9 +6,9 @@ import { TidingsError } from '../errors.ts'
  *
  * - `undone`: nothing was written, and a retry may succeed
  * - `blocked`: like `undone`, because a lock was not acquired in time or the statement took too
- *   long; one of its units may be the cause
+ *   long; one of its requests may be the cause
  * - `unknown`: the connection was lost in transit, so it may or may not have been written
- * - `refused`: nothing was written, and one of its units is the cause
+ * - `refused`: nothing was written, and one of its requests is the cause
  */
 type AppendFailure = 'undone' | 'blocked' | 'unknown' | 'refused'
 

@@ -1,7 +1,7 @@
 import type { PoolClient } from 'pg'
 import { afterCommit } from '../db/connect.ts'
 import type { Appender } from './append.ts'
-import type { Appended, AppendUnit } from './append-unit.ts'
+import type { AppendRequest, AppendResult } from './append-request.ts'
 
 /** The part of an appender needed to append in a caller's transaction. */
 export type TransactionalAppender = Pick<Appender, 'appendIn' | 'publish'>
@@ -15,9 +15,9 @@ export type TransactionalAppender = Pick<Appender, 'appendIn' | 'publish'>
 export async function appendInTransaction(
   appender: TransactionalAppender,
   client: PoolClient,
-  unit: AppendUnit,
-): Promise<Appended> {
-  const appended = await appender.appendIn(client, unit)
-  if (appended.accepted) afterCommit(client, () => appender.publish(appended.events))
-  return appended
+  request: AppendRequest,
+): Promise<AppendResult> {
+  const result = await appender.appendIn(client, request)
+  if (result.accepted) afterCommit(client, () => appender.publish(result.events))
+  return result
 }

@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util'
 import type pg from 'pg'
 import type { JsonObject } from '../db/tables.ts'
 import { TidingsError } from '../errors.ts'
-import type { Appended, AppendUnit } from './append-unit.ts'
+import type { AppendRequest, AppendResult } from './append-request.ts'
 import { type LogEvent, toInstant } from './event.ts'
 
 const itemsStep = /* sql */ `,
@@ -27,16 +27,16 @@ reset as (
 /**
  * The single statement that writes to the log.
  *
- * - Input: $1 jsonb, an array of units
+ * - Input: $1 jsonb, an array of requests
  *   `{ topic, base?, close?, events: [{ type, payload }], task?, expect?, attempt?, worker?, set?, reported?, items?, reset? }`
  *   in which each topic and each task occurs at most once. `reported`: the progress of the last event
  *   is the task's new progress.
- * - Output: one row per accepted unit: `ord` (its index, from 1), `base` (the previous seq of the
- *   topic), `at` (ms since 1970), and `progress` of the task unless its events contain it. Rejected
- *   units have no row: see {@link explainRefusals}.
+ * - Output: one row per accepted request: `ord` (its index, from 1), `base` (the previous seq of
+ *   the topic), `at` (ms since 1970), and `progress` of the task unless its events contain it.
+ *   Rejected requests have no row: see {@link explainRefusals}.
  *
- * Performs for every unit, atomically and independently of the others: the guard (the topic is open
- * and at `base` if given; the task has an expected status, and the attempt and worker that the
+ * Performs for every request, atomically and independently of the others: the guard (the topic is
+ * open and at `base` if given; the task has an expected status, and the attempt and worker that the
  * writer expects), the next seqs, the events, the task's row, its items.
  *
  * Locks rows in a fixed order, first all topics, then all tasks, each sorted by name, so that
@@ -46,12 +46,12 @@ reset as (
  * condition of its update, which PostgreSQL re-evaluates on the newest version after waiting for a
  * lock. Neither decision is ever based on the snapshot of the statement.
  *
- * Rows are looked up individually: joins between the steps would compare every unit with every
- * other. Starting a step costs as much as several units, so the steps for items are included only if
- * a unit needs them.
+ * Rows are looked up individually: joins between the steps would compare every request with every
+ * other. Starting a step costs as much as several requests, so the steps for items are included
+ * only if a request needs them.
  */
 const createStatement = (...itemSteps: readonly string[]): string => /* sql */ `
-with unit as materialized (
+with request as materialized (
   select * from rows from (
     jsonb_to_recordset($1::jsonb) as (topic text, base bigint, close boolean, events jsonb,
       task text, expect jsonb, attempt int, worker text, set jsonb, reported boolean, items jsonb, reset boolean)
@@ -61,7 +61,7 @@ with unit as materialized (
 held as materialized (
   select u.*, t.seq as base_was, date_trunc('milliseconds', clock_timestamp()) as at,
     not t.closed and (u.base is null or u.base = t.seq) as open
-  from unit u left join lateral (select seq, closed from topic where name = u.topic for no key update) t on true
+  from request u left join lateral (select seq, closed from topic where name = u.topic for no key update) t on true
   order by u.task
 ),
 changed as (
@@ -134,88 +134,88 @@ interface AcceptedRow {
 }
 
 /**
- * Runs the statement for units of which no two share a topic or a task.
+ * Runs the statement for requests of which no two share a topic or a task.
  *
  * @param options.isPrepared - whether the connection will run it again, so that it is worth
  * preparing
- * @returns the outcome of each unit, in the order of `units`
+ * @returns the outcome of each request, in the order of `requests`
  */
 export async function runAppend(
   client: pg.ClientBase,
-  units: readonly AppendUnit[],
+  requests: readonly AppendRequest[],
   { isPrepared }: { isPrepared: boolean },
-): Promise<readonly Appended[]> {
-  const text = JSON.stringify(units.map(toWire))
-  const hasItems = units.some(({ task }) => task?.items !== undefined)
-  const hasReset = units.some(({ task }) => task?.resetItems === true)
+): Promise<readonly AppendResult[]> {
+  const text = JSON.stringify(requests.map(toWire))
+  const hasItems = requests.some(({ task }) => task?.items !== undefined)
+  const hasReset = requests.some(({ task }) => task?.resetItems === true)
   const variant = hasItems ? (hasReset ? 'both' : 'items') : hasReset ? 'reset' : 'plain'
   const query = { text: statements[variant], values: [text] }
   const { rows } = await client.query<AcceptedRow>(isPrepared ? { ...query, name: `tidings-append-${variant}` } : query)
-  const appended: Appended[] = []
+  const results: AppendResult[] = []
   for (const row of rows) {
-    const unit = units[row.ord - 1]
-    if (unit !== undefined) appended[row.ord - 1] = toAppended(unit, row)
+    const request = requests[row.ord - 1]
+    if (request !== undefined) results[row.ord - 1] = toResult(request, row)
   }
-  return rows.length === units.length ? appended : await explainRefusals(client, units, appended)
+  return rows.length === requests.length ? results : await explainRefusals(client, requests, results)
 }
 
-/** Returns all outcomes, adding the current state of topic and task for the rejected units. */
+/** Returns all outcomes, adding the current state of topic and task for the rejected requests. */
 async function explainRefusals(
   client: pg.ClientBase,
-  units: readonly AppendUnit[],
-  appended: readonly (Appended | undefined)[],
-): Promise<readonly Appended[]> {
-  const { rows } = await client.query<Omit<Extract<Appended, { accepted: false }>, 'accepted'>>(
+  requests: readonly AppendRequest[],
+  results: readonly (AppendResult | undefined)[],
+): Promise<readonly AppendResult[]> {
+  const { rows } = await client.query<Omit<Extract<AppendResult, { accepted: false }>, 'accepted'>>(
     `select k.status, k.attempt, t.seq
     from unnest($1::text[], $2::text[]) with ordinality as u(topic, task, ord)
     left join topic t on t.name = u.topic left join task k on k.id = u.task order by u.ord`,
-    [units.map(({ topic }) => topic), units.map(({ task }) => task?.id ?? null)],
+    [requests.map(({ topic }) => topic), requests.map(({ task }) => task?.id ?? null)],
   )
-  return units.map((unit, index) => {
+  return requests.map((request, index) => {
     const row = rows[index]
-    if (row === undefined) throw new TidingsError('UNAVAILABLE', `The append to "${unit.topic}" was not answered`)
-    return appended[index] ?? { accepted: false, ...row }
+    if (row === undefined) throw new TidingsError('UNAVAILABLE', `The append to "${request.topic}" was not answered`)
+    return results[index] ?? { accepted: false, ...row }
   })
 }
 
-function toWire({ task, trace: _trace, ...unit }: AppendUnit): object {
-  if (task === undefined) return unit
+function toWire({ task, trace: _trace, ...request }: AppendRequest): object {
+  if (task === undefined) return request
   const { id, set, resetItems, ...others } = task
   const rest = { ...others, ...(resetItems === true ? { reset: true } : {}) }
-  const eventProgress = unit.events.at(-1)?.payload['progress']
+  const eventProgress = request.events.at(-1)?.payload['progress']
   // Progress is most of an append's bytes and nearly always in both places: parsing it once makes
   // an append 10 % cheaper.
   if (set?.progress === undefined || !isDeepStrictEqual(eventProgress, set.progress))
-    return { ...unit, ...rest, set, task: id }
-  return { ...unit, ...rest, set: { ...set, progress: undefined }, reported: true, task: id }
+    return { ...request, ...rest, set, task: id }
+  return { ...request, ...rest, set: { ...set, progress: undefined }, reported: true, task: id }
 }
 
-function toAppended(unit: AppendUnit, row: AcceptedRow): Appended {
+function toResult(request: AppendRequest, row: AcceptedRow): AppendResult {
   const { base } = row
   const at = toInstant(new Date(row.at))
-  const progress = unit.task?.set?.progress ?? row.progress
-  const events = unit.events.map(
+  const progress = request.task?.set?.progress ?? row.progress
+  const events = request.events.map(
     ({ type, payload }, index): LogEvent => ({
-      topic: unit.topic,
+      topic: request.topic,
       seq: base + index + 1,
       type,
       at,
-      payload: unit.task && !('progress' in payload) ? { ...payload, progress } : payload,
-      ...(unit.trace === undefined ? {} : { trace: unit.trace }),
+      payload: request.task && !('progress' in payload) ? { ...payload, progress } : payload,
+      ...(request.trace === undefined ? {} : { trace: request.trace }),
     }),
   )
   return { accepted: true, events, seq: base + events.length }
 }
 
 /**
- * Checks whether a rejected unit was already written by the statement whose connection broke.
+ * Checks whether a rejected request was already written by the statement whose connection broke.
  *
  * @returns the accepted outcome; null if other events, or none, are at its position
  */
 export async function recallAppend(
   client: pg.ClientBase,
-  { topic, base, events, task }: AppendUnit,
-): Promise<Appended | null> {
+  { topic, base, events, task }: AppendRequest,
+): Promise<AppendResult | null> {
   if (base === undefined) return null
   const { rows } = await client.query<{ seq: number; type: string; at: Date; payload: JsonObject }>(
     'select seq, type, at, payload from event where topic = $1 and seq > $2 and seq <= $2 + $3 order by seq',

@@ -5,29 +5,30 @@ import { TidingsError } from '../errors.ts'
 import type { Logger } from '../logger.ts'
 import { noTracing, type Tracing } from '../tracing/tracing.ts'
 import { classifyFailure, toAppendError } from './append-failure.ts'
+import type { AppendRequest, AppendResult } from './append-request.ts'
 import { appendConnectionOptions, recallAppend, runAppend } from './append-statement.ts'
-import type { Appended, AppendUnit } from './append-unit.ts'
 import type { LogEvent } from './event.ts'
 
 /** The only way to write to the log. */
 export interface Appender extends AsyncDisposable {
   /**
-   * Appends one unit; concurrent units share a round trip (group commit). Units of one topic keep
-   * their order.
+   * Appends one request; concurrent requests share a round trip (group commit). Requests of one
+   * topic keep their order.
    *
-   * @throws TidingsError `UNAVAILABLE` if the database did not answer and the unit may or may not
-   * have been written; `BAD_INPUT` if the unit contains text that the database cannot store, such
-   * as U+0000; `SHUTTING_DOWN` after disposal
+   * @throws TidingsError `UNAVAILABLE` if the database did not answer and the request may or may
+   * not have been written; `BAD_INPUT` if the request contains text that the database cannot store,
+   * such as U+0000; `SHUTTING_DOWN` after disposal
    */
-  append(unit: AppendUnit): Promise<Appended>
+  append(request: AppendRequest): Promise<AppendResult>
   /**
    * Appends within the caller's transaction. The caller must call {@link publish} after the commit.
    */
-  appendIn(client: pg.PoolClient, unit: AppendUnit): Promise<Appended>
+  appendIn(client: pg.PoolClient, request: AppendRequest): Promise<AppendResult>
   /**
-   * Like {@link appendIn} for many units in one statement. No two units may share a topic or task.
+   * Like {@link appendIn} for many requests in one statement. No two requests may share a topic or
+   * task.
    */
-  appendManyIn(client: pg.PoolClient, units: readonly AppendUnit[]): Promise<readonly Appended[]>
+  appendManyIn(client: pg.PoolClient, requests: readonly AppendRequest[]): Promise<readonly AppendResult[]>
   /** Publishes accepted events on the bus; never throws. */
   publish(events: readonly LogEvent[]): void
   /** Statistics since the start, and the current queue length. */
@@ -42,15 +43,15 @@ export interface Appender extends AsyncDisposable {
 interface AppendCounters {
   /** Committed events, including those appended in a caller's transaction. */
   events: number
-  /** Units rejected by the guard. */
+  /** Requests rejected by the guard. */
   refused: number
-  /** Units retried because the database was unavailable. */
+  /** Requests retried because the database was unavailable. */
   repeated: number
-  /** Statements executed, each with one or more units. */
+  /** Statements executed, each with one or more requests. */
   statements: number
   /** Total execution time of the statements. */
   statementMs: number
-  /** Units waiting for a statement. */
+  /** Requests waiting for a statement. */
   readonly waiting: number
 }
 
@@ -60,10 +61,10 @@ const smallGroup = 25
 /**
  * Creates an appender.
  *
- * @param options.maxGroup - maximum number of units in one statement; default 100, more gains
+ * @param options.maxGroup - maximum number of requests in one statement; default 100, more gains
  * nothing
  * @param options.connections - maximum number of concurrent statements; default 2
- * @param options.retryMs - how long to retry a unit while the database is unavailable; a unit
+ * @param options.retryMs - how long to retry a request while the database is unavailable; a request
  * without `base` is retried only while it certainly was not written; default 8,000
  * @param options.publish - called with the accepted events after their commit, in the order of the
  * topic
@@ -85,11 +86,11 @@ export function createAppender(options: {
   })
 
   interface Waiting {
-    readonly unit: AppendUnit
+    readonly request: AppendRequest
     readonly since: number
-    readonly resolve: (appended: Appended) => void
+    readonly resolve: (result: AppendResult) => void
     readonly reject: (error: unknown) => void
-    /** Whether a connection broke while the unit was in transit. */
+    /** Whether a connection broke while the request was in transit. */
     mayBeWritten: boolean
   }
   let waiting: Waiting[] = []
@@ -124,7 +125,7 @@ export function createAppender(options: {
     }
   }
 
-  // A topic or task is in at most one group at a time, and once: the remaining units keep their
+  // A topic or task is in at most one group at a time, and once: the remaining requests keep their
   // order for the next group.
   const takeGroup = (): Waiting[] => {
     // Divided among the free connections, unless that would make the groups too small to be
@@ -137,7 +138,7 @@ export function createAppender(options: {
     for (const entry of waiting) {
       if (group.length === size) break
       looked++
-      const keys = keysOf(entry.unit)
+      const keys = keysOf(entry.request)
       if (keys.some((key) => busy.has(key) || passed.has(key))) {
         rest.push(entry)
         for (const key of keys) passed.add(key)
@@ -150,13 +151,13 @@ export function createAppender(options: {
     return group
   }
 
-  const accept = (entry: Waiting, appended: Appended): void => {
-    if (appended.accepted) publish(appended.events)
+  const accept = (entry: Waiting, result: AppendResult): void => {
+    if (result.accepted) publish(result.events)
     else counters.refused++
-    entry.resolve(appended)
+    entry.resolve(result)
   }
 
-  /** Writes as many units as possible and settles them; returns the units to retry. */
+  /** Writes as many requests as possible and settles them; returns the requests to retry. */
   const write = async (entries: readonly Waiting[]): Promise<readonly Waiting[]> => {
     let client: pg.PoolClient | undefined
     let failure: unknown
@@ -165,23 +166,23 @@ export function createAppender(options: {
       client = await pool.connect()
       const startedAt = performance.now()
       counters.statements++
-      const outcomes = await runAppend(
+      const results = await runAppend(
         client,
-        entries.map((entry) => entry.unit),
+        entries.map((entry) => entry.request),
         { isPrepared: true },
       )
       counters.statementMs += performance.now() - startedAt
       for (const [index, entry] of entries.entries()) {
-        const outcome = outcomes[index]
-        if (outcome === undefined || (!outcome.accepted && entry.mayBeWritten)) continue
+        const result = results[index]
+        if (result === undefined || (!result.accepted && entry.mayBeWritten)) continue
         open.delete(entry)
-        accept(entry, outcome)
+        accept(entry, result)
       }
       for (const entry of open) {
-        const outcome = (await recallAppend(client, entry.unit)) ?? outcomes[entries.indexOf(entry)]
-        if (outcome === undefined) continue
+        const result = (await recallAppend(client, entry.request)) ?? results[entries.indexOf(entry)]
+        if (result === undefined) continue
         open.delete(entry)
-        accept(entry, outcome)
+        accept(entry, result)
       }
       return []
     } catch (error) {
@@ -197,18 +198,19 @@ export function createAppender(options: {
         'failed to append events',
       )
     if ((kind === 'refused' || kind === 'blocked') && remainingEntries.length > 1) {
-      // An invalid unit must not fail the others, nor a blocked topic delay them: the group is
-      // halved until the unit is alone.
+      // An invalid request must not fail the others, nor a blocked topic delay them: the group is
+      // halved until the request is alone.
       const middle = Math.ceil(remainingEntries.length / 2)
       return [...(await write(remainingEntries.slice(0, middle))), ...(await write(remainingEntries.slice(middle)))]
     }
     return remainingEntries.filter((entry) => {
-      const canRepeat = kind === 'undone' || kind === 'blocked' || (kind === 'unknown' && entry.unit.base !== undefined)
+      const canRepeat =
+        kind === 'undone' || kind === 'blocked' || (kind === 'unknown' && entry.request.base !== undefined)
       if (canRepeat && !isClosing && Date.now() - entry.since < retryMs) {
         entry.mayBeWritten ||= kind === 'unknown'
         return true
       }
-      entry.reject(toAppendError(entry.unit.topic, failure))
+      entry.reject(toAppendError(entry.request.topic, failure))
       return false
     })
   }
@@ -218,7 +220,7 @@ export function createAppender(options: {
     const repeat = await write(group)
     counters.repeated += repeat.length
     if (repeat.length > 0) await new Promise((resolve) => setTimeout(resolve, repeatDelayMs))
-    for (const entry of group) for (const key of keysOf(entry.unit)) busy.delete(key)
+    for (const entry of group) for (const key of keysOf(entry.request)) busy.delete(key)
     waiting = [...repeat, ...waiting]
     underWay--
     pump()
@@ -229,7 +231,7 @@ export function createAppender(options: {
     if (isClosing && waiting.length === 0 && underWay === 0) idle.resolve()
     if (isScheduled || waiting.length === 0 || underWay >= connections) return
     isScheduled = true
-    // Units appended in the same turn of the event loop share a statement.
+    // Requests appended in the same turn of the event loop share a statement.
     setImmediate(() => {
       isScheduled = false
       while (underWay < connections) {
@@ -248,23 +250,23 @@ export function createAppender(options: {
     await pool.end()
   }
 
-  const append = (unit: AppendUnit): Promise<Appended> => {
+  const append = (request: AppendRequest): Promise<AppendResult> => {
     if (isClosing) return Promise.reject(new TidingsError('SHUTTING_DOWN', 'This process no longer appends'))
-    return new Promise<Appended>((resolve, reject) => {
-      waiting.push({ unit, since: Date.now(), resolve, reject, mayBeWritten: false })
+    return new Promise<AppendResult>((resolve, reject) => {
+      waiting.push({ request: request, since: Date.now(), resolve, reject, mayBeWritten: false })
       pump()
     })
   }
-  const appendIn = async (client: pg.PoolClient, unit: AppendUnit): Promise<Appended> => {
-    const [outcome] = await runAppend(client, [unit], { isPrepared: false })
-    if (outcome === undefined) throw new TidingsError('UNAVAILABLE', `The append to "${unit.topic}" was not answered`)
-    return outcome
+  const appendIn = async (client: pg.PoolClient, request: AppendRequest): Promise<AppendResult> => {
+    const [result] = await runAppend(client, [request], { isPrepared: false })
+    if (result === undefined) throw new TidingsError('UNAVAILABLE', `The append to "${request.topic}" was not answered`)
+    return result
   }
 
   return {
-    append: (unit) => traceAppend(tracing, unit, append),
-    appendIn: (client, unit) => traceAppend(tracing, unit, (traced) => appendIn(client, traced)),
-    appendManyIn: (client, units) => runAppend(client, units, { isPrepared: false }),
+    append: (request) => traceAppend(tracing, request, append),
+    appendIn: (client, request) => traceAppend(tracing, request, (traced) => appendIn(client, traced)),
+    appendManyIn: (client, requests) => runAppend(client, requests, { isPrepared: false }),
     publish,
     counters,
     pool,
@@ -275,25 +277,25 @@ export function createAppender(options: {
   }
 }
 
-function keysOf({ topic, task }: AppendUnit): readonly string[] {
+function keysOf({ topic, task }: AppendRequest): readonly string[] {
   return task === undefined ? [topic] : [topic, `task ${task.id}`]
 }
 
 /** Appends within a span of its own. The events carry the span's context to the deliveries. */
 function traceAppend(
   tracing: Tracing,
-  unit: AppendUnit,
-  append: (unit: AppendUnit) => Promise<Appended>,
-): Promise<Appended> {
+  request: AppendRequest,
+  append: (request: AppendRequest) => Promise<AppendResult>,
+): Promise<AppendResult> {
   const parent = tracing.current()
   const span = parent === undefined ? undefined : tracing.begin('append', { role: 'producer', parent })
-  if (span === undefined) return append(unit)
-  const facts = { 'tidings.topic': unit.topic, 'tidings.events': unit.events.map(({ type }) => type).join(' ') }
-  return append({ ...unit, trace: span.traceParent }).then(
-    (appended) => {
-      if (appended.accepted) span.end({ ...facts, 'tidings.seq': appended.seq })
+  if (span === undefined) return append(request)
+  const facts = { 'tidings.topic': request.topic, 'tidings.events': request.events.map(({ type }) => type).join(' ') }
+  return append({ ...request, trace: span.traceParent }).then(
+    (result) => {
+      if (result.accepted) span.end({ ...facts, 'tidings.seq': result.seq })
       else span.end(facts, 'refused')
-      return appended
+      return result
     },
     (error: unknown) => {
       span.end(facts, error instanceof Error ? error.name : 'error')

@@ -10,10 +10,10 @@ import type { LogReader, TopicHead } from './read.ts'
 export type SnapshotReason = 'SUBSCRIBED' | 'PRUNED' | 'RESET' | 'LAGGED'
 
 /**
- * An item of a followed topic: an event of the log, or a snapshot of the whole state in place of
- * events.
+ * One element of a followed topic: an event of the log, or a snapshot of the whole state in place
+ * of events.
  */
-export type Followed<S> =
+export type TopicUpdate<S> =
   | { readonly is: 'event'; readonly event: LogEvent }
   | {
       readonly is: 'snapshot'
@@ -79,7 +79,7 @@ export const snapshotRetryMs = 8_000
 export function follow<S>(
   log: { readonly reader: LogReader; readonly feeds: Feeds },
   options: FollowOptions<S>,
-): AsyncIterableIterator<Followed<S>, undefined> & AsyncDisposable {
+): AsyncIterableIterator<TopicUpdate<S>, undefined> & AsyncDisposable {
   return interruptible((signal) => run(log, options, signal))
 }
 
@@ -87,7 +87,7 @@ async function* run<S>(
   { reader, feeds }: { readonly reader: LogReader; readonly feeds: Feeds },
   { topic, after, fromStart = false, snapshot, onCaughtUp, isLast }: FollowOptions<S>,
   signal: AbortSignal,
-): AsyncGenerator<Followed<S>, void, undefined> {
+): AsyncGenerator<TopicUpdate<S>, void, undefined> {
   const wakeUp = createWakeUp(signal)
   let buffer: LogEvent[] = []
   /** The newest seq known to exist. */
@@ -115,29 +115,29 @@ async function* run<S>(
     /** The seq at which the topic ends; null while it is open. */
     let end: number | null = null
 
-    const look = async (): Promise<TopicHead> => {
+    const readHead = async (): Promise<TopicHead> => {
       const head = await reader.head(topic)
       if (head === null) throw notFound(topic)
       newestSeq = Math.max(newestSeq, head.seq)
       if (head.closed) end = head.seq
       return head
     }
-    const summarise = async (reason: SnapshotReason): Promise<Followed<S>> => {
+    const createSnapshot = async (reason: SnapshotReason): Promise<TopicUpdate<S>> => {
       const result = await retryTransient(snapshotRetryMs, snapshot)
       if (result === null) throw notFound(topic)
       at = result.seq
-      await look()
+      await readHead()
       return { is: 'snapshot', reason, seq: at, state: result.state, isLast: end !== null && at >= end }
     }
 
-    const head = await look()
+    const head = await readHead()
     const isAhead = after !== undefined && after.epoch === reader.epoch && after.seq > head.seq
     if (isAhead) await feeds.reportAhead(topic)
     if (after !== undefined && (isAhead || after.epoch !== reader.epoch)) {
       reset = undefined
-      yield await summarise('RESET')
-    } else if (after === undefined && !fromStart) yield await summarise('SUBSCRIBED')
-    else if (at < head.prunedSeq) yield await summarise('PRUNED')
+      yield await createSnapshot('RESET')
+    } else if (after === undefined && !fromStart) yield await createSnapshot('SUBSCRIBED')
+    else if (at < head.prunedSeq) yield await createSnapshot('PRUNED')
 
     while (!signal.aborted) {
       if (reset !== undefined) {
@@ -146,7 +146,7 @@ async function* run<S>(
         if (reason === 'RESET' || at < head) {
           buffer = []
           newestSeq = 0
-          yield await summarise(reason)
+          yield await createSnapshot(reason)
         }
       }
       while (buffer[0] !== undefined && buffer[0].seq <= at) buffer.shift()
@@ -162,8 +162,8 @@ async function* run<S>(
         if (events[0]?.seq !== at + 1) {
           // The event was pruned or never existed: the database has the answer.
           newestSeq = 0
-          const { prunedSeq } = await look()
-          if (at < prunedSeq || (events[0] !== undefined && newestSeq > at)) yield await summarise('PRUNED')
+          const { prunedSeq } = await readHead()
+          if (at < prunedSeq || (events[0] !== undefined && newestSeq > at)) yield await createSnapshot('PRUNED')
           continue
         }
         for (const event of events) {

@@ -67,10 +67,10 @@ async function importHandbook({
 }
 
 async function untilOver(engine: Engine, taskId: string, signal: AbortSignal): Promise<void> {
-  await using watched = engine.watch({ taskId })
-  const leave = (): void => void watched.return?.()
+  await using updates = engine.follow({ taskId })
+  const leave = (): void => void updates.return?.()
   signal.addEventListener('abort', leave, { once: true })
   // Ends after the terminal event, or when the process does.
-  for await (const _ of watched);
+  for await (const _ of updates);
   signal.removeEventListener('abort', leave)
 }

@@ -8,7 +8,7 @@ import { readBusKey, readBusName } from '../db/epoch.ts'
 import { type Appender, createAppender } from '../log/append.ts'
 import { type LogEvent, toMessage } from '../log/event.ts'
 import { createFeeds, type Feeds } from '../log/feed.ts'
-import { type Followed, type FollowOptions, follow } from '../log/follow.ts'
+import { type FollowOptions, follow, type TopicUpdate } from '../log/follow.ts'
 import { createLogReader, type LogReader } from '../log/read.ts'
 import type { Logger } from '../logger.ts'
 import { createPresence, type Presence } from '../presence/presence.ts'
@@ -58,14 +58,14 @@ export interface Engine extends AsyncDisposable {
    * Follows the log of a task: see {@link follow}. Changes of its queue position are not in the log;
    * `queuePositions.watch` has them.
    */
-  watch(options: WatchOptions): AsyncIterableIterator<Watched, undefined> & AsyncDisposable
+  follow(options: FollowTaskOptions): AsyncIterableIterator<TaskUpdate, undefined> & AsyncDisposable
 }
 
-/** An event of a followed task, or a snapshot in place of events. */
-export type Watched = Followed<TaskSnapshotState>
+/** An event of a task, or a snapshot in place of events. */
+export type TaskUpdate = TopicUpdate<TaskSnapshotState>
 
 /** The position from which a task is followed. See `Subscription.taskProgress`. */
-export interface WatchOptions extends Pick<FollowOptions<unknown>, 'after' | 'fromStart' | 'onCaughtUp'> {
+export interface FollowTaskOptions extends Pick<FollowOptions<unknown>, 'after' | 'fromStart' | 'onCaughtUp'> {
   readonly taskId: string
 }
 
@@ -197,7 +197,7 @@ export async function startEngine(options: {
       appendListeners.add(own)
       return () => appendListeners.delete(own)
     },
-    watch: ({ taskId, ...from }) =>
+    follow: ({ taskId, ...from }) =>
       follow(
         { reader, feeds },
         {

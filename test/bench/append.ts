@@ -55,14 +55,14 @@ function createWriter(appender: Appender, id: string, firstBase: number): () => 
       message: 'Writing the tutorial of the concept at hand, with its resources and a quiz',
       remainingMs: 120_000 - base,
     }
-    const appended = await appender.append({
+    const result = await appender.append({
       topic: `task:${id}`,
       base,
       events: [{ type: 'TaskProgressed', payload: { attempt: 1, progress } }],
       task: { id, expect: ['RUNNING'], attempt: 1, worker: 'w_1', set: { progress } },
     })
-    if (!appended.accepted) throw new Error(`The append to ${id} at ${base} was refused: ${JSON.stringify(appended)}`)
-    base = appended.seq
+    if (!result.accepted) throw new Error(`The append to ${id} at ${base} was refused: ${JSON.stringify(result)}`)
+    base = result.seq
   }
 }
 

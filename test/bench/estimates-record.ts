@@ -74,8 +74,8 @@ function makeDocument(format: Format, size: number): Buffer {
 async function untilEnded(engine: Engine, tasks: readonly Pick<Task, 'id' | 'kind'>[]): Promise<void> {
   await Promise.all(
     tasks.map(async ({ id }) => {
-      for await (const watched of engine.watch({ taskId: id }))
-        if (watched.is === 'event' && lastEventTypes.has(watched.event.type)) return
+      for await (const update of engine.follow({ taskId: id }))
+        if (update.is === 'event' && lastEventTypes.has(update.event.type)) return
     }),
   )
 }

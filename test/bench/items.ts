@@ -130,9 +130,9 @@ const counting = defineTask({
 
 async function runTask(engine: Engine, count: number): Promise<string> {
   const { task } = await engine.tasks.start({ kind: selfTestKind, input: { count }, owner: localDeveloper.userId })
-  for await (const followed of engine.watch({ taskId: task.id }))
-    if (followed.is === 'event' && followed.event.type === 'TaskFailed')
-      throw new Error(JSON.stringify(followed.event.payload['error']))
+  for await (const update of engine.follow({ taskId: task.id }))
+    if (update.is === 'event' && update.event.type === 'TaskFailed')
+      throw new Error(JSON.stringify(update.event.payload['error']))
   return task.id
 }
 

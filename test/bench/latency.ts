@@ -55,9 +55,9 @@ function yieldedAt(type: string, payload: Readonly<Record<string, unknown>>): nu
 async function measure(watching: Engine, what: string): Promise<readonly number[]> {
   const { task } = await watching.tasks.start({ kind: ticking.kind, input: { what }, owner: 'u_1' })
   const tookMs: number[] = []
-  for await (const watched of watching.watch({ taskId: task.id, fromStart: true })) {
-    if (watched.is !== 'event') continue
-    const at = yieldedAt(watched.event.type, watched.event.payload)
+  for await (const update of watching.follow({ taskId: task.id, fromStart: true })) {
+    if (update.is !== 'event') continue
+    const at = yieldedAt(update.event.type, update.event.payload)
     if (at !== null) tookMs.push(now() - at)
   }
   // The first ones plan their statements.

@@ -47,10 +47,10 @@ async function startGroup(
     isLast: () => false,
     classOf: () => 'keep',
     join: () => null,
-    read(followed) {
-      if (followed.is === 'snapshot') return followed.reason
-      onRead(followed.event.seq)
-      return followed.event.seq
+    read(update) {
+      if (update.is === 'snapshot') return update.reason
+      onRead(update.event.seq)
+      return update.event.seq
     },
     ephemeral: {
       isWanted: true,

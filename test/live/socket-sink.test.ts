@@ -6,7 +6,7 @@ import fc from 'fast-check'
 import { expect, test, vi } from 'vitest'
 import { WebSocket, WebSocketServer } from 'ws'
 import { createEndOfTurn, type EndOfTurn } from '../../src/async/end-of-turn.ts'
-import { createBatch, createPayload } from '../../src/live/deliver/frames.ts'
+import { createPayload, createPayloadBatch } from '../../src/live/deliver/frames.ts'
 import { createSocketSink, type SocketSink } from '../../src/live/deliver/socket-sink.ts'
 
 interface Side {
@@ -83,7 +83,7 @@ test('frames of any length arrive whole, with the id of each subscriber', async 
   await using sockets = await startSockets()
   const { sink, received, client } = await sockets.connect()
   const texts = [0, 1, 60, 76, 77, 78, 300, 65_480, 65_490, 65_500, 70_000, 300_000].map((length) => 'ä'.repeat(length))
-  const batch = createBatch(texts.map(payloadOf))
+  const batch = createPayloadBatch(texts.map(payloadOf))
   const ids = ['1', 'a-long-id-with-"quotes"-and-ö', '2']
   for (const id of ids) sink.write(batch, jsonOf(id))
   await vi.waitFor(() => expect(received).toHaveLength(texts.length * ids.length))
@@ -103,7 +103,7 @@ test('frames sent by ws and precomputed frames arrive in call order, at fast and
         if (isSlow) readers[0]?.client.pause()
         for (const [index, { isDirect, length }] of writes.entries()) {
           const value = `${index}${'x'.repeat(length)}`
-          const batch = createBatch([payloadOf(value)])
+          const batch = createPayloadBatch([payloadOf(value)])
           for (const [number, { sink, webSocket }] of readers.entries())
             if (isDirect) sink.write(batch, jsonOf(`${number}`))
             else {
@@ -134,7 +134,7 @@ test('a buffer that is still being read is not reused for the next frame', async
   // More than the operating system buffers.
   const values = Array.from({ length: 40 }, (_, index) => `${index}${'y'.repeat(400_000)}`)
   for (const value of values) {
-    const batch = createBatch([payloadOf(value)])
+    const batch = createPayloadBatch([payloadOf(value)])
     for (const [number, { sink }] of readers.entries()) sink.write(batch, jsonOf(`${number}`))
   }
   for (const { client } of readers) client.resume()
@@ -151,8 +151,8 @@ test('events of several operations in one turn are sent in one write', async () 
   for (const id of ['a', 'b']) sink.opened({ sink, operationId: jsonOf(id), number: 1, leave: () => undefined })
   const { _socket: tcp } = client as unknown as { readonly _socket: NodeJS.ReadableStream }
   tcp.on('data', () => chunks++)
-  sockets.turn.schedule(() => sink.write(createBatch([payloadOf(1)]), jsonOf('a')))
-  sockets.turn.schedule(() => sink.write(createBatch([payloadOf(2), payloadOf(3)]), jsonOf('b')))
+  sockets.turn.schedule(() => sink.write(createPayloadBatch([payloadOf(1)]), jsonOf('a')))
+  sockets.turn.schedule(() => sink.write(createPayloadBatch([payloadOf(2), payloadOf(3)]), jsonOf('b')))
   await vi.waitFor(() => expect(received).toHaveLength(3))
   expect(received).toEqual([next('a', 1), next('b', 2), next('b', 3)])
   expect(chunks).toBe(1)
@@ -170,7 +170,7 @@ test.each([
   for (const id of ['a', 'b']) sink.opened({ sink, operationId: jsonOf(id), number: 1, leave: () => undefined })
   const written = new Promise<void>((resolve) =>
     run(() => {
-      sink.write(createBatch([payloadOf(1)]), jsonOf('a'))
+      sink.write(createPayloadBatch([payloadOf(1)]), jsonOf('a'))
       webSocket.send(JSON.stringify('by ws'))
       setImmediate(resolve)
     }),
@@ -200,7 +200,7 @@ test('is full when its reader stops, and notifies when it has been read', async 
   await using sockets = await startSockets({ budgetBytes: 1_048_576 })
   const { sink, received, client } = await sockets.connect()
   client.pause()
-  const batch = createBatch([payloadOf('z'.repeat(50_000))])
+  const batch = createPayloadBatch([payloadOf('z'.repeat(50_000))])
   let written = 0
   while (!sink.isFull(batch.bytes)) {
     sink.write(batch, jsonOf('1'))
@@ -222,7 +222,7 @@ test('closes with 1013 when nothing is read for too long', async () => {
   await using sockets = await startSockets({ patienceMs: 100 })
   const { sink, client } = await sockets.connect()
   client.pause()
-  const batch = createBatch([payloadOf('z'.repeat(50_000))])
+  const batch = createPayloadBatch([payloadOf('z'.repeat(50_000))])
   while (!sink.isFull(batch.bytes)) sink.write(batch, jsonOf('1'))
   sink.drained(() => undefined)
   await vi.waitFor(() => expect(sockets.givenUp()).toBe(1))
@@ -235,7 +235,7 @@ test('writes nothing once the socket has begun to close', async () => {
   await using sockets = await startSockets()
   const { sink, webSocket, client, received } = await sockets.connect()
   webSocket.close(1012)
-  sink.write(createBatch([payloadOf(1)]), jsonOf('1'))
+  sink.write(createPayloadBatch([payloadOf(1)]), jsonOf('1'))
   const [code] = (await once(client, 'close')) as [number]
   expect(code).toBe(1012)
   expect(received).toEqual([])

@@ -1,6 +1,6 @@
 import type { ExecutionResult } from 'graphql'
 import { expect, test, vi } from 'vitest'
-import { createBatch, createPayload } from '../../src/live/deliver/frames.ts'
+import { createPayload, createPayloadBatch } from '../../src/live/deliver/frames.ts'
 import { createStreamSink, serialisedOf } from '../../src/live/deliver/stream-sink.ts'
 
 const payloadOf = (value: unknown) => createPayload(JSON.stringify({ data: value }))
@@ -15,9 +15,9 @@ test('yields payloads in order as results with known text, then completes', asyn
     giveUp: () => undefined,
   })
   const first = next()
-  sink.write(createBatch([1, 2, 3].map(payloadOf)), operationId)
+  sink.write(createPayloadBatch([1, 2, 3].map(payloadOf)), operationId)
   end()
-  sink.write(createBatch([payloadOf(4)]), operationId)
+  sink.write(createPayloadBatch([payloadOf(4)]), operationId)
   const step = await first
   expect(step.done === true ? undefined : serialisedOf(step.value)).toBe('{"data":1}')
   expect(dataOf(await next())).toBe(2)
@@ -32,7 +32,7 @@ test('fails after the buffered payloads', async () => {
     sent: { payloads: 0, bytes: 0 },
     giveUp: () => undefined,
   })
-  sink.write(createBatch([payloadOf(1)]), operationId)
+  sink.write(createPayloadBatch([payloadOf(1)]), operationId)
   end({ error: new Error('away') })
   expect(dataOf(await next())).toBe(1)
   await expect(next()).rejects.toThrow('away')
@@ -49,7 +49,7 @@ test('is full when nothing is pulled, notifies when all is pulled, and drops a r
     sent: { payloads: 0, bytes: 0 },
     giveUp,
   })
-  const batch = createBatch([payloadOf('x'.repeat(4_000))])
+  const batch = createPayloadBatch([payloadOf('x'.repeat(4_000))])
   let written = 0
   while (!sink.isFull(batch.bytes)) {
     sink.write(batch, operationId)

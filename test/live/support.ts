@@ -1,7 +1,7 @@
 import { type ExecutionArgs, parse } from 'graphql'
 import type { Services } from '../../schema/kit/services.ts'
 import { createContext, schema } from '../../schema/studio/index.ts'
-import type { Batch } from '../../src/live/deliver/frames.ts'
+import type { PayloadBatch } from '../../src/live/deliver/frames.ts'
 import type { Sink } from '../../src/live/deliver/sink.ts'
 import { createLive, type Live, type LiveConfig } from '../../src/live/live.ts'
 import type { LogEvent } from '../../src/log/event.ts'
@@ -59,7 +59,7 @@ export function createRecordingSink(): RecordingSink {
       for (const listener of listeners) listener()
     },
     isFull: () => isFull,
-    write({ payloads }: Batch) {
+    write({ payloads }: PayloadBatch) {
       writes++
       for (const { text } of payloads) {
         texts.push(text)
@@ -168,7 +168,7 @@ export async function startLive(
   })
   let created = 0
   const append: LiveFixture['append'] = async (task, count = 1, make = () => ({ type: 'TaskAdvanced' })) => {
-    const appended = await engine.appender.append({
+    const result = await engine.appender.append({
       topic: taskTopic(task.id),
       events: Array.from({ length: count }, (_, index) => {
         const { type, payload } = make(index)
@@ -176,8 +176,8 @@ export async function startLive(
         return { type, payload: { status: 'RUNNING', progress, ...payload } }
       }),
     })
-    if (!appended.accepted) throw new Error(`Refused: ${JSON.stringify(appended)}`)
-    return appended.events
+    if (!result.accepted) throw new Error(`Refused: ${JSON.stringify(result)}`)
+    return result.events
   }
   return {
     ...fixture,

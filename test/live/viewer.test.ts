@@ -13,7 +13,7 @@ import {
 import { createSchema } from 'graphql-yoga'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { schema } from '../../schema/studio/index.ts'
-import type { Batch } from '../../src/live/deliver/frames.ts'
+import type { PayloadBatch } from '../../src/live/deliver/frames.ts'
 import { readDependence, type TopicField } from '../../src/live/execute/topic-field.ts'
 import { createLive } from '../../src/live/live.ts'
 import { silentLogger } from '../../src/logger.ts'
@@ -49,7 +49,7 @@ function createLeaky(taskId: string) {
         isLast: () => false,
         classOf: () => 'keep',
         join: () => null,
-        read: (followed) => ({ watch: { seq: followed.is === 'event' ? followed.event.seq : followed.seq } }),
+        read: (update) => ({ watch: { seq: update.is === 'event' ? update.event.seq : update.seq } }),
       }),
   }
   const field = leaky.getSubscriptionType()?.getFields()['watch']
@@ -73,7 +73,7 @@ function createLeaky(taskId: string) {
     const texts: string[] = []
     const sink = {
       ...createRecordingSink(),
-      write: ({ payloads }: Batch) => void texts.push(...payloads.map(({ text }) => text)),
+      write: ({ payloads }: PayloadBatch) => void texts.push(...payloads.map(({ text }) => text)),
     }
     const result = await live.subscribe({
       schema: leaky,

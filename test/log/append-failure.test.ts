@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { connectDatabase, type Database } from '../../src/db/connect.ts'
 import { type Appender, createAppender } from '../../src/log/append.ts'
-import type { AppendUnit } from '../../src/log/append-unit.ts'
+import type { AppendRequest } from '../../src/log/append-request.ts'
 import type { LogEvent } from '../../src/log/event.ts'
 import { silentLogger } from '../../src/logger.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
@@ -35,7 +35,7 @@ const createRemoteAppender = (published: LogEvent[] = [], options: { retryMs?: n
 const createDirectAppender = (): Appender =>
   createAppender({ database: test.database, logger: silentLogger, publish: () => undefined })
 
-const advance = (id: string, percent: number, base?: number): AppendUnit => ({
+const advance = (id: string, percent: number, base?: number): AppendRequest => ({
   topic: `task:${id}`,
   ...(base === undefined ? {} : { base }),
   events: [{ type: 'TaskAdvanced', payload: { progress: { percent } } }],
@@ -194,9 +194,9 @@ describe('many appends while connections are killed', () => {
         let i = 0
         // A fast machine writes sixty before the first connection is killed.
         for (; i < leastEach || killed < leastKilled; i++) {
-          const appended = await appender.append(advance(id, i, base))
-          if (!appended.accepted) throw new Error(`refused at ${base}: ${JSON.stringify(appended)}`)
-          base = appended.seq
+          const result = await appender.append(advance(id, i, base))
+          if (!result.accepted) throw new Error(`refused at ${base}: ${JSON.stringify(result)}`)
+          base = result.seq
         }
         return { id, count: i }
       }),

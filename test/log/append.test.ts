@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { type Database, withTransaction } from '../../src/db/connect.ts'
 import { type Appender, createAppender } from '../../src/log/append.ts'
-import type { AppendUnit, TaskChange } from '../../src/log/append-unit.ts'
+import type { AppendRequest, TaskChange } from '../../src/log/append-request.ts'
 import type { LogEvent } from '../../src/log/event.ts'
 import { createLogger } from '../../src/logger.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
@@ -52,10 +52,10 @@ const readTask = async (id: string): Promise<TaskFields> => {
   if (rows[0] === undefined) throw new Error(`no task ${id}`)
   return rows[0]
 }
-const say = (topic: string, text = ''): AppendUnit => ({ topic, events: [{ type: 'Said', payload: { text } }] })
+const say = (topic: string, text = ''): AppendRequest => ({ topic, events: [{ type: 'Said', payload: { text } }] })
 
 /** Creates what a runner appends: an event and the task's progress. */
-const advance = (id: string, percent: number, change: Partial<TaskChange> = {}): AppendUnit => ({
+const advance = (id: string, percent: number, change: Partial<TaskChange> = {}): AppendRequest => ({
   topic: `task:${id}`,
   events: [{ type: 'TaskAdvanced', payload: { progress: { percent } } }],
   task: { id, expect: ['RUNNING'], attempt: 1, worker: 'w_1', set: { progress: { percent } }, ...change },
@@ -66,20 +66,20 @@ describe('an append', () => {
     const published: LogEvent[] = []
     await using appender = createTestAppender(published)
     await createTask(database, 'plain')
-    const appended = await appender.append(advance('plain', 40))
-    expect(appended).toMatchObject({ accepted: true, seq: 1 })
+    const result = await appender.append(advance('plain', 40))
+    expect(result).toMatchObject({ accepted: true, seq: 1 })
     expect((await readTask('plain')).progress).toEqual({ percent: 40 })
     const { rows } = await database.pool.query(`select * from event where topic = 'task:plain'`)
     expect(published).toEqual([{ ...rows[0], at: rows[0].at.toISOString() }])
-    expect(appended.accepted && appended.events).toEqual(published)
+    expect(result.accepted && result.events).toEqual(published)
   })
 
-  it('gives several events of one unit consecutive seqs and one timestamp', async () => {
+  it('gives several events of one request consecutive seqs and one timestamp', async () => {
     await using appender = createTestAppender()
     await createTopic(database, 'several')
     const events = ['a', 'b', 'c'].map((type) => ({ type, payload: {} }))
-    const appended = await appender.append({ topic: 'several', events })
-    expect(appended).toMatchObject({ accepted: true, seq: 3, events: [{ seq: 1 }, { seq: 2 }, { seq: 3 }] })
+    const result = await appender.append({ topic: 'several', events })
+    expect(result).toMatchObject({ accepted: true, seq: 3, events: [{ seq: 1 }, { seq: 2 }, { seq: 3 }] })
     expect((await readEvents('several')).map((event) => event.type)).toEqual(['a', 'b', 'c'])
     const { rows } = await database.pool.query(`select count(distinct at)::int as n from event where topic = 'several'`)
     expect(rows).toEqual([{ n: 1 }])
@@ -88,7 +88,7 @@ describe('an append', () => {
   it('adds the task’s resulting progress to its event, unless the event has its own', async () => {
     await using appender = createTestAppender()
     await createTask(database, 'progress')
-    const unit = (payload: object, percent?: number): AppendUnit => ({
+    const report = (payload: object, percent?: number): AppendRequest => ({
       topic: 'task:progress',
       events: [{ type: 'TaskTold', payload: { ...payload } }],
       task: {
@@ -99,14 +99,14 @@ describe('an append', () => {
     })
     const told: unknown[] = []
     for (const one of [
-      unit({}),
-      unit({}, 10),
-      unit({ progress: { percent: 20 } }, 20),
-      unit({ progress: { percent: 1 } }, 30),
-      unit({}),
+      report({}),
+      report({}, 10),
+      report({ progress: { percent: 20 } }, 20),
+      report({ progress: { percent: 1 } }, 30),
+      report({}),
     ]) {
-      const appended = await appender.append(one)
-      told.push(appended.accepted && appended.events[0]?.payload['progress'])
+      const result = await appender.append(one)
+      told.push(result.accepted && result.events[0]?.payload['progress'])
     }
     expect(told).toEqual([0, 10, 20, 1, 30].map((percent) => ({ percent })))
     expect((await readEvents('task:progress')).map((event) => event.payload['progress'])).toEqual(told)
@@ -169,11 +169,11 @@ describe('an append', () => {
 })
 
 describe('the guard', () => {
-  const change = (task: Partial<TaskChange>, unit: Partial<AppendUnit> = {}): AppendUnit => ({
+  const change = (task: Partial<TaskChange>, request: Partial<AppendRequest> = {}): AppendRequest => ({
     ...advance('guarded', 77, task),
-    ...unit,
+    ...request,
   })
-  const cases: [string, AppendUnit, object][] = [
+  const cases: [string, AppendRequest, object][] = [
     ['another status', change({ expect: ['QUEUED', 'RETRYING'] }), { status: 'RUNNING', attempt: 1, seq: 1 }],
     ['an earlier attempt', change({ attempt: 0 }), { status: 'RUNNING', attempt: 1, seq: 1 }],
     ['a later attempt', change({ attempt: 2 }), { status: 'RUNNING', attempt: 1, seq: 1 }],
@@ -185,7 +185,7 @@ describe('the guard', () => {
     ['a closed topic', { ...say('shut') }, { status: null, attempt: null, seq: 1 }],
   ]
 
-  it.each(cases)('refuses a unit that meets %s, and changes nothing', async (_name, unit, expected) => {
+  it.each(cases)('refuses a request that meets %s, and changes nothing', async (_name, request, expected) => {
     await using appender = createTestAppender()
     await database.pool.query(`delete from event where topic in ('task:guarded', 'shut')`)
     await database.pool.query(`delete from task where id = 'guarded'`)
@@ -195,12 +195,12 @@ describe('the guard', () => {
     await createTopic(database, 'shut')
     await appender.append({ ...say('shut'), close: true })
     const before = await readTask('guarded')
-    expect(await appender.append(unit)).toEqual({ accepted: false, ...expected })
+    expect(await appender.append(request)).toEqual({ accepted: false, ...expected })
     expect(await readTask('guarded')).toEqual(before)
     expect([...(await readEvents('task:guarded')), ...(await readEvents('shut'))]).toHaveLength(2)
   })
 
-  it('refuses each unit of a group separately', async () => {
+  it('refuses each request of a group separately', async () => {
     await using appender = createTestAppender()
     const ids = Array.from({ length: 40 }, (_, i) => `each_${i}`)
     for (const id of ids) await createTask(database, id)
@@ -214,7 +214,7 @@ describe('the guard', () => {
     await using one = createTestAppender()
     await using other = createTestAppender()
     await createTask(database, 'final')
-    const end = (status: 'COMPLETED' | 'CANCELED', type: string): AppendUnit => ({
+    const end = (status: 'COMPLETED' | 'CANCELED', type: string): AppendRequest => ({
       topic: 'task:final',
       close: true,
       events: [{ type, payload: {} }],
@@ -276,8 +276,8 @@ describe('many appends at once', () => {
     const resolved: number[] = []
     await Promise.all(
       Array.from({ length: 40 }, async (_, i) => {
-        const appended = await appender.append(say(`order_${i % 2}`, String(i)))
-        if (i % 2 === 0) resolved.push(appended.seq ?? 0)
+        const result = await appender.append(say(`order_${i % 2}`, String(i)))
+        if (i % 2 === 0) resolved.push(result.seq ?? 0)
       }),
     )
     const due = Array.from({ length: 20 }, (_, i) => i + 1)
@@ -286,7 +286,7 @@ describe('many appends at once', () => {
       expect(published.filter((event) => event.topic === topic).map((event) => event.seq)).toEqual(due)
   })
 
-  it('are not failed by another unit that the database cannot store, which fails with the reason', async () => {
+  it('are not failed by another request that the database cannot store, which fails with the reason', async () => {
     await using appender = createTestAppender()
     const topics = Array.from({ length: 30 }, (_, i) => `poison_${i}`)
     for (const topic of topics) await createTopic(database, topic)
@@ -299,7 +299,7 @@ describe('many appends at once', () => {
     expect(await appender.append(say('poison_7'))).toMatchObject({ accepted: true, seq: 1 })
   })
 
-  it('apply two units of one task serially although their topics differ', async () => {
+  it('apply two requests of one task serially although their topics differ', async () => {
     await using appender = createTestAppender()
     await createTask(database, 'twice')
     await createTopic(database, 'beside')
@@ -414,7 +414,7 @@ describe('the end of an appender', () => {
     await createTopic(database, 'closing')
     const appends = Array.from({ length: 20 }, () => appender.append(say('closing')))
     await Promise.all([appender[Symbol.asyncDispose](), appender[Symbol.asyncDispose]()])
-    expect((await Promise.all(appends)).map((appended) => appended.seq)).toEqual(appends.map((_, i) => i + 1))
+    expect((await Promise.all(appends)).map((result) => result.seq)).toEqual(appends.map((_, i) => i + 1))
     await expect(appender.append(say('closing'))).rejects.toMatchObject({ code: 'SHUTTING_DOWN' })
     await appender[Symbol.asyncDispose]()
   })

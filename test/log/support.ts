@@ -7,7 +7,7 @@ import { type Appender, createAppender } from '../../src/log/append.ts'
 import type { Position } from '../../src/log/cursor.ts'
 import { toMessage } from '../../src/log/event.ts'
 import { createFeeds, type Feeds } from '../../src/log/feed.ts'
-import { type Followed, type FollowOptions, follow } from '../../src/log/follow.ts'
+import { type FollowOptions, follow, type TopicUpdate } from '../../src/log/follow.ts'
 import { createLogReader, type LogReader } from '../../src/log/read.ts'
 import { silentLogger } from '../../src/logger.ts'
 import { createTcpProxy, type TcpProxy } from '../support/proxy.ts'
@@ -78,9 +78,9 @@ export async function startNode(options: {
 
 /** Appends one event and returns its seq. */
 export async function append(node: Pick<TestNode, 'appender'>, topic: string, type = 'Said'): Promise<number> {
-  const appended = await node.appender.append({ topic, events: [{ type, payload: {} }], close: type === 'Last' })
-  if (!appended.accepted) throw new Error(`An append to ${topic} was refused: ${JSON.stringify(appended)}`)
-  return appended.seq
+  const result = await node.appender.append({ topic, events: [{ type, payload: {} }], close: type === 'Last' })
+  if (!result.accepted) throw new Error(`An append to ${topic} was refused: ${JSON.stringify(result)}`)
+  return result.seq
 }
 
 /** Appends `count` events serially. */
@@ -93,7 +93,7 @@ export function followTopic(
   node: Pick<TestNode, 'reader' | 'feeds'>,
   topic: string,
   options: Partial<FollowOptions<number>> = {},
-): AsyncIterableIterator<Followed<number>, undefined> & AsyncDisposable {
+): AsyncIterableIterator<TopicUpdate<number>, undefined> & AsyncDisposable {
   return follow(node, {
     topic,
     isLast: (event) => event.type === 'Last',
@@ -107,7 +107,7 @@ export function followTopic(
 
 /** Records what a follower receives and whether each event was the expected one. */
 export interface Recording {
-  readonly items: readonly Followed<number>[]
+  readonly items: readonly TopicUpdate<number>[]
   /** `3 4 5`, snapshots as `SUBSCRIBED@2`. */
   readonly text: string
   /** The last received seq; -1 before the first. */
@@ -127,11 +127,11 @@ export interface Recording {
  * @param onItem - called with each item, when `at` is its seq
  */
 export function record(
-  iterator: AsyncIterableIterator<Followed<number>, undefined>,
+  iterator: AsyncIterableIterator<TopicUpdate<number>, undefined>,
   from: number | null = null,
-  onItem: (item: Followed<number>) => void = () => undefined,
+  onItem: (item: TopicUpdate<number>) => void = () => undefined,
 ): Recording {
-  const items: Followed<number>[] = []
+  const items: TopicUpdate<number>[] = []
   let at = from
   const mistakes: string[] = []
   let failure: unknown

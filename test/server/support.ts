@@ -136,7 +136,7 @@ export function createTestSchema(engine: Engine): GraphQLSchema {
             if (task === null || task.owner !== viewer?.userId)
               throw new TidingsError('NOT_FOUND', `There is no task "${taskId}"`, { id: taskId })
             const position = after === undefined || after === null ? undefined : parseCursor(after, taskTopic(taskId))
-            return engine.watch({ taskId, after: position, fromStart, onCaughtUp: () => catchUp })
+            return engine.follow({ taskId, after: position, fromStart, onCaughtUp: () => catchUp })
           },
           resolve: (
             watched: { is: string; seq?: number; event?: { seq: number; type: string; payload: object } },

@@ -3,7 +3,13 @@ import type { Database } from '../../src/db/connect.ts'
 import type { JsonObject } from '../../src/db/tables.ts'
 import type { LogEvent } from '../../src/log/event.ts'
 import { type Logger, silentLogger } from '../../src/logger.ts'
-import { type Engine, type EngineConfig, startEngine, type Watched, type WatchOptions } from '../../src/tasks/engine.ts'
+import {
+  type Engine,
+  type EngineConfig,
+  type FollowTaskOptions,
+  startEngine,
+  type TaskUpdate,
+} from '../../src/tasks/engine.ts'
 import type { ItemPage } from '../../src/tasks/model/store.ts'
 import { type Task, type TaskItem, taskTopic } from '../../src/tasks/model/task.ts'
 import type { StartRequest } from '../../src/tasks/start/admission.ts'
@@ -111,7 +117,7 @@ export async function startTestEngine(options: {
     return task
   }
   const history: EngineFixture['history'] = async ({ id }) =>
-    onlyEvents(await Array.fromAsync(engine.watch({ taskId: id, fromStart: true })))
+    onlyEvents(await Array.fromAsync(engine.follow({ taskId: id, fromStart: true })))
   const opened = stack.move()
   return {
     engine,
@@ -132,8 +138,8 @@ export async function startTestEngine(options: {
       return items
     },
     event: async ({ id }, type, matches = () => true) => {
-      for await (const watched of engine.watch({ taskId: id, fromStart: true }))
-        if (watched.is === 'event' && watched.event.type === type && matches(watched.event)) return watched.event
+      for await (const update of engine.follow({ taskId: id, fromStart: true }))
+        if (update.is === 'event' && update.event.type === type && matches(update.event)) return update.event
       throw new Error(`The task "${id}" ended without such a ${type}`)
     },
     [Symbol.asyncDispose]: () => opened.disposeAsync(),
@@ -141,8 +147,8 @@ export async function startTestEngine(options: {
 }
 
 /** Returns the events among what a subscriber received. */
-export function onlyEvents(watched: readonly Watched[]): readonly LogEvent[] {
-  return watched.flatMap((one) => (one.is === 'event' ? [one.event] : []))
+export function onlyEvents(update: readonly TaskUpdate[]): readonly LogEvent[] {
+  return update.flatMap((one) => (one.is === 'event' ? [one.event] : []))
 }
 
 /** Returns the types of events, in order. */
@@ -160,15 +166,15 @@ export function progressOf(event: LogEvent | undefined): JsonObject {
  * disposed.
  */
 export interface Watcher extends AsyncDisposable {
-  readonly seen: readonly Watched[]
+  readonly seen: readonly TaskUpdate[]
   /** Settled when the stream has completed or failed. */
   readonly done: Promise<void>
 }
 
 /** Follows a task in the background. */
-export function watchInBackground(engine: Engine, options: WatchOptions): Watcher {
-  const seen: Watched[] = []
-  const iterator = engine.watch(options)
+export function watchInBackground(engine: Engine, options: FollowTaskOptions): Watcher {
+  const seen: TaskUpdate[] = []
+  const iterator = engine.follow(options)
   const done = (async () => {
     for await (const one of iterator) seen.push(one)
   })()

@@ -224,10 +224,10 @@ An AnalyticsSnapshot with its \`reason\` replaces events that cannot be replayed
       return {
         topic: analyticsTopic(owner),
         snapshot: () => context.analytics.snapshot(owner),
-        read: (followed, place) =>
-          followed.is === 'event'
-            ? { ...place, type: 'AnalyticsChanged', state: followed.event.payload as unknown as AnalyticsState }
-            : { ...place, type: 'AnalyticsSnapshot', state: followed.state, reason: followed.reason },
+        read: (update, position) =>
+          update.is === 'event'
+            ? { ...position, type: 'AnalyticsChanged', state: update.event.payload as unknown as AnalyticsState }
+            : { ...position, type: 'AnalyticsSnapshot', state: update.state, reason: update.reason },
       }
     }),
   }),

@@ -3,7 +3,7 @@ import { convertDocumentKind } from '../../../src/studio/documents/convert/conve
 import { type DocumentChange, documentTopic } from '../../../src/studio/documents/updates.ts'
 import { requireViewer } from '../../kit/builder.ts'
 import { refuseAsMissing } from '../../kit/failure.ts'
-import type { EventPlace } from '../../kit/topic-event.ts'
+import type { EventPosition } from '../../kit/topic-event.ts'
 import { subscribeToTopic } from '../../kit/topic-subscription.ts'
 import { builder } from '../builder.ts'
 import { findReadableDocument } from './document-access.ts'
@@ -18,7 +18,7 @@ const documentChange = builder.enumType('DocumentChange', {
   } as const,
 })
 
-interface Update extends EventPlace {
+interface Update extends EventPosition {
   readonly documentId: string
   readonly change: DocumentChange | 'CURRENT'
 }
@@ -62,10 +62,10 @@ tasks is in \`taskProgress\`.`,
           return { seq: head.seq, state: {} }
         },
         isLast: ({ payload }) => payload['change'] === 'DELETED',
-        read: (followed, place) => ({
-          ...place,
+        read: (update, position) => ({
+          ...position,
           documentId: id,
-          change: followed.is === 'event' ? (followed.event.payload['change'] as DocumentChange) : 'CURRENT',
+          change: update.is === 'event' ? (update.event.payload['change'] as DocumentChange) : 'CURRENT',
         }),
         // Readers of a document may also see the tasks that work on it.
         guard: engine.visibility.guard(viewer, { id, kind: convertDocumentKind, owner, subject: id }),

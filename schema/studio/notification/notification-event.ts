@@ -1,5 +1,5 @@
 import type { JsonObject } from '../../../src/db/tables.ts'
-import type { Followed } from '../../../src/log/follow.ts'
+import type { TopicUpdate } from '../../../src/log/follow.ts'
 import {
   fromPayload,
   type InboxState,
@@ -8,7 +8,7 @@ import {
 } from '../../../src/studio/notifications/notification.ts'
 import { requireViewer } from '../../kit/builder.ts'
 import type { Context } from '../../kit/context.ts'
-import { type EventPlace, promised, type TopicEvent } from '../../kit/topic-event.ts'
+import { type EventPosition, promised, type TopicEvent } from '../../kit/topic-event.ts'
 import { subscribeToTopic } from '../../kit/topic-subscription.ts'
 import { builder, defineTopicEvents } from '../builder.ts'
 import { notificationRef } from '../refs.ts'
@@ -21,14 +21,14 @@ interface InboxEventSource extends TopicEvent {
   readonly snapshot?: InboxState
 }
 
-function readInbox(followed: Followed<InboxState>, place: EventPlace, userId: string): InboxEventSource {
-  if (followed.is === 'snapshot') {
-    const { reason, state } = followed
-    return { ...place, type: 'InboxSnapshot', unreadCount: state.unreadCount, ids: [], reason, snapshot: state }
+function readInbox(update: TopicUpdate<InboxState>, position: EventPosition, userId: string): InboxEventSource {
+  if (update.is === 'snapshot') {
+    const { reason, state } = update
+    return { ...position, type: 'InboxSnapshot', unreadCount: state.unreadCount, ids: [], reason, snapshot: state }
   }
-  const { type, payload } = followed.event
+  const { type, payload } = update.event
   const { ids = [], unreadCount = 0 } = payload as { ids?: readonly string[]; unreadCount?: number }
-  const event = { ...place, type, unreadCount, ids }
+  const event = { ...position, type, unreadCount, ids }
   if (type !== 'NotificationArrived') return event
   return { ...event, notification: fromPayload(payload['notification'] as JsonObject, userId) }
 }
@@ -107,7 +107,7 @@ Never completes. An InboxSnapshot with its \`reason\` replaces events that canno
       return {
         topic: inboxTopic(userId),
         snapshot: () => notifications.snapshot(userId),
-        read: (followed, place) => readInbox(followed, place, userId),
+        read: (update, position) => readInbox(update, position, userId),
       }
     }),
   }),

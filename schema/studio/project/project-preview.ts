@@ -1,7 +1,7 @@
 import { type Preview, previewChanged, previewTopic } from '../../../src/studio/projects/preview/preview.ts'
 import { requireViewer } from '../../kit/builder.ts'
 import { refuseAsMissing } from '../../kit/failure.ts'
-import type { EventPlace } from '../../kit/topic-event.ts'
+import type { EventPosition } from '../../kit/topic-event.ts'
 import { subscribeToTopic } from '../../kit/topic-subscription.ts'
 import { builder, defineResult, taskError } from '../builder.ts'
 import { projectRef } from '../refs.ts'
@@ -65,7 +65,7 @@ builder.objectField(projectRef, 'preview', (t) =>
   }),
 )
 
-interface PreviewEvent extends EventPlace {
+interface PreviewEvent extends EventPosition {
   readonly preview: Preview
 }
 const previewEvent = builder.objectRef<PreviewEvent>('PreviewChanged').implement({
@@ -100,9 +100,9 @@ Without \`after\`: the current state first. Completes when the project is delete
         // A slow subscriber needs only the latest state.
         classOf: (type) => (type === previewChanged ? 'latest' : 'keep'),
         isLast: ({ payload }) => payload['isLast'] === true,
-        read: (followed, place) => ({
-          ...place,
-          preview: followed.is === 'event' ? (followed.event.payload['preview'] as Preview) : followed.state,
+        read: (update, position) => ({
+          ...position,
+          preview: update.is === 'event' ? (update.event.payload['preview'] as Preview) : update.state,
         }),
       }
     }),

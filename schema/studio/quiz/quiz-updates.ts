@@ -184,7 +184,7 @@ Completes after QuizDeleted. The progress of a task is in \`taskProgress\`.`,
         topic: quizTopic(id),
         snapshot: () => readQuizState(context.engine.database, id),
         isLast: ({ type }) => type === 'QuizDeleted',
-        read: (followed, place) => ({ ...readLogged(followed, place, 'QuizSnapshot'), quizId: id }),
+        read: (update, position) => ({ ...readLogged(update, position, 'QuizSnapshot'), quizId: id }),
       }
     }),
   }),

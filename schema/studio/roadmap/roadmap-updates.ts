@@ -128,7 +128,7 @@ Completes after RoadmapDeleted. The progress of a task and its streamed text are
         topic: roadmapTopic(id),
         snapshot: () => readRoadmapState(context.engine.database, id),
         isLast: ({ type }) => type === 'RoadmapDeleted',
-        read: (followed, place) => ({ ...readLogged(followed, place, 'RoadmapSnapshot'), roadmapId: id }),
+        read: (update, position) => ({ ...readLogged(update, position, 'RoadmapSnapshot'), roadmapId: id }),
       }
     }),
   }),

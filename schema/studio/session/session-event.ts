@@ -180,7 +180,7 @@ begin with the current presence. Completes when the session is closed; ends at o
         isLast: ({ type }) => type === lastSessionEvent,
         classOf: classOfSessionEvent,
         join: joinReplyPieces,
-        read: (followed, place) => ({ ...readLogged(followed, place, 'SessionSnapshot'), sessionId: id }),
+        read: (update, position) => ({ ...readLogged(update, position, 'SessionSnapshot'), sessionId: id }),
         isPresenceKept: true,
         ephemeral: {
           isWanted: true,
@@ -188,8 +188,8 @@ begin with the current presence. Completes when the session is closed; ends at o
           isRetained: true,
           watch: (notify) => engine.presence.watch(topic, notify),
           read: () => engine.presence.list(topic),
-          toEvent: (present, place) => ({
-            ...place,
+          toEvent: (present, position) => ({
+            ...position,
             type: 'SessionPresenceChanged',
             sessionId: id,
             payload: {},

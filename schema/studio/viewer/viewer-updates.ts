@@ -1,10 +1,10 @@
-import type { Followed } from '../../../src/log/follow.ts'
+import type { TopicUpdate } from '../../../src/log/follow.ts'
 import { viewerTopic } from '../../../src/studio/viewer/viewer-updates.ts'
 import type { TaskStatus } from '../../../src/tasks/model/task.ts'
 import { requireViewer } from '../../kit/builder.ts'
 import type { Context } from '../../kit/context.ts'
 import { taskSource } from '../../kit/task-ref.ts'
-import { type EventPlace, type LoggedEvent, readLogged } from '../../kit/topic-event.ts'
+import { type EventPosition, type LoggedEvent, readLogged } from '../../kit/topic-event.ts'
 import { subscribeToTopic } from '../../kit/topic-subscription.ts'
 import { builder, defineTopicEvents, kindOf, taskKind, taskRef, taskStatus } from '../builder.ts'
 import { findDocumentOf } from '../document/document-access.ts'
@@ -126,8 +126,8 @@ Without \`after\`: a ViewerSnapshot first, then later events. With \`after\`: ex
       return {
         topic: viewerTopic(userId),
         snapshot: () => viewerUpdates.snapshot(userId),
-        read: (followed: Followed<null>, place: EventPlace): ViewerEventSource => ({
-          ...readLogged(followed, place, 'ViewerSnapshot'),
+        read: (update: TopicUpdate<null>, position: EventPosition): ViewerEventSource => ({
+          ...readLogged(update, position, 'ViewerSnapshot'),
           userId,
         }),
       }

@@ -1,4 +1,4 @@
-import type { Followed } from '../../log/follow.ts'
+import type { TopicUpdate } from '../../log/follow.ts'
 import type { EphemeralSource } from '../execute/topic-field.ts'
 import type { Payload } from './frames.ts'
 import { isReady, type PayloadOrPromise } from './payload-execution.ts'
@@ -12,8 +12,8 @@ export interface EphemeralEvents<S> {
   readonly isRetained: boolean
   /** Subscribes when they are needed: called when the group has its first member. */
   begin(): void
-  /** Subscribes or unsubscribes, depending on whether they are needed after this item. */
-  update(followed: Followed<S>): void
+  /** Subscribes or unsubscribes, depending on whether they are needed after this update. */
+  onUpdate(update: TopicUpdate<S>): void
   /** Unsubscribes and drops the retained event. */
   stop(): void
   /**
@@ -25,12 +25,12 @@ export interface EphemeralEvents<S> {
    * Drops the retained event after the topic has continued from another seq; re-emits it there if
    * it remains valid.
    */
-  goOn(): void
+  reset(): void
   /**
    * Returns the payload of the latest ephemeral event that is due for a subscriber that has
    * received everything up to `at`.
    */
-  due(at: number): Payload | undefined
+  latestFor(at: number): Payload | undefined
 }
 
 /** The group that receives the ephemeral events. */
@@ -44,27 +44,27 @@ export interface EphemeralGroup {
 }
 
 /** Creates the ephemeral events of a group's topic. */
-export function createEphemeralEvents<S>(reports: EphemeralSource<S>, group: EphemeralGroup): EphemeralEvents<S> {
-  return new TopicEphemeralEvents(reports, group)
+export function createEphemeralEvents<S>(source: EphemeralSource<S>, group: EphemeralGroup): EphemeralEvents<S> {
+  return new TopicEphemeralEvents(source, group)
 }
 
 /** A class rather than a closure: there is one instance per group. */
 class TopicEphemeralEvents<S> implements EphemeralEvents<S> {
-  readonly #reports: EphemeralSource<S>
+  readonly source: EphemeralSource<S>
   readonly #group: EphemeralGroup
   #stopListening: (() => void) | undefined
   #hasBegun = false
   #isWanted: boolean
-  #last: { readonly seq: number; readonly payload: Payload; readonly report: unknown } | undefined
+  #last: { readonly seq: number; readonly payload: Payload; readonly event: unknown } | undefined
 
-  constructor(reports: EphemeralSource<S>, group: EphemeralGroup) {
-    this.#reports = reports
+  constructor(source: EphemeralSource<S>, group: EphemeralGroup) {
+    this.source = source
     this.#group = group
-    this.#isWanted = reports.isWanted
+    this.#isWanted = source.isWanted
   }
 
   get isRetained(): boolean {
-    return this.#reports.isRetained === true
+    return this.source.isRetained === true
   }
 
   begin(): void {
@@ -72,16 +72,16 @@ class TopicEphemeralEvents<S> implements EphemeralEvents<S> {
     if (this.#isWanted) this.#listen()
   }
 
-  update(followed: Followed<S>): void {
-    this.#isWanted = this.#reports.isWantedAfter(followed)
+  onUpdate(update: TopicUpdate<S>): void {
+    this.#isWanted = this.source.isWantedAfter(update)
     if (!this.#isWanted) this.stop()
     else if (this.#hasBegun) this.#listen()
   }
 
   async read(at: number): Promise<Payload | undefined> {
     if (!this.#isWanted) return undefined
-    const report = await this.#reports.read()
-    return report === undefined ? undefined : this.#execute(report, at)
+    const event = await this.source.read()
+    return event === undefined ? undefined : this.#execute(event, at)
   }
 
   stop(): void {
@@ -90,38 +90,38 @@ class TopicEphemeralEvents<S> implements EphemeralEvents<S> {
     this.#last = undefined
   }
 
-  goOn(): void {
+  reset(): void {
     const last = this.#last
     // Nothing may be emitted at a seq that no longer exists: a subscriber at that seq would skip
     // the events that replace it.
     this.#last = undefined
-    if (last !== undefined && this.isRetained) this.#take(last.report)
+    if (last !== undefined && this.isRetained) this.#take(last.event)
   }
 
-  due(at: number): Payload | undefined {
+  latestFor(at: number): Payload | undefined {
     const last = this.#last
     // A pending payload will be written with the others.
     if (last === undefined || this.#group.isPending(last.payload)) return undefined
     if (last.seq >= at) return last.payload
     if (!this.isRetained) return undefined
-    const payload = this.#execute(last.report, at)
+    const payload = this.#execute(last.event, at)
     return isReady(payload) ? payload : undefined
   }
 
-  #execute(report: unknown, seq: number): PayloadOrPromise {
-    return this.#group.executeEphemeral(this.#reports.toValue(report, seq))
+  #execute(event: unknown, seq: number): PayloadOrPromise {
+    return this.#group.executeEphemeral(this.source.toValue(event, seq))
   }
 
   #listen(): void {
-    this.#stopListening ??= this.#reports.watch((report) => this.#take(report))
+    this.#stopListening ??= this.source.watch((event) => this.#take(event))
   }
 
-  #take(report: unknown): void {
+  #take(event: unknown): void {
     const { head } = this.#group
     if (head === 0) return
-    const payload = this.#execute(report, head)
+    const payload = this.#execute(event, head)
     // Retained for late joiners; an asynchronous payload is not worth it.
-    this.#last = isReady(payload) ? { seq: head, payload, report } : undefined
+    this.#last = isReady(payload) ? { seq: head, payload, event: event } : undefined
     this.#group.addEphemeral(payload, head)
   }
 }

@@ -22,7 +22,7 @@ export interface Payload {
 }
 
 /** Payloads that are sent together, in order. */
-export interface Batch {
+export interface PayloadBatch {
   readonly payloads: readonly Payload[]
   readonly bytes: number
   /**
@@ -69,15 +69,15 @@ export function cursorOfSource(source: unknown): string | undefined {
 }
 
 /** Combines payloads into a batch. */
-export function createBatch(payloads: readonly Payload[]): Batch {
-  return new PayloadBatch(payloads)
+export function createPayloadBatch(payloads: readonly Payload[]): PayloadBatch {
+  return new FramedBatch(payloads)
 }
 
 /**
  * A class rather than a closure, as are its frames: one of each is created for every event of every
  * group.
  */
-class PayloadBatch implements Batch {
+class FramedBatch implements PayloadBatch {
   readonly payloads: readonly Payload[]
   readonly bytes: number
   /** Nearly always one element. */

@@ -1,11 +1,11 @@
 import type { EndOfTurn } from '../../async/end-of-turn.ts'
 import type { LogEvent } from '../../log/event.ts'
 import type { Attachment, FeedListener, Feeds } from '../../log/feed.ts'
-import type { Followed } from '../../log/follow.ts'
+import type { TopicUpdate } from '../../log/follow.ts'
 import type { Span, Tracing } from '../../tracing/tracing.ts'
 import type { OpenedTopic } from '../execute/topic-field.ts'
 import { createEphemeralEvents, type EphemeralEvents, type EphemeralGroup } from './ephemeral.ts'
-import { type Batch, createBatch, type Marks, type Payload } from './frames.ts'
+import { createPayloadBatch, type Marks, type Payload, type PayloadBatch } from './frames.ts'
 import {
   attempt,
   type ExecuteEvent,
@@ -46,7 +46,7 @@ export interface Group<S> {
   join(member: Member): boolean
   leave(member: Member): void
   /** Executes one event for a late subscriber. Concurrent late subscribers share it. */
-  execute(followed: Followed<S>): PayloadOrPromise
+  execute(update: TopicUpdate<S>): PayloadOrPromise
   /** Renders the ephemeral event that is valid now, at this seq; undefined if there is none. */
   readEphemeral(seq: number): Promise<Payload | undefined>
   close(): void
@@ -134,11 +134,11 @@ class TopicGroup<S> implements Group<S>, FeedListener, EphemeralGroup {
     this.#members.delete(member)
   }
 
-  execute(followed: Followed<S>): PayloadOrPromise {
-    const key = followed.is === 'event' ? followed.event : followed.state
-    const reason = followed.is === 'event' ? '' : followed.reason
-    const read = (): unknown => this.topic.read(followed)
-    const marks = this.#marksOf(followed)
+  execute(update: TopicUpdate<S>): PayloadOrPromise {
+    const key = update.is === 'event' ? update.event : update.state
+    const reason = update.is === 'event' ? '' : update.reason
+    const read = (): unknown => this.topic.read(update)
+    const marks = this.#marksOf(update)
     if (!this.#isShared) return attempt(this.#execute, read(), marks)
     return executeOnce(this.#groups.payloads, { key, reason, execute: this.#execute, read, marks })
   }
@@ -161,14 +161,14 @@ class TopicGroup<S> implements Group<S>, FeedListener, EphemeralGroup {
 
   #take(events: readonly LogEvent[]): void {
     for (const event of events) {
-      const followed: Followed<S> = { is: 'event', event }
-      const source = this.topic.read(followed)
+      const update: TopicUpdate<S> = { is: 'event', event }
+      const source = this.topic.read(update)
       this.#head = event.seq
-      this.#ephemeral?.update(followed)
+      this.#ephemeral?.onUpdate(update)
       // A subscriber that joins from now on already has this event.
       if (this.#members.size === 0) continue
       const span = event.trace === undefined ? undefined : beginDelivery(this.#groups.tracing, event)
-      const payload = attempt(this.#execute, source, this.#marksOf(followed))
+      const payload = attempt(this.#execute, source, this.#marksOf(update))
       this.#add(payload, event.seq, false, this.topic.isLast(event), span)
     }
   }
@@ -181,7 +181,7 @@ class TopicGroup<S> implements Group<S>, FeedListener, EphemeralGroup {
     // A member that has received all pruned events stays.
     const members = [...this.#members].filter(({ at }) => reason === 'RESET' || at < head)
     for (const member of members) this.#members.delete(member)
-    this.#ephemeral?.goOn()
+    this.#ephemeral?.reset()
     for (const member of members) member.onReset(reason)
   }
 
@@ -202,9 +202,9 @@ class TopicGroup<S> implements Group<S>, FeedListener, EphemeralGroup {
     return attempt(this.#execute, source, { kind: 'ephemeral' })
   }
 
-  #marksOf(followed: Followed<S>): Marks | undefined {
-    if (followed.is === 'snapshot') return { kind: 'snapshot', ...(followed.isLast ? { last: true } : {}) }
-    return this.topic.isLast(followed.event) ? { last: true } : undefined
+  #marksOf(update: TopicUpdate<S>): Marks | undefined {
+    if (update.is === 'snapshot') return { kind: 'snapshot', ...(update.isLast ? { last: true } : {}) }
+    return this.topic.isLast(update.event) ? { last: true } : undefined
   }
 
   addEphemeral(payload: PayloadOrPromise, seq: number): void {
@@ -286,7 +286,7 @@ class TopicGroup<S> implements Group<S>, FeedListener, EphemeralGroup {
     const last = items.at(-1)
     if (first === undefined || last === undefined) return
     const base = first.isTransient ? first.seq : first.seq - 1
-    const batch = createBatch(items.map(({ payload }) => payload))
+    const batch = createPayloadBatch(items.map(({ payload }) => payload))
     const retained = this.#ephemeral?.isRetained === true ? items.findLast(({ isTransient }) => isTransient) : undefined
     const readers = this.#members.size
     for (const member of this.#members) {
@@ -298,13 +298,13 @@ class TopicGroup<S> implements Group<S>, FeedListener, EphemeralGroup {
       // that remains valid has an older seq: it is sent again at the member's position.
       if (retained !== undefined && retained.seq < member.at) this.#writeEphemeral(member)
       const rest = items.filter(({ seq, isTransient }) => seq > member.at || (isTransient && seq === member.at))
-      if (rest.length > 0) this.#deliver(member, createBatch(rest.map(({ payload }) => payload)), last)
+      if (rest.length > 0) this.#deliver(member, createPayloadBatch(rest.map(({ payload }) => payload)), last)
     }
     this.#flushed = last.seq
     for (const { span } of items) span?.end({ 'tidings.readers': readers })
   }
 
-  #deliver(member: Member, batch: Batch, last: PendingPayload): void {
+  #deliver(member: Member, batch: PayloadBatch, last: PendingPayload): void {
     if (member.sink.isFull(batch.bytes)) {
       this.#members.delete(member)
       member.onFull()
@@ -319,8 +319,8 @@ class TopicGroup<S> implements Group<S>, FeedListener, EphemeralGroup {
 
   /** Writes the latest ephemeral event to a member if it is due. */
   #writeEphemeral(member: Member): void {
-    const payload = this.#ephemeral?.due(member.at)
-    if (payload !== undefined) member.sink.write(createBatch([payload]), member.operationId)
+    const payload = this.#ephemeral?.latestFor(member.at)
+    if (payload !== undefined) member.sink.write(createPayloadBatch([payload]), member.operationId)
   }
 }
 

@@ -1,4 +1,4 @@
-import type { Batch } from './frames.ts'
+import type { PayloadBatch } from './frames.ts'
 
 /**
  * Writes payloads to one client connection: a socket with all its operations, or one event stream.
@@ -17,7 +17,7 @@ export interface Sink {
    *
    * @param operationId - the operation id, as JSON; ignored if the connection has only one operation
    */
-  write(batch: Batch, operationId: Buffer): void
+  write(batch: PayloadBatch, operationId: Buffer): void
   /**
    * Calls `listener` when the client has read everything buffered. If that takes too long, the sink
    * asks the client to reconnect and closes, and `listener` is never called; nor is it called if

@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream'
 import type { WebSocket } from 'ws'
-import type { Batch } from './frames.ts'
+import type { PayloadBatch } from './frames.ts'
 import { type Sent, type ServedOperation, type Sink, waitingLimit } from './sink.ts'
 
 /** The sink of one WebSocket. */
@@ -91,7 +91,7 @@ class WebSocketSink implements SocketSink {
     return writableLength > 0 && writableLength + bytes > waitingLimit(this.#common.budgetBytes)
   }
 
-  write(batch: Batch, operationId: Buffer): void {
+  write(batch: PayloadBatch, operationId: Buffer): void {
     const socket = this.#socket
     if (this.#webSocket.readyState !== this.#webSocket.OPEN || !socket.writable) return
     // Events of several operations in one turn share one write; those of a single operation are in

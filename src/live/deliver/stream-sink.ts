@@ -1,5 +1,5 @@
 import type { ExecutionResult } from 'graphql'
-import type { Batch, Payload } from './frames.ts'
+import type { Payload, PayloadBatch } from './frames.ts'
 import { type Sent, type Sink, waitingLimit } from './sink.ts'
 
 const texts = new WeakMap<object, string>()
@@ -101,7 +101,7 @@ export function createStreamSink(options: {
   return {
     sink: {
       isFull: (bytes) => queue.length > 0 && queuedBytes + bytes > limit,
-      write({ payloads, bytes }: Batch) {
+      write({ payloads, bytes }: PayloadBatch) {
         if (over !== undefined) return
         queue.push(...payloads)
         queuedBytes += bytes

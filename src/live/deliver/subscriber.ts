@@ -3,11 +3,11 @@ import { retryTransient } from '../../db/retry.ts'
 import { TidingsError } from '../../errors.ts'
 import type { LogEvent } from '../../log/event.ts'
 import type { Feeds } from '../../log/feed.ts'
-import { type Followed, follow, type SnapshotReason, snapshotRetryMs } from '../../log/follow.ts'
+import { follow, type SnapshotReason, snapshotRetryMs, type TopicUpdate } from '../../log/follow.ts'
 import type { LogReader } from '../../log/read.ts'
 import type { Guard, StartingPoint } from '../execute/topic-field.ts'
 import { compact } from './compaction.ts'
-import { addMarks, createBatch, type Payload } from './frames.ts'
+import { addMarks, createPayloadBatch, type Payload } from './frames.ts'
 import type { Group, Member } from './group.ts'
 import type { Sent, ServedOperation, SinkOperation } from './sink.ts'
 
@@ -139,7 +139,7 @@ class GroupSubscriber implements Subscriber, Member, ServedOperation {
    * compacted. A subscriber that reads a long history receives all of it, however slowly.
    */
   #isLagging = false
-  #following: AsyncIterableIterator<Followed<unknown>, undefined> | undefined
+  #following: AsyncIterableIterator<TopicUpdate<unknown>, undefined> | undefined
   #own: Own | undefined
 
   constructor({
@@ -228,13 +228,13 @@ class GroupSubscriber implements Subscriber, Member, ServedOperation {
   }
 
   #write(payloads: readonly Payload[], seq: number): void {
-    this.sink.write(createBatch(payloads), this.operationId)
+    this.sink.write(createPayloadBatch(payloads), this.operationId)
     this.at = seq
     this.#epoch = this.#delivery.log.reader.epoch
     this.#stands = true
   }
 
-  #follow(onCaughtUp: (seq: number) => boolean): AsyncIterableIterator<Followed<unknown>, undefined> {
+  #follow(onCaughtUp: (seq: number) => boolean): AsyncIterableIterator<TopicUpdate<unknown>, undefined> {
     const { topic, snapshot, isLast } = this.#group.topic
     const from = this.#stands ? { after: { epoch: this.#epoch, seq: this.at } } : this.#start
     this.#following = follow(this.#delivery.log, { ...from, topic, snapshot, isLast, onCaughtUp })
@@ -261,11 +261,11 @@ class GroupSubscriber implements Subscriber, Member, ServedOperation {
     return !this.#isFull
   }
 
-  async #add(followed: Followed<unknown>): Promise<boolean> {
-    const execution = this.#group.execute(followed)
+  async #add(update: TopicUpdate<unknown>): Promise<boolean> {
+    const execution = this.#group.execute(update)
     const payload = execution instanceof Promise ? await execution : execution
     if (this.#isOver || this.#isFull) return false
-    const seq = followed.is === 'event' ? followed.event.seq : followed.seq
+    const seq = update.is === 'event' ? update.event.seq : update.seq
     if (this.#own === undefined) {
       this.#own = { payloads: [], bytes: 0 }
       this.#delivery.turn.schedule(() => {
@@ -282,7 +282,7 @@ class GroupSubscriber implements Subscriber, Member, ServedOperation {
     this.#isFull = false
     let isJoined = false
     let isCaughtUp = false
-    for await (const followed of this.#follow((seq) => {
+    for await (const update of this.#follow((seq) => {
       if (!this.#flushOwn()) return true
       this.at = seq
       this.#epoch = this.#delivery.log.reader.epoch
@@ -293,7 +293,7 @@ class GroupSubscriber implements Subscriber, Member, ServedOperation {
       if (isJoined || this.#isCatchUp) this.sink.caughtUp?.()
       return isJoined || this.#isCatchUp
     }))
-      if (!(await this.#add(followed))) break
+      if (!(await this.#add(update))) break
     this.#following = undefined
     if (isJoined) return 'joined'
     if (this.#isFull || !this.#flushOwn()) return 'full'
@@ -304,7 +304,7 @@ class GroupSubscriber implements Subscriber, Member, ServedOperation {
   /** Writes the ephemeral event that is valid where a subscriber ends that has caught up. */
   async #writeEphemeral(): Promise<void> {
     const payload = await this.#group.readEphemeral(this.at)
-    if (payload !== undefined && !this.#isOver) this.sink.write(createBatch([payload]), this.operationId)
+    if (payload !== undefined && !this.#isOver) this.sink.write(createPayloadBatch([payload]), this.operationId)
   }
 
   async #summarise(reason: SnapshotReason): Promise<void> {
@@ -325,10 +325,10 @@ class GroupSubscriber implements Subscriber, Member, ServedOperation {
    */
   async #readMissed(): Promise<readonly LogEvent[] | SnapshotReason> {
     const events: LogEvent[] = []
-    for await (const followed of this.#follow(() => true)) {
-      if (followed.is === 'snapshot') return followed.reason
+    for await (const update of this.#follow(() => true)) {
+      if (update.is === 'snapshot') return update.reason
       if (events.length === maxCompacted) return 'LAGGED'
-      events.push(followed.event)
+      events.push(update.event)
     }
     return events
   }

@@ -1,7 +1,7 @@
 import type { DocumentNode, GraphQLField } from 'graphql'
 import type { Position } from '../../log/cursor.ts'
 import type { LogEvent } from '../../log/event.ts'
-import type { Followed } from '../../log/follow.ts'
+import type { TopicUpdate } from '../../log/follow.ts'
 
 /** How an event may be compacted for a slow subscriber. See {@link OpenedTopic.classOf}. */
 export type EventClass = 'latest' | 'append' | 'keep'
@@ -13,22 +13,25 @@ export type EventClass = 'latest' | 'append' | 'keep'
 export interface EphemeralSource<S> {
   /** Whether they are needed before any event of the topic has been received. */
   readonly isWanted: boolean
-  /** Returns whether they are needed after an item. */
-  readonly isWantedAfter: (followed: Followed<S>) => boolean
+  /** Returns whether they are needed after an update. */
+  readonly isWantedAfter: (update: TopicUpdate<S>) => boolean
   /**
    * Whether each remains valid until the next, regardless of later events, so that a new member
    * receives the latest. By default an event of the log invalidates it.
    */
   readonly isRetained?: boolean
-  /** Calls `tell` with every ephemeral event until the returned function is called. */
-  readonly watch: (tell: (report: unknown) => void) => () => void
+  /** Calls `listener` with every ephemeral event until the returned function is called. */
+  readonly watch: (listener: (event: unknown) => void) => () => void
   /**
    * Reads the ephemeral event that is valid now, for a subscriber that ends when it has caught up;
    * undefined if there is none.
    */
   readonly read: () => Promise<unknown>
-  /** Converts one, after the event with this seq, to a root value: see {@link OpenedTopic.read}. */
-  readonly toValue: (report: unknown, seq: number) => unknown
+  /**
+   * Converts an ephemeral event, after the event with this seq, to a root value: see {@link
+   * OpenedTopic.read}.
+   */
+  readonly toValue: (event: unknown, seq: number) => unknown
 }
 
 /** Watches a permission. See {@link OpenedTopic.guard}. */
@@ -58,7 +61,7 @@ export interface OpenedTopic<S> {
    * Converts an event or a snapshot to a root value of the field's resolver, which must not depend on
    * the viewer.
    */
-  readonly read: (followed: Followed<S>) => unknown
+  readonly read: (update: TopicUpdate<S>) => unknown
   readonly ephemeral?: EphemeralSource<S> | undefined
   /**
    * Watches the permission of the viewer for whom the topic was opened, if it can be revoked: calls

@@ -70,9 +70,9 @@ export async function noteReview(
   // Locks this row before the topic's row, in the same order as the projector. It serialises with
   // the projector, which clears the mark.
   await client.query('update analytics_topic set is_due = true where topic = $1', [topic])
-  const appended = await appendInTransaction(appender, client, {
+  const result = await appendInTransaction(appender, client, {
     topic,
     events: [{ type: 'QuestionReviewed', payload }],
   })
-  if (!appended.accepted) throw new Error(`The review of quiz "${quizId}" has no log`)
+  if (!result.accepted) throw new Error(`The review of quiz "${quizId}" has no log`)
 }

@@ -139,9 +139,9 @@ async function tell(
     hours: hours.size === 0 ? [] : await readHours(client, owner, [...hours]),
     questions: completedQuestions.length === 0 ? [] : await readTimings(client, owner, completedQuestions),
   }
-  const appended = await appendInTransaction(appender, client, {
+  const result = await appendInTransaction(appender, client, {
     topic,
     events: [{ type: analyticsChanged, payload: { ...changes } }],
   })
-  if (!appended.accepted) throw new Error(`The figures of "${owner}" could not be logged: their topic is closed`)
+  if (!result.accepted) throw new Error(`The figures of "${owner}" could not be logged: their topic is closed`)
 }

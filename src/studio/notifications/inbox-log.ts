@@ -4,7 +4,7 @@ import type { JsonObject } from '../../db/tables.ts'
 import { TidingsError } from '../../errors.ts'
 import type { Appender } from '../../log/append.ts'
 import { appendInTransaction } from '../../log/append-in-transaction.ts'
-import type { Appended } from '../../log/append-unit.ts'
+import type { AppendResult } from '../../log/append-request.ts'
 import type { LogEvent } from '../../log/event.ts'
 import { createTopic } from '../../log/topic.ts'
 import { type InboxEventType, inboxTopic } from './notification.ts'
@@ -92,23 +92,23 @@ export async function tellAll(
   payload: JsonObject,
 ): Promise<void> {
   for (let at = 0; at < userIds.length; at += usersPerStatement) {
-    const some = userIds.slice(at, at + usersPerStatement)
-    const unread = await countUnread(client, some)
-    const appended = await appender.appendManyIn(
+    const page = userIds.slice(at, at + usersPerStatement)
+    const unread = await countUnread(client, page)
+    const results = await appender.appendManyIn(
       client,
-      some.map((userId) => ({
+      page.map((userId) => ({
         topic: inboxTopic(userId),
         events: [{ type, payload: { ...payload, unreadCount: unread.get(userId) ?? 0 } }],
       })),
     )
-    const events = some.map((userId, index) => eventsOf(appended[index], userId))
+    const events = page.map((userId, index) => eventsOf(results[index], userId))
     afterCommit(client, () => {
       for (const own of events) appender.publish(own)
     })
   }
 }
 
-function eventsOf(appended: Appended | undefined, userId: string): readonly LogEvent[] {
-  if (appended?.accepted === true) return appended.events
+function eventsOf(result: AppendResult | undefined, userId: string): readonly LogEvent[] {
+  if (result?.accepted === true) return result.events
   throw new TidingsError('UNAVAILABLE', `The inbox of "${userId}" could not be written to`)
 }

@@ -59,12 +59,12 @@ export function createQuizTeller(appender: TransactionalAppender): QuizTeller {
   return {
     async tell(client, quizId, ...events) {
       if (events.length === 0) return
-      const appended = await appendInTransaction(appender, client, {
+      const result = await appendInTransaction(appender, client, {
         topic: quizTopic(quizId),
         close: events.at(-1)?.type === 'QuizDeleted',
         events: events.map(({ type, payload }) => ({ type, payload: { ...payload } })),
       })
-      if (!appended.accepted) throw new Error(`The topic of the quiz "${quizId}" is closed`)
+      if (!result.accepted) throw new Error(`The topic of the quiz "${quizId}" is closed`)
     },
   }
 }

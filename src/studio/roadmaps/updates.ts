@@ -63,12 +63,12 @@ export function noRoadmap(id: string): TidingsError {
 export function createRoadmapTeller(appender: TransactionalAppender): RoadmapTeller {
   return {
     async tell(client, roadmapId, { type, payload }) {
-      const appended = await appendInTransaction(appender, client, {
+      const result = await appendInTransaction(appender, client, {
         topic: roadmapTopic(roadmapId),
         close: type === 'RoadmapDeleted',
         events: [{ type, payload: { ...payload } }],
       })
-      if (!appended.accepted) throw noRoadmap(roadmapId)
+      if (!result.accepted) throw noRoadmap(roadmapId)
     },
   }
 }

@@ -58,12 +58,12 @@ export interface Teller {
 export function createTeller(appender: TransactionalAppender): Teller {
   return {
     async tell(client, sessionId, events) {
-      const appended = await appendInTransaction(appender, client, {
+      const result = await appendInTransaction(appender, client, {
         topic: sessionTopic(sessionId),
         events: events.map(({ type, payload }) => ({ type, payload: { ...payload } })),
         ...(events.at(-1)?.type === lastSessionEvent ? { close: true } : {}),
       })
-      if (!appended.accepted && appended.seq === null) throw new Error(`The session "${sessionId}" has no topic`)
+      if (!result.accepted && result.seq === null) throw new Error(`The session "${sessionId}" has no topic`)
     },
   }
 }

@@ -1,6 +1,6 @@
 import { type Database, withTransaction } from '../../db/connect.ts'
 import { appendInTransaction, type TransactionalAppender } from '../../log/append-in-transaction.ts'
-import type { Appended, AppendUnit } from '../../log/append-unit.ts'
+import type { AppendRequest, AppendResult } from '../../log/append-request.ts'
 import type { Commit } from './report.ts'
 
 /**
@@ -11,28 +11,28 @@ import type { Commit } from './report.ts'
  */
 export async function appendWith(
   { database, appender }: { readonly database: Database; readonly appender: TransactionalAppender },
-  unit: AppendUnit,
+  request: AppendRequest,
   commit: Commit | undefined,
-): Promise<Appended> {
+): Promise<AppendResult> {
   try {
     return await withTransaction(database, async (client) => {
       await commit?.(client)
-      const outcome = await appendInTransaction(appender, client, unit)
-      if (!outcome.accepted) throw new Refused(outcome)
-      return outcome
+      const result = await appendInTransaction(appender, client, request)
+      if (!result.accepted) throw new Refused(result)
+      return result
     })
   } catch (error) {
-    if (error instanceof Refused) return error.outcome
+    if (error instanceof Refused) return error.result
     throw error
   }
 }
 
 /** Thrown to roll back the transaction. */
 class Refused extends Error {
-  readonly outcome: Appended
+  readonly result: AppendResult
 
-  constructor(outcome: Appended) {
+  constructor(result: AppendResult) {
     super('The append was refused')
-    this.outcome = outcome
+    this.result = result
   }
 }

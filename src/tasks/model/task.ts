@@ -1,5 +1,5 @@
 import type { AttemptOutcome, JsonObject, TaskStatus } from '../../db/tables.ts'
-import type { ItemState } from '../../log/append-unit.ts'
+import type { ItemState } from '../../log/append-request.ts'
 
 /**
  * The state of a task: `QUEUED → RUNNING → COMPLETED | FAILED`, by way of `RETRYING` after a

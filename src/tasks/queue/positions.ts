@@ -22,7 +22,10 @@ export interface QueuePositions extends AsyncDisposable {
    * Calls `listener` when the queue position of a task has changed, at most once per `movedMs`,
    * until the returned function is called.
    */
-  watch(task: { readonly id: string; readonly kind: string }, listener: (place: QueuePosition) => void): () => void
+  watch(
+    task: { readonly id: string; readonly kind: string },
+    listener: (queuePosition: QueuePosition) => void,
+  ): () => void
   /** Notifies all processes that the queue of a kind has changed. */
   moved(kind: string): void
 }
@@ -58,7 +61,7 @@ export function createQueuePositions(options: {
   interface Watched {
     readonly id: string
     readonly kind: string
-    readonly listener: (place: QueuePosition) => void
+    readonly listener: (queuePosition: QueuePosition) => void
     last: QueuePosition | undefined
   }
   const watched = new Map<string, Set<Watched>>()
@@ -121,11 +124,11 @@ export function createQueuePositions(options: {
     if (entries.length === 0) return
     const queuePositions = await of(entries)
     for (const entry of entries) {
-      const place = queuePositions.get(entry.id)
-      if (place === undefined) continue
-      if (entry.last?.position === place.position && entry.last.waiting === place.waiting) continue
-      entry.last = place
-      if (watched.get(entry.kind)?.has(entry)) entry.listener(place)
+      const queuePosition = queuePositions.get(entry.id)
+      if (queuePosition === undefined) continue
+      if (entry.last?.position === queuePosition.position && entry.last.waiting === queuePosition.waiting) continue
+      entry.last = queuePosition
+      if (watched.get(entry.kind)?.has(entry)) entry.listener(queuePosition)
     }
   }
 

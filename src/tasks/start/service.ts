@@ -5,7 +5,7 @@ import { type Database, withTransaction } from '../../db/connect.ts'
 import { TidingsError } from '../../errors.ts'
 import type { Appender } from '../../log/append.ts'
 import { appendInTransaction } from '../../log/append-in-transaction.ts'
-import type { AppendUnit } from '../../log/append-unit.ts'
+import type { AppendRequest } from '../../log/append-request.ts'
 import type { Logger } from '../../logger.ts'
 import { noTracing, type Tracing } from '../../tracing/tracing.ts'
 import { appendWith } from '../model/append-with.ts'
@@ -143,7 +143,9 @@ export function createTaskService(
     const parts = items.map(
       ({ key, label }, position): TaskItem => ({ key, label, position, status: 'PENDING', percent: 0, error: null }),
     )
-    let events: AppendUnit['events'] = [{ type: 'TaskQueued', payload: { status: 'QUEUED', progress: emptyProgress } }]
+    let events: AppendRequest['events'] = [
+      { type: 'TaskQueued', payload: { status: 'QUEUED', progress: emptyProgress } },
+    ]
     let from = 0
     // Items known before the start are events too, so that subscribers that replay the history
     // receive them.
@@ -215,7 +217,7 @@ export function createTaskService(
 
   const cancelOnce = async (task: Task, reason: string | undefined): Promise<boolean> => {
     const { commit } = await completionHooks.of(task, { status: 'CANCELED', error: null, result: null })
-    const unit: AppendUnit = {
+    const append: AppendRequest = {
       topic: taskTopic(task.id),
       close: true,
       events: [{ type: 'TaskCanceled', payload: { status: 'CANCELED', reason: reason ?? null } }],
@@ -230,7 +232,7 @@ export function createTaskService(
         },
       },
     }
-    const { accepted } = await appendWith({ database, appender }, unit, commit)
+    const { accepted } = await appendWith({ database, appender }, append, commit)
     // The task ended otherwise.
     if (!accepted) return false
     tellWorkers(task.id)

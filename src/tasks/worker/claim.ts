@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { type Database, withTransaction } from '../../db/connect.ts'
 import type { Appender } from '../../log/append.ts'
 import { appendInTransaction } from '../../log/append-in-transaction.ts'
-import type { Appended, AppendUnit } from '../../log/append-unit.ts'
+import type { AppendRequest, AppendResult } from '../../log/append-request.ts'
 import type { TaskDefinition } from '../model/define-task.ts'
 import { isTransient } from '../model/failure.ts'
 import { type AttemptState, beginAttempt } from '../model/progress.ts'
@@ -65,7 +65,7 @@ export async function claimNext(
     const items = await readItems(store, found.state)
     const state = beginAttempt(items, (task.startedAt ?? new Date()).toISOString(), stages !== undefined)
     const next = task.attempt + 1
-    const unit: AppendUnit & Required<Pick<AppendUnit, 'task'>> = {
+    const request: AppendRequest & Required<Pick<AppendRequest, 'task'>> = {
       topic: taskTopic(id),
       ...(task.trace === null ? {} : { trace: task.trace }),
       events: [{ type: 'TaskStarted', payload: { status: 'RUNNING', progress: state.progress, attempt: next } }],
@@ -77,8 +77,8 @@ export async function claimNext(
         ...(items.length > 0 ? { resetItems: true } : {}),
       },
     }
-    const claimed = await appendOrRecall(options, unit, next, () =>
-      perUser === null ? appender.append(unit) : appendWithin(options, task, perUser, unit),
+    const claimed = await appendOrRecall(options, request, next, () =>
+      perUser === null ? appender.append(request) : appendWithin(options, task, perUser, request),
     )
     if (claimed === null) continue
     const waitedMs =
@@ -118,16 +118,16 @@ async function readItems(
  */
 async function appendOrRecall(
   { store, worker, leaseMs }: ClaimOptions,
-  unit: AppendUnit & Required<Pick<AppendUnit, 'task'>>,
+  request: AppendRequest & Required<Pick<AppendRequest, 'task'>>,
   attempt: number,
-  append: () => Promise<Appended | null>,
+  append: () => Promise<AppendResult | null>,
 ): Promise<{ readonly seq: number; readonly startedAt: Date | null } | null> {
-  const { id } = unit.task
+  const { id } = request.task
   try {
-    const appended = await append()
-    if (!appended?.accepted) return null
-    const startedAt = appended.events[0]?.at
-    return { seq: appended.seq, startedAt: startedAt === undefined ? null : new Date(startedAt) }
+    const result = await append()
+    if (!result?.accepted) return null
+    const startedAt = result.events[0]?.at
+    return { seq: result.seq, startedAt: startedAt === undefined ? null : new Date(startedAt) }
   } catch (error) {
     if (!isTransient(error)) throw error
     const deadline = performance.now() + leaseMs
@@ -152,8 +152,8 @@ async function appendWithin(
   { database, appender }: ClaimOptions,
   { kind, owner }: Task,
   perUser: number,
-  unit: AppendUnit,
-): Promise<Appended | null> {
+  request: AppendRequest,
+): Promise<AppendResult | null> {
   return withTransaction(database, async (client) => {
     await client.query(`select pg_advisory_xact_lock(hashtextextended('tidings run ' || $1 || ' ' || $2, 0))`, [
       kind,
@@ -163,7 +163,7 @@ async function appendWithin(
       `select count(*)::int as count from task where status = 'RUNNING' and kind = $1 and owner = $2`,
       [kind, owner],
     )
-    return (rows[0]?.count ?? 0) < perUser ? appendInTransaction(appender, client, unit) : null
+    return (rows[0]?.count ?? 0) < perUser ? appendInTransaction(appender, client, request) : null
   })
 }
 

@@ -1,12 +1,12 @@
 import type { JsonObject } from '../../db/tables.ts'
-import type { TaskPatch } from '../../log/append-unit.ts'
+import type { TaskPatch } from '../../log/append-request.ts'
 import { type AttemptState, isBatchDone, type ReducedState } from '../model/progress.ts'
 import type { Commit, Report } from '../model/report.ts'
 import type { ItemStatus, ProgressState, TaskEventType, TaskItem } from '../model/task.ts'
 
 /**
- * A unit written to the log in one transaction: events, changes of the task's row and items, and
- * the application's commit.
+ * An append request of a journal, written in one transaction: events, changes of the task's row and
+ * items, and the application's commit.
  */
 export interface Entry {
   readonly events: readonly { readonly type: TaskEventType; readonly payload: JsonObject }[]

@@ -3,7 +3,7 @@ import type { Database } from '../../db/connect.ts'
 import type { AttemptOutcome, JsonObject } from '../../db/tables.ts'
 import { isTidingsError, TidingsError } from '../../errors.ts'
 import type { Appender } from '../../log/append.ts'
-import type { AppendUnit, TaskPatch } from '../../log/append-unit.ts'
+import type { AppendRequest, TaskPatch } from '../../log/append-request.ts'
 import { appendWith } from '../model/append-with.ts'
 import { type AttemptState, divideItems, isBatchDone, reduceReport } from '../model/progress.ts'
 import type { Commit, Report } from '../model/report.ts'
@@ -115,7 +115,7 @@ export function createJournal(options: {
   }
 
   const appendEntry = async (entry: Entry, progress: ProgressState): Promise<void> => {
-    const unit: AppendUnit = {
+    const request: AppendRequest = {
       topic,
       base: seq,
       events: entry.events,
@@ -131,17 +131,17 @@ export function createJournal(options: {
       },
     }
     const { commit } = entry
-    const appended =
-      commit === undefined ? await appender.append(unit) : await appendWith({ database, appender }, unit, commit)
-    if (!appended.accepted) {
+    const result =
+      commit === undefined ? await appender.append(request) : await appendWith({ database, appender }, request, commit)
+    if (!result.accepted) {
       const error = new TidingsError(
         'LEASE_LOST',
-        `Attempt ${attempt} of task "${taskId}" is no longer the one: it is ${appended.status ?? 'gone'}, attempt ${appended.attempt ?? '?'}`,
+        `Attempt ${attempt} of task "${taskId}" is no longer the one: it is ${result.status ?? 'gone'}, attempt ${result.attempt ?? '?'}`,
       )
       failure ??= { error }
       throw error
     }
-    seq = appended.seq
+    seq = result.seq
   }
 
   /** Throws the error of an earlier write: a lost lease every time, any other error once. */

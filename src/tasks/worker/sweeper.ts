@@ -1,5 +1,5 @@
 import { createSingleFlight } from '../../async/single-flight.ts'
-import type { Appended, AppendUnit } from '../../log/append-unit.ts'
+import type { AppendRequest, AppendResult } from '../../log/append-request.ts'
 import { appendWith } from '../model/append-with.ts'
 import { isTransient } from '../model/failure.ts'
 import type { Commit } from '../model/report.ts'
@@ -63,7 +63,7 @@ export function createSweeper(
       'reclaimed a task after its lease expired',
     )
     if (mayRetry) {
-      const appended = await appender.append({
+      const result = await appender.append({
         topic: taskTopic(task.id),
         events: [
           {
@@ -76,7 +76,7 @@ export function createSweeper(
           set: { status: 'RETRYING', error: { ...error }, attemptEnd, worker: null, nextAttemptInMs: 0 },
         },
       })
-      if (!appended.accepted) return
+      if (!result.accepted) return
       counters.takenBack++
       onTakenBack(task)
       onWaiting(task.kind)
@@ -84,14 +84,14 @@ export function createSweeper(
       return
     }
     const { commit: whole, unsettled } = await completionHooks.of(task, { status: 'FAILED', error, result: null })
-    const unit: AppendUnit = {
+    const request: AppendRequest = {
       topic: taskTopic(task.id),
       close: true,
       events: [{ type: 'TaskFailed', payload: { status: 'FAILED', error } }],
       task: { ...guard, set: { status: 'FAILED', error: { ...error }, attemptEnd, worker: null } },
     }
-    const fail = (commit: Commit | undefined): Promise<Appended> =>
-      appendWith({ database, appender }, unit, commit).catch((reason: unknown) => {
+    const fail = (commit: Commit | undefined): Promise<AppendResult> =>
+      appendWith({ database, appender }, request, commit).catch((reason: unknown) => {
         if (commit === unsettled || isTransient(reason)) throw reason
         // The application's completion hook fails; that must not keep the task from ending for its
         // subscribers.
@@ -101,9 +101,9 @@ export function createSweeper(
         )
         return fail(unsettled)
       })
-    const appended = await fail(whole)
+    const result = await fail(whole)
     // Another sweeper was first, or the task ended otherwise.
-    if (!appended.accepted) return
+    if (!result.accepted) return
     counters.takenBack++
     onTakenBack(task)
     await ringForOwner(options, task)
@@ -131,7 +131,7 @@ export function createSweeper(
     await database.pool.query(`delete from worker where seen_at < now() - interval '1 hour'`)
     // Tasks that may not run now get no wake-up: as the first fifty in the queue they could keep
     // all others from getting one.
-    const forgotten = await database.pool.query<{ id: string; kind: string; attempt: number }>(
+    const expired = await database.pool.query<{ id: string; kind: string; attempt: number }>(
       `with busy as materialized (
          select r.kind, r.owner from task r join unnest($1::text[], $3::int[]) as l(kind, per_user) on l.kind = r.kind
          where r.status = 'RUNNING' group by r.kind, r.owner, l.per_user having count(*) >= l.per_user
@@ -145,10 +145,10 @@ export function createSweeper(
           order by queue_key, id limit 50)`,
       [kinds, sweepMs, limits],
     )
-    counters.rungAgain += forgotten.rows.length
-    for (const { kind } of forgotten.rows) onWaiting(kind)
+    counters.rungAgain += expired.rows.length
+    for (const { kind } of expired.rows) onWaiting(kind)
     // A pending wake-up has the same job id and is not added again.
-    await Promise.all(forgotten.rows.map(({ id, kind, attempt }) => wakeUps.ring(kind, id, attempt + 1)))
+    await Promise.all(expired.rows.map(({ id, kind, attempt }) => wakeUps.ring(kind, id, attempt + 1)))
   }
 
   const retryLater = (error: unknown): void => logger.warn({ err: error }, 'failed to sweep; retrying')

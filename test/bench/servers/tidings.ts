@@ -71,11 +71,11 @@ await database.pool.query(
 )
 const seqs = new Uint32Array(topics)
 const append = async (topic: string, seq: number): Promise<void> => {
-  const appended = await engine.appender.append({
+  const result = await engine.appender.append({
     topic,
     events: [{ type: 'TaskAdvanced', payload: eventPayload(seq) }],
   })
-  if (!appended.accepted) throw new Error(`The append to ${topic} was refused`)
+  if (!result.accepted) throw new Error(`The append to ${topic} was refused`)
 }
 const publish = (topic: string, seq: number): void =>
   engine.bus.publish(topic, [

@@ -107,7 +107,7 @@ test.each([
   const owner = 'ada'
   const finish = async (taskId: string): Promise<unknown> => {
     let last: unknown
-    for await (const event of engine.watch({ taskId, fromStart: true })) last = event
+    for await (const event of engine.follow({ taskId, fromStart: true })) last = event
     expect(last).toMatchObject({ event: { type: 'TaskCompleted' } })
     return engine.store.get(taskId)
   }

@@ -107,7 +107,7 @@ async function finish(id: string, nodes: readonly Node[], draw: Draw): Promise<v
   for (let left = 5 + Math.floor(draw() * 30); left >= 0; left--) {
     const status = left === 0 ? 'CANCELED' : 'RUNNING'
     const node = nodes[Math.floor(draw() * nodes.length)]
-    const appended = await node?.engine.engine.appender.append({
+    const result = await node?.engine.engine.appender.append({
       topic: taskTopic(id),
       events: [
         {
@@ -118,7 +118,7 @@ async function finish(id: string, nodes: readonly Node[], draw: Draw): Promise<v
       close: left === 0,
       task: { id, expect: ['RUNNING'], set: { status, ...(left === 0 ? { worker: null } : {}) } },
     })
-    expect(appended).toMatchObject({ accepted: true })
+    expect(result).toMatchObject({ accepted: true })
     await delay(draw() * 60)
   }
 }

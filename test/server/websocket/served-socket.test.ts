@@ -5,7 +5,7 @@ import type { Duplex } from 'node:stream'
 import { parse } from 'graphql'
 import { expect, test } from 'vitest'
 import { WebSocket, WebSocketServer } from 'ws'
-import { createBatch, createPayload } from '../../../src/live/deliver/frames.ts'
+import { createPayload, createPayloadBatch } from '../../../src/live/deliver/frames.ts'
 import { silentLogger } from '../../../src/logger.ts'
 import { createConnections } from '../../../src/server/connections/connections.ts'
 import { createServerMetrics } from '../../../src/server/connections/server-metrics.ts'
@@ -59,7 +59,7 @@ test('a socket with many unread events still receives messages, before and after
 
   client.pause()
   // As live delivery writes: more than the operating systems of both sides buffer.
-  const events = createBatch([createPayload(JSON.stringify('x'.repeat(20_000_000)))])
+  const events = createPayloadBatch([createPayload(JSON.stringify('x'.repeat(20_000_000)))])
   tcp.write(events.frames(3).withId(Buffer.from('"1"')))
   expect(one.unreadBytes()).toBeGreaterThan(surroundings.maxBufferBytes)
   for (const type of ['complete', 'ping']) client.send(JSON.stringify({ type }))

@@ -1,6 +1,6 @@
 import { describe, expect, test, vi } from 'vitest'
 import { createPeriodic } from '../../../src/async/periodic.ts'
-import { type Followed, follow } from '../../../src/log/follow.ts'
+import { follow, type TopicUpdate } from '../../../src/log/follow.ts'
 import { silentLogger } from '../../../src/logger.ts'
 import {
   type Draft,
@@ -40,7 +40,7 @@ async function listen({ engine, notifications }: Awaited<ReturnType<typeof start
     snapshot: () => notifications.snapshot(userId),
     isLast: () => false,
   })
-  const take = (one: Followed<InboxState>): void => {
+  const take = (one: TopicUpdate<InboxState>): void => {
     if (one.is === 'snapshot') {
       for (const { title, readAt } of one.state.newest) now.set(title, readAt !== null)
       unread = one.state.unreadCount

@@ -102,8 +102,8 @@ test('events appended to other topics by the completion hook are published when 
       async () =>
       async (client) => {
         await createTopic(client, 'noted')
-        const appended = await appender.appendIn(client, { topic: 'noted', events: [{ type: 'Noted', payload: {} }] })
-        afterCommit(client, () => appender.publish(appended.accepted ? appended.events : []))
+        const result = await appender.appendIn(client, { topic: 'noted', events: [{ type: 'Noted', payload: {} }] })
+        afterCommit(client, () => appender.publish(result.accepted ? result.events : []))
       },
   })
   const heard = Promise.withResolvers<unknown>()

@@ -72,8 +72,8 @@ describe('watch', () => {
     await using fixture = await startTestEngine({ definitions: [definition] })
     const task = await fixture.start('GATED')
     await fixture.history(task)
-    const watched = await Array.fromAsync(fixture.engine.watch({ taskId: task.id }))
-    expect(watched).toMatchObject([{ is: 'snapshot', state: { task: { status: 'COMPLETED' } } }])
+    const updates = await Array.fromAsync(fixture.engine.follow({ taskId: task.id }))
+    expect(updates).toMatchObject([{ is: 'snapshot', state: { task: { status: 'COMPLETED' } } }])
   })
 
   test('resumes after every position with exactly the events that follow, while the task continues', async () => {
@@ -98,7 +98,7 @@ describe('watch', () => {
     const task = await fixture.start('GATED')
     const { seq } = await fixture.event(task, 'TaskItemStarted')
     const options = { taskId: task.id, fromStart: true, onCaughtUp: () => true }
-    const caughtUp = onlyEvents(await Array.fromAsync(fixture.engine.watch(options)))
+    const caughtUp = onlyEvents(await Array.fromAsync(fixture.engine.follow(options)))
     expect(caughtUp.map((event) => event.seq)).toEqual(Array.from({ length: seq }, (_, index) => index + 1))
     release()
     await fixture.history(task)
@@ -107,7 +107,7 @@ describe('watch', () => {
   test('refuses an unknown task', async () => {
     const { definition } = createGated()
     await using fixture = await startTestEngine({ definitions: [definition], config: serving })
-    const watching = Array.fromAsync(fixture.engine.watch({ taskId: 'task_none' }))
+    const watching = Array.fromAsync(fixture.engine.follow({ taskId: 'task_none' }))
     await expect(watching).rejects.toMatchObject({ code: 'NOT_FOUND' })
     expect(fixture.engine.feeds.size).toBe(0)
   })

@@ -115,7 +115,7 @@ describe('a lease that expired', () => {
    * lease.
    */
   async function abandon(fixture: EngineFixture, task: Task): Promise<void> {
-    const appended = await fixture.engine.appender.append({
+    const result = await fixture.engine.appender.append({
       topic: taskTopic(task.id),
       events: [{ type: 'TaskStarted', payload: { status: 'RUNNING', attempt: 3 } }],
       task: {
@@ -124,7 +124,7 @@ describe('a lease that expired', () => {
         set: { status: 'RUNNING', attempt: 3, worker: 'w_dead', leaseMs: -1 },
       },
     })
-    expect(appended.accepted).toBe(true)
+    expect(result.accepted).toBe(true)
     await addLosses(fixture, task)
   }
 

@@ -73,9 +73,9 @@ test.for([true, false])('a claim without a response belongs to the worker if it 
   let appends = 0
   const unanswered: Appender = {
     ...appender,
-    async append(unit) {
-      if (++appends > 1) return appender.append(unit)
-      if (isWritten) await appender.append(unit)
+    async append(request) {
+      if (++appends > 1) return appender.append(request)
+      if (isWritten) await appender.append(request)
       throw new TidingsError('UNAVAILABLE', 'The answer is lost')
     },
   }

@@ -33,7 +33,7 @@ export interface TaskPatch {
   readonly nextAttemptInMs?: number
 }
 
-/** The preconditions on a task for a unit to be accepted, and the changes to it. */
+/** The preconditions on a task for a request to be accepted, and the changes to it. */
 export interface TaskChange {
   readonly id: string
   readonly expect: readonly TaskStatus[]
@@ -51,7 +51,7 @@ export interface TaskChange {
 }
 
 /** Events that are appended to one topic atomically. */
-export interface AppendUnit {
+export interface AppendRequest {
   readonly topic: string
   /**
    * The seq that the topic must be at. Only for the single writer of a topic: makes it safe to
@@ -62,7 +62,7 @@ export interface AppendUnit {
   readonly close?: boolean
   /**
    * At least one event. If the payload of a task's event has no `progress`, the task's progress
-   * after this unit is added.
+   * after this request is added.
    */
   readonly events: readonly { readonly type: string; readonly payload: JsonObject }[]
   readonly task?: TaskChange
@@ -74,9 +74,10 @@ export interface AppendUnit {
 }
 
 /**
- * The outcome of a unit. A rejected unit changes nothing and reports the state that prevented it.
+ * The outcome of a request. A rejected request changes nothing and reports the state that prevented
+ * it.
  */
-export type Appended =
+export type AppendResult =
   | { readonly accepted: true; readonly events: readonly LogEvent[]; readonly seq: number }
   | {
       readonly accepted: false
