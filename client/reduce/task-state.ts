@@ -1,6 +1,6 @@
 import type {
   ProgressFieldsFragment,
-  QueuePlaceFieldsFragment,
+  QueuePositionFieldsFragment,
   TaskErrorFieldsFragment,
   TaskEventFieldsFragment,
   TaskItemFieldsFragment,
@@ -21,7 +21,7 @@ export type TaskItem = TaskItemFieldsFragment
 /** Why a task or a part of it failed. */
 export type TaskError = TaskErrorFieldsFragment
 /** The queue position of a task. */
-export type QueuePosition = QueuePlaceFieldsFragment
+export type QueuePosition = QueuePositionFieldsFragment
 /** The result of a task. */
 export type TaskResult = TaskResultFieldsFragment
 

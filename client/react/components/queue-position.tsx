@@ -1,5 +1,5 @@
 import type { ReactElement } from 'react'
-import type { QueuePosition as Place } from '../../reduce/task-state.ts'
+import type { QueuePosition as Position } from '../../reduce/task-state.ts'
 import { useWords } from '../provider.ts'
 
 /**
@@ -9,17 +9,17 @@ import { useWords } from '../provider.ts'
  * @param props.isQuiet - announces nothing, for lists. @default false
  */
 export function QueuePosition(props: {
-  readonly place: Place | null
+  readonly queue: Position | null
   readonly isQuiet?: boolean
 }): ReactElement | null {
-  const { place, isQuiet = false } = props
+  const { queue, isQuiet = false } = props
   const words = useWords()
-  if (place === null) return null
-  const { estimatedWaitMs } = place
+  if (queue === null) return null
+  const { estimatedWaitMs } = queue
   return (
     <p className="tidings-queue">
       <span className="tidings-queue-position" role={isQuiet ? undefined : 'status'}>
-        {words.queue(place)}
+        {words.queue(queue)}
       </span>
       {estimatedWaitMs === null ? null : <span className="tidings-queue-wait"> · {words.wait(estimatedWaitMs)}</span>}
     </p>

@@ -3,7 +3,7 @@ import type { TaskSummaryFieldsFragment } from '../../gql/graphql.ts'
 import type { LiveTasks } from '../../react/tasks/use-tasks.ts'
 import { describeError } from '../../react/words.ts'
 import { isFinalStatus } from '../../reduce/task.ts'
-import type { QueuePosition as Place } from '../../reduce/task-state.ts'
+import type { QueuePosition as Position } from '../../reduce/task-state.ts'
 import { formatMinute } from '../parts/dates.ts'
 import { Link } from '../parts/link.tsx'
 import { Refusal } from '../parts/refusal.tsx'
@@ -27,7 +27,7 @@ export function PanelTasks({ list }: { readonly list: LiveTasks }): ReactElement
       {tasks.length === 0 && error === null ? <p className="note">{isLoading ? 'Loading …' : 'None yet.'}</p> : null}
       <ul className="tasks">
         {[...active, ...(isAll ? over : over.slice(0, maxOver))].map((task) => (
-          <TaskRow key={task.id} task={task} place={states.get(task.id)?.queue ?? null} />
+          <TaskRow key={task.id} task={task} queue={states.get(task.id)?.queue ?? null} />
         ))}
       </ul>
       {over.length > maxOver ? (
@@ -44,9 +44,9 @@ export function PanelTasks({ list }: { readonly list: LiveTasks }): ReactElement
 
 const TaskRow = memo(function TaskRow(props: {
   readonly task: TaskSummaryFieldsFragment
-  readonly place: Place | null
+  readonly queue: Position | null
 }): ReactElement {
-  const { task, place } = props
+  const { task, queue } = props
   const { id, kind, status, createdAt } = task
   const name = describeKind(kind)
   return (
@@ -55,7 +55,7 @@ const TaskRow = memo(function TaskRow(props: {
         <Link to={{ taskId: id }}>{name}</Link>
         <time dateTime={createdAt}>{formatMinute(createdAt)}</time>
       </p>
-      <TaskState task={task} place={place} name={name} />
+      <TaskState task={task} queue={queue} name={name} />
     </li>
   )
 })

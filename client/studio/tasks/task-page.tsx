@@ -67,7 +67,7 @@ export function TaskPage({ id }: { readonly id: string }): ReactElement {
       </header>
       <section className="task-now" aria-label="Progress">
         <ProgressBar task={task} label={title} />
-        <QueuePosition place={task.queue} />
+        <QueuePosition queue={task.queue} />
         {task.status === 'RETRYING' ? <NextAttempt task={task} /> : null}
         {task.status === 'FAILED' && task.error !== null ? (
           <p className="failure">

@@ -25,7 +25,7 @@ export function TaskPanel(props: {
         ) : null}
       </div>
       <ProgressBar task={task} label={title} />
-      <QueuePosition place={queue} />
+      <QueuePosition queue={queue} />
       {status === 'RETRYING' ? <NextAttempt task={task} /> : null}
       {status === 'FAILED' && error !== null ? (
         <p className="failure">

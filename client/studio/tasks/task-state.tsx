@@ -3,22 +3,22 @@ import type { TaskSummaryFieldsFragment } from '../../gql/graphql.ts'
 import { ProgressBar } from '../../react/components/progress-bar.tsx'
 import { QueuePosition } from '../../react/components/queue-position.tsx'
 import { isFinalStatus } from '../../reduce/task.ts'
-import type { QueuePosition as Place } from '../../reduce/task-state.ts'
+import type { QueuePosition as Position } from '../../reduce/task-state.ts'
 import { Problem } from '../parts/problem.tsx'
 import { AgainButton, CancelButton, canRetry } from './task-actions.tsx'
 
 /** The part of a task in a list that follows its name: progress or queue position, error, and its actions. */
 export function TaskState(props: {
   readonly task: TaskSummaryFieldsFragment
-  readonly place: Place | null
+  readonly queue: Position | null
   readonly name: string
 }): ReactElement {
-  const { task, place, name } = props
+  const { task, queue, name } = props
   const { id, status, error } = task
   return (
     <>
       <ProgressBar task={task} label={name} isQuiet />
-      {status === 'QUEUED' ? <QueuePosition place={place} isQuiet /> : null}
+      {status === 'QUEUED' ? <QueuePosition queue={queue} isQuiet /> : null}
       {error !== null && status !== 'COMPLETED' ? (
         <p className="failure">
           <Problem error={{ message: error.message }} />

@@ -3,7 +3,7 @@ import type { TaskSummaryFieldsFragment } from '../../gql/graphql.ts'
 import { useTasks } from '../../react/tasks/use-tasks.ts'
 import { useConnection } from '../../react/use-connection.ts'
 import { describeError } from '../../react/words.ts'
-import type { QueuePosition as Place } from '../../reduce/task-state.ts'
+import type { QueuePosition as Position } from '../../reduce/task-state.ts'
 import { formatMinute } from '../parts/dates.ts'
 import { Link } from '../parts/link.tsx'
 import { Refusal } from '../parts/refusal.tsx'
@@ -90,7 +90,7 @@ function TaskList({ status, kind }: { readonly status: string | null; readonly k
       )}
       <ul className="task-list" aria-label="Your tasks">
         {tasks.map((task) => (
-          <TaskRow key={task.id} task={task} place={states.get(task.id)?.queue ?? null} />
+          <TaskRow key={task.id} task={task} queue={states.get(task.id)?.queue ?? null} />
         ))}
       </ul>
       {pages.length === 0 && !hasNextPage ? null : (
@@ -113,9 +113,9 @@ function TaskList({ status, kind }: { readonly status: string | null; readonly k
 
 const TaskRow = memo(function TaskRow(props: {
   readonly task: TaskSummaryFieldsFragment
-  readonly place: Place | null
+  readonly queue: Position | null
 }): ReactElement {
-  const { task, place } = props
+  const { task, queue } = props
   const { id, kind, status, createdAt } = task
   const name = describeKind(kind)
   return (
@@ -129,7 +129,7 @@ const TaskRow = memo(function TaskRow(props: {
           {formatMinute(createdAt)}
         </time>
       </div>
-      <TaskState task={task} place={place} name={name} />
+      <TaskState task={task} queue={queue} name={name} />
     </li>
   )
 })

@@ -56,7 +56,7 @@ test('every text of the components can be replaced', () => {
   const { container } = render(
     <TidingsProvider client={client} words={words}>
       <ProgressBar task={running(43.7)} label="Vögel" />
-      <QueuePosition place={{ position: 3, waiting: 7, estimatedWaitMs: 90_000 }} />
+      <QueuePosition queue={{ position: 3, waiting: 7, estimatedWaitMs: 90_000 }} />
       <ConnectionIndicator />
       <RetryButton conceptId="concept_1" piece="QUIZ" label="Quiz wiederholen" />
     </TidingsProvider>,
@@ -73,7 +73,7 @@ test('a replaced duration appears in the texts that contain one', () => {
   const words = { duration: (ms: number) => `${ms} milliseconds` }
   render(
     <TidingsProvider client={createDrivenClient()} words={words}>
-      <QueuePosition place={{ position: 3, waiting: 7, estimatedWaitMs: 90_000 }} />
+      <QueuePosition queue={{ position: 3, waiting: 7, estimatedWaitMs: 90_000 }} />
     </TidingsProvider>,
   )
   expect(screen.getByText(/about 90000 milliseconds/)).toBeDefined()
@@ -100,11 +100,11 @@ test('a screen reader announces stages and quarters, not every percent', () => {
 })
 
 test('the queue position is shown as text', () => {
-  const { container, rerender } = render(<QueuePosition place={{ position: 3, waiting: 7, estimatedWaitMs: 90_000 }} />)
+  const { container, rerender } = render(<QueuePosition queue={{ position: 3, waiting: 7, estimatedWaitMs: 90_000 }} />)
   expect(container.textContent).toBe('3rd of 7 in the queue · about 2 min')
-  rerender(<QueuePosition place={{ position: 1, waiting: 7, estimatedWaitMs: null }} />)
+  rerender(<QueuePosition queue={{ position: 1, waiting: 7, estimatedWaitMs: null }} />)
   expect(container.textContent).toBe('Next in the queue')
-  rerender(<QueuePosition place={null} />)
+  rerender(<QueuePosition queue={null} />)
   expect(container.textContent).toBe('')
 })
 
