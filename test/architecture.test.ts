@@ -14,6 +14,8 @@ const houses = [
     'src/main',
     'schema/studio',
     'src/studio',
+    'src/index.ts',
+    'src/library',
     'src/server',
     'src/server/websocket',
     'src/server/http',

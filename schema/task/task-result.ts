@@ -21,8 +21,8 @@ interface ResultSource extends JsonObject {
 export function addTaskResults({ builder, taskRef }: Kit, taskCompleted: ObjectRef<Types, EventSource>) {
   /** The names of members by the `type` of the stored result. */
   const byType = new Map<string, string>()
-  /** The names of members by the kind of their tasks. */
-  const byKind = new Map<string, string>()
+  /** The names of members by the kind of their tasks; null for a kind without results. */
+  const byKind = new Map<string, string | null>()
 
   /**
    * Converts a stored result to the source of the union.
@@ -35,9 +35,10 @@ export function addTaskResults({ builder, taskRef }: Kit, taskCompleted: ObjectR
     result: JsonObject | null,
     context: Pick<Context, 'noteUnknownResult'>,
   ): ResultSource | null {
-    if (result === null) return null
+    const nameOfKind = byKind.get(kind ?? '')
+    if (result === null || nameOfKind === null) return null
     const { type } = result
-    const name = byKind.get(kind ?? '') ?? (typeof type === 'string' ? byType.get(type) : undefined)
+    const name = nameOfKind ?? (typeof type === 'string' ? byType.get(type) : undefined)
     if (name !== undefined) return { ...result, __typename: name }
     context.noteUnknownResult?.(type ?? kind)
     return null
@@ -82,10 +83,13 @@ export function addTaskResults({ builder, taskRef }: Kit, taskCompleted: ObjectR
       for (const [type, ref] of Object.entries(added)) byType.set(type, ref.name)
       add(Object.values(added))
     },
-    /** Adds the member that represents all results of a kind. */
-    defineResultOfKind(kind: string, ref: { readonly name: string }): void {
-      byKind.set(kind, ref.name)
-      add([ref])
+    /** Adds the member that represents all results of a kind. @param ref - null when its tasks have none */
+    defineResultOfKind(kind: string, ref: { readonly name: string } | null): void {
+      byKind.set(kind, ref?.name ?? null)
+      if (ref !== null) add([ref])
     },
   }
 }
+
+/** The functions that {@link addTaskResults} returns. */
+export type TaskResults = ReturnType<typeof addTaskResults>

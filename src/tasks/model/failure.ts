@@ -1,6 +1,6 @@
 import { classifyDatabaseError } from '../../db/failure.ts'
 import { errorCatalogue, isTidingsError } from '../../errors.ts'
-import type { FailureState, ProblemState } from './task.ts'
+import type { FailureDetails, FailureState, ProblemState } from './task.ts'
 
 /**
  * A transient failure: the engine retries with exponential backoff until the attempts are used up.
@@ -11,16 +11,18 @@ export class RetryableError extends Error {
   readonly advice: string | null
   /** The minimum delay before the next attempt, as requested by the failing service. */
   readonly retryAfterMs: number | undefined
+  readonly details: FailureDetails | undefined
 
   constructor(
     code: string,
     message: string,
-    options: { advice?: string; retryAfterMs?: number; cause?: unknown } = {},
+    options: { advice?: string; retryAfterMs?: number; cause?: unknown; details?: FailureDetails } = {},
   ) {
     super(message, { cause: options.cause })
     this.code = code
     this.advice = options.advice ?? null
     this.retryAfterMs = options.retryAfterMs
+    this.details = options.details
   }
 }
 
@@ -31,16 +33,18 @@ export class FinalError extends Error {
   readonly advice: string | null
   /** All problems found in the user's input. */
   readonly problems: readonly ProblemState[]
+  readonly details: FailureDetails | undefined
 
   constructor(
     code: string,
     message: string,
-    options: { advice?: string; cause?: unknown; problems?: readonly ProblemState[] } = {},
+    options: { advice?: string; cause?: unknown; problems?: readonly ProblemState[]; details?: FailureDetails } = {},
   ) {
     super(message, { cause: options.cause })
     this.code = code
     this.advice = options.advice ?? null
     this.problems = options.problems ?? []
+    this.details = options.details
   }
 }
 
@@ -67,6 +71,7 @@ export function describeFailure(error: unknown, taskId: string): FailureState {
       retryable: error instanceof RetryableError,
       advice: error.advice,
       ...(error instanceof FinalError && error.problems.length > 0 ? { problems: error.problems } : {}),
+      ...(error.details === undefined ? {} : { details: error.details }),
     }
   if (isTidingsError(error))
     return {

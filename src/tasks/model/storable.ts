@@ -37,13 +37,14 @@ function clean(value: unknown): unknown {
 }
 
 /** Makes the texts of a failure storable. */
-export function storableFailure({ code, message, retryable, advice, problems }: FailureState): FailureState {
+export function storableFailure({ code, message, retryable, advice, problems, details }: FailureState): FailureState {
   return {
     code: storableText(code),
     message: storableText(message),
     retryable,
     advice: advice === null ? null : storableText(advice),
     ...(problems === undefined ? {} : { problems: problems.map(storableJson) }),
+    ...(details === undefined ? {} : { details: storableJson(details) }),
   }
 }
 

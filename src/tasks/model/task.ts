@@ -90,6 +90,14 @@ export interface FailureState {
   readonly advice: string | null
   /** All problems found in the user's input, if the input is the reason. Default none. */
   readonly problems?: readonly ProblemState[]
+  /** What the kind of task declares for this code. Default none. */
+  readonly details?: FailureDetails
+}
+
+/** The details of a failure, whose form the kind of task declares for its code. */
+export interface FailureDetails {
+  readonly kind: string
+  readonly values: JsonObject
 }
 
 /** A problem at a location in the user's input. */

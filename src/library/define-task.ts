@@ -1,0 +1,147 @@
+import type { z } from 'zod'
+import { taskErrorCatalogue } from '../errors.ts'
+import type { TaskContext, TaskDefinition } from '../tasks/model/define-task.ts'
+import type { Backoff } from '../tasks/model/failure.ts'
+import type { Report } from '../tasks/model/report.ts'
+import type { Viewer } from '../tasks/model/viewer.ts'
+
+/** The zod objects of a kind's errors, by code. */
+export type ErrorSchemas = Readonly<Record<string, z.ZodObject>>
+
+/** Options of a typed failure. */
+export interface FailureOptions {
+  /** The cause in a sentence, for the user. Defaults to the description of the error's schema. */
+  readonly message?: string
+  /** The action that the user can take, in a sentence. Default none. */
+  readonly advice?: string
+  /** Whether another attempt follows, while the kind has any left. @default false */
+  readonly retry?: boolean
+  /** The minimum delay before the next attempt in milliseconds, beside `backoff`. @default 0 */
+  readonly retryAfterMs?: number
+}
+
+/**
+ * The typed failures of a kind, by code. Each function throws: `errors.QUOTA({ resetsAt })` ends the attempt. In places where
+ * TypeScript has to know that the code ends, write `throw errors.QUOTA({ resetsAt })`.
+ */
+export type Failures<E extends ErrorSchemas> = {
+  readonly [C in keyof E]: (details: z.input<E[C]>, options?: FailureOptions) => never
+}
+
+/**
+ * The team's own services, which `createTidings({ context })` passes to every `run`. Add yours by declaration merging:
+ * `declare module 'tidings' { interface HandlerServices { readonly mailer: Mailer } }`.
+ */
+// biome-ignore lint/suspicious/noEmptyInterface: extended by declaration merging.
+export interface HandlerServices {}
+
+/** What a handler receives. */
+export interface Handling<I extends z.ZodObject, E extends ErrorSchemas>
+  extends Pick<TaskContext<z.output<I>>, 'taskId' | 'owner' | 'input' | 'attempt' | 'items' | 'signal' | 'logger'> {
+  readonly errors: Failures<E>
+  /** The value of `createTidings({ context })`. */
+  readonly context: HandlerServices
+}
+
+/** The value that a handler returns: the input of its result's schema, or nothing. */
+// biome-ignore lint/suspicious/noConfusingVoidType: the return type of a generator that returns nothing.
+export type ResultInput<R extends z.ZodObject | undefined> = R extends z.ZodObject ? z.input<R> : void
+
+/**
+ * A kind of task, from which its types in TypeScript and in GraphQL follow.
+ *
+ * @typeParam K - the name of the kind
+ * @typeParam I - the zod object of the input
+ * @typeParam R - the zod object of the result; undefined for a kind without one
+ * @typeParam E - the zod objects of the errors by code
+ */
+export interface Task<
+  K extends string = string,
+  I extends z.ZodObject = z.ZodObject,
+  R extends z.ZodObject | undefined = z.ZodObject | undefined,
+  E extends ErrorSchemas = ErrorSchemas,
+> {
+  /** Upper case with underscores, such as `EXPORT_REPORT`: the value of `TaskKind`, and the name of the mutation `exportReport`. */
+  readonly kind: K
+  /** The description of the kind and of its mutation in GraphQL. Default none. */
+  readonly description?: string
+  /** The input: `ExportReportInput` in GraphQL. Checked when a task starts, and again before each attempt. */
+  readonly input: I
+  /** The result: `ExportReportOutput` in GraphQL, a member of `TaskResult`. Without it, tasks of the kind have no result. */
+  readonly result?: R
+  /** The details of failures by code: of `QUOTA`, `ExportReportQuotaError` in GraphQL, reached by `TaskError.details`. Default none. */
+  readonly errors?: E
+  /** How often the handler may fail. Attempts that a lost or stopped worker ends are counted apart. @default 3 */
+  readonly attempts?: number
+  /** How many tasks of the kind run at once in one worker process. @default 2 */
+  readonly concurrency?: number
+  /** How many run at once for one owner, over all workers; null for no limit. Defaults to `maxRunningPerUser`. */
+  readonly perUser?: number | null
+  /** Delay between failed attempts in milliseconds, doubled for each: 1,000 up to 60,000 by default. */
+  readonly backoff?: Partial<Backoff>
+  /**
+   * The stages in order with their share of the whole, until the shares are measured. The percent of the task follows from them and
+   * the percent of the stage. Without stages, it is the one that the task reports, or the share of its items that have ended.
+   */
+  readonly stages?: Readonly<Record<string, number>>
+  /** Whether a viewer may start a task with an input, by the mutation. By default every viewer may. */
+  authorize?(viewer: Viewer, input: z.output<I>): boolean | Promise<boolean>
+  /** See {@link TaskDefinition.begin}. */
+  begin?: NonNullable<TaskDefinition<z.output<I>>['begin']>
+  /** See {@link TaskDefinition.settle}. */
+  settle?: NonNullable<TaskDefinition<z.output<I>>['settle']>
+  /** See {@link TaskDefinition.mayWatch}. */
+  mayWatch?: NonNullable<TaskDefinition<z.output<I>>['mayWatch']>
+  /** See {@link TaskDefinition.mayCancel}. */
+  mayCancel?: NonNullable<TaskDefinition<z.output<I>>['mayCancel']>
+  /**
+   * Runs one attempt. Yielded reports (`stage`, `advance`, `item`, `output` …) become events, and the return value becomes the
+   * result. It should be safe to run again: an attempt may follow one that was lost. Pass `signal` to everything that it awaits.
+   * `errors.CODE(…)` ends it with a typed failure; any other error ends it as `INTERNAL`, which only the log describes.
+   */
+  run(handling: Handling<I, E>): AsyncGenerator<Report, ResultInput<R>, void>
+}
+
+/** The value with which tasks of a kind are started. */
+export type InputOf<T extends { readonly input: z.ZodObject }> = z.input<T['input']>
+
+const kindName = /^[A-Z][A-Z0-9]*(_[A-Z0-9]+)*$/
+
+/**
+ * Defines a kind of task.
+ *
+ * @throws TypeError when the name of the kind or of an error is not upper case with underscores, or is one of the engine's own
+ * @example
+ * export const exportReport = defineTask({
+ *   kind: 'EXPORT_REPORT',
+ *   input: z.object({ reportId: z.string() }),
+ *   result: z.object({ url: z.url() }),
+ *   errors: { QUOTA: z.object({ resetsAt: z.iso.datetime() }) },
+ *   async *run({ input, errors }) {
+ *     yield stage('exporting')
+ *     return { url: await exportAs(input.reportId) }
+ *   },
+ * })
+ */
+export function defineTask<
+  const K extends string,
+  I extends z.ZodObject,
+  R extends z.ZodObject | undefined = undefined,
+  // biome-ignore lint/complexity/noBannedTypes: a kind without errors has none of any name.
+  E extends ErrorSchemas = {},
+>(task: Task<K, I, R, E>): Task<K, I, R, E> {
+  const { kind, errors = {} } = task
+  if (!kindName.test(kind) || kind === 'UNKNOWN')
+    throw new TypeError(
+      `The kind ${JSON.stringify(kind)} cannot be used: write it in upper case, such as EXPORT_REPORT`,
+    )
+  for (const code of Object.keys(errors)) {
+    if (!kindName.test(code))
+      throw new TypeError(
+        `The error ${JSON.stringify(code)} of ${kind} cannot be used: write it in upper case, such as QUOTA`,
+      )
+    if (code in taskErrorCatalogue)
+      throw new TypeError(`The error ${code} of ${kind} is one of the engine's own: give it another name`)
+  }
+  return task
+}

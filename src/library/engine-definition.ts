@@ -1,0 +1,46 @@
+import { z } from 'zod'
+import type { JsonObject } from '../db/tables.ts'
+import { defineTask, type TaskDefinition } from '../tasks/model/define-task.ts'
+import { FinalError, RetryableError } from '../tasks/model/failure.ts'
+import type { ErrorSchemas, FailureOptions, Failures, HandlerServices, Task } from './define-task.ts'
+
+/**
+ * Converts a team's kind of task to the one that the engine runs: with the typed failures, and with the result checked against its
+ * schema.
+ *
+ * @param context - passed to every `run`
+ */
+export function toEngineDefinition(task: Task, context: HandlerServices): TaskDefinition {
+  const { kind, result, description: _, authorize: __, errors: schemas = {}, ...options } = task
+  const errors = createFailures(kind, schemas)
+  return defineTask<Record<string, unknown>, JsonObject>({
+    ...options,
+    kind,
+    async *run(engineContext) {
+      const { taskId, owner, input, attempt, items, signal, logger } = engineContext
+      const returned = yield* task.run({ taskId, owner, input, attempt, items, signal, logger, errors, context })
+      return result === undefined ? {} : (parse(result, returned, `result of ${kind}`) as JsonObject)
+    },
+  }) as TaskDefinition
+}
+
+function createFailures<E extends ErrorSchemas>(kind: string, schemas: E): Failures<E> {
+  const entries = Object.entries(schemas).map(([code, schema]) => [
+    code,
+    (given: unknown, { message, advice, retry = false, retryAfterMs }: FailureOptions = {}): never => {
+      const values = parse(schema, given, `details of ${code} of ${kind}`) as JsonObject
+      const text = message ?? schema.description ?? `The task failed: ${code}.`
+      const options = { details: { kind, values }, ...(advice === undefined ? {} : { advice }) }
+      if (!retry && retryAfterMs === undefined) throw new FinalError(code, text, options)
+      throw new RetryableError(code, text, { ...options, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) })
+    },
+  ])
+  return Object.fromEntries(entries) as Failures<E>
+}
+
+/** @throws TypeError when a value of the handler does not fit: a defect, which fails the task as `INTERNAL` and is logged */
+function parse(schema: z.ZodObject, value: unknown, subject: string): unknown {
+  const parsed = schema.safeParse(value)
+  if (parsed.success) return parsed.data
+  throw new TypeError(`The ${subject} does not fit its schema:\n${z.prettifyError(parsed.error)}`)
+}
