@@ -16,7 +16,7 @@ async function readHistory(
   const size = pageSize(first, 100, 1_000)
   const cursor = after === null || after === undefined ? undefined : parseCursor(after, topic)
   const from = cursor?.epoch === reader.epoch ? cursor.seq : 0
-  const events = await reader.read(topic, from, size + 1)
+  const { events } = await reader.read(topic, from, size + 1)
   const cursorOf = createCursorFormat(reader, topic)
   return {
     edges: events.slice(0, size).map((event) => {

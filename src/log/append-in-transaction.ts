@@ -18,6 +18,6 @@ export async function appendInTransaction(
   request: AppendRequest,
 ): Promise<AppendResult> {
   const result = await appender.appendIn(client, request)
-  if (result.accepted) afterCommit(client, () => appender.publish(result.events))
+  if (result.accepted) afterCommit(client, () => appender.publish(result.events, result.epoch))
   return result
 }

@@ -78,7 +78,14 @@ export interface AppendRequest {
  * it.
  */
 export type AppendResult =
-  | { readonly accepted: true; readonly events: readonly LogEvent[]; readonly seq: number }
+  | {
+      readonly accepted: true
+      readonly events: readonly LogEvent[]
+      /** The seq of the last event. */
+      readonly seq: number
+      /** The epoch of the log that the events were appended in. */
+      readonly epoch: string
+    }
   | {
       readonly accepted: false
       /** The status and attempt of the task; null if the task does not exist. */

@@ -31,9 +31,13 @@ reset as (
  *   `{ topic, base?, close?, events: [{ type, payload }], task?, expect?, attempt?, worker?, set?, reported?, items?, reset? }`
  *   in which each topic and each task occurs at most once. `reported`: the progress of the last event
  *   is the task's new progress.
- * - Output: one row per accepted request: `ord` (its index, from 1), `base` (the previous seq of
- *   the topic), `at` (ms since 1970), and `progress` of the task unless its events contain it.
- *   Rejected requests have no row: see {@link explainRefusals}.
+ * - Output: one row per accepted request: `ord` (its index, from 1), the `epoch` of the log, `base`
+ *   (the previous seq of the topic), `at` (ms since 1970), and `progress` of the task unless its events
+ *   contain it. Rejected requests have no row: see {@link explainRefusals}.
+ *
+ * Appends nothing while the epoch is that of another timeline: events that follow a failover must not
+ * be taken for a continuation of the log that subscribers have seen, so {@link renewAfterFailover}
+ * renews it first.
  *
  * Performs for every request, atomically and independently of the others: the guard (the topic is
  * open and at `base` if given; the task has an expected status, and the attempt and worker that the
@@ -56,6 +60,7 @@ with request as materialized (
     jsonb_to_recordset($1::jsonb) as (topic text, base bigint, close boolean, events jsonb,
       task text, expect jsonb, attempt int, worker text, set jsonb, reported boolean, items jsonb, reset boolean)
   ) with ordinality as u(topic, base, close, events, task, expect, attempt, worker, set, reported, items, reset, ord)
+  where (select split_part(value, ':', 2) = log_timeline() from meta where key = 'origin')
   order by topic
 ),
 held as materialized (
@@ -106,7 +111,8 @@ noted as (
       else (e.value->'payload') || jsonb_build_object('progress', a.progress) end
   from accepted a cross join lateral jsonb_array_elements(a.events) with ordinality as e(value, idx)
 )${itemSteps.join('')}
-select ord::int, base_was as base, (extract(epoch from at) * 1000)::float8 as at,
+select ord::int, (select value from meta where key = 'epoch') as epoch, base_was as base,
+  (extract(epoch from at) * 1000)::float8 as at,
   case when not is_known then progress end as progress
 from accepted`
 
@@ -128,6 +134,7 @@ export const appendConnectionOptions =
 
 interface AcceptedRow {
   ord: number
+  epoch: string
   base: number
   at: number
   progress: JsonObject | null
@@ -150,13 +157,23 @@ export async function runAppend(
   const hasReset = requests.some(({ task }) => task?.resetItems === true)
   const variant = hasItems ? (hasReset ? 'both' : 'items') : hasReset ? 'reset' : 'plain'
   const query = { text: statements[variant], values: [text] }
-  const { rows } = await client.query<AcceptedRow>(isPrepared ? { ...query, name: `tidings-append-${variant}` } : query)
+  const run = () => client.query<AcceptedRow>(isPrepared ? { ...query, name: `tidings-append-${variant}` } : query)
+  let { rows } = await run()
+  if (rows.length === 0 && (await renewAfterFailover(client))) ({ rows } = await run())
   const results: AppendResult[] = []
   for (const row of rows) {
     const request = requests[row.ord - 1]
     if (request !== undefined) results[row.ord - 1] = toResult(request, row)
   }
   return rows.length === requests.length ? results : await explainRefusals(client, requests, results)
+}
+
+/** Renews the epoch if the timeline has changed since the last statement; returns whether it has. */
+async function renewAfterFailover(client: pg.ClientBase): Promise<boolean> {
+  const { rowCount } = await client.query(
+    `select log_epoch() from meta where key = 'origin' and split_part(value, ':', 2) <> log_timeline()`,
+  )
+  return rowCount === 1
 }
 
 /** Returns all outcomes, adding the current state of topic and task for the rejected requests. */
@@ -191,7 +208,7 @@ function toWire({ task, trace: _trace, ...request }: AppendRequest): object {
 }
 
 function toResult(request: AppendRequest, row: AcceptedRow): AppendResult {
-  const { base } = row
+  const { base, epoch } = row
   const at = toInstant(new Date(row.at))
   const progress = request.task?.set?.progress ?? row.progress
   const events = request.events.map(
@@ -204,7 +221,7 @@ function toResult(request: AppendRequest, row: AcceptedRow): AppendResult {
       ...(request.trace === undefined ? {} : { trace: request.trace }),
     }),
   )
-  return { accepted: true, events, seq: base + events.length }
+  return { accepted: true, events, seq: base + events.length, epoch }
 }
 
 /**
@@ -217,8 +234,9 @@ export async function recallAppend(
   { topic, base, events, task }: AppendRequest,
 ): Promise<AppendResult | null> {
   if (base === undefined) return null
-  const { rows } = await client.query<{ seq: number; type: string; at: Date; payload: JsonObject }>(
-    'select seq, type, at, payload from event where topic = $1 and seq > $2 and seq <= $2 + $3 order by seq',
+  const { rows } = await client.query<{ epoch: string; seq: number; type: string; at: Date; payload: JsonObject }>(
+    `select (select value from meta where key = 'epoch') as epoch, seq, type, at, payload
+    from event where topic = $1 and seq > $2 and seq <= $2 + $3 order by seq`,
     [topic, base, events.length],
   )
   const isOurs = events.every(({ type, payload }, index) => {
@@ -233,10 +251,12 @@ export async function recallAppend(
         : expectedPayload,
     )
   })
-  if (!isOurs) return null
+  const epoch = rows[0]?.epoch
+  if (!isOurs || epoch === undefined) return null
   return {
     accepted: true,
     events: rows.map(({ seq, type, at, payload }) => ({ topic, seq, type, at: toInstant(at), payload })),
     seq: base + events.length,
+    epoch,
   }
 }

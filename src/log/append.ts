@@ -29,8 +29,12 @@ export interface Appender extends AsyncDisposable {
    * task.
    */
   appendManyIn(client: pg.PoolClient, requests: readonly AppendRequest[]): Promise<readonly AppendResult[]>
-  /** Publishes accepted events on the bus; never throws. */
-  publish(events: readonly LogEvent[]): void
+  /**
+   * Publishes accepted events of one topic on the bus; never throws.
+   *
+   * @param epoch - the epoch that they were appended in
+   */
+  publish(events: readonly LogEvent[], epoch: string): void
   /** Statistics since the start, and the current queue length. */
   readonly counters: AppendCounters
   /** The connection pool used for appends. */
@@ -71,7 +75,7 @@ const smallGroup = 25
  */
 export function createAppender(options: {
   readonly database: Database
-  readonly publish: (topic: string, events: readonly LogEvent[]) => void
+  readonly publish: (topic: string, events: readonly LogEvent[], epoch: string) => void
   readonly logger: Logger
   readonly maxGroup?: number
   readonly connections?: number
@@ -111,14 +115,14 @@ export function createAppender(options: {
     },
   }
 
-  const publish = (events: readonly LogEvent[]): void => {
+  const publish: Appender['publish'] = (events, epoch) => {
     const topic = events[0]?.topic
     if (topic === undefined) return
     // Callers with their own transaction also publish after the commit, so all committed events
     // pass through here.
     counters.events += events.length
     try {
-      options.publish(topic, events)
+      options.publish(topic, events, epoch)
     } catch (error) {
       // The bus is only a hint: the log has the events, and the feeds will find them.
       logger.warn({ err: error, topic }, 'failed to publish events')
@@ -152,7 +156,7 @@ export function createAppender(options: {
   }
 
   const accept = (entry: Waiting, result: AppendResult): void => {
-    if (result.accepted) publish(result.events)
+    if (result.accepted) publish(result.events, result.epoch)
     else counters.refused++
     entry.resolve(result)
   }

@@ -21,7 +21,7 @@ export interface LogEvent {
 
 /**
  * Returns the bus message for events that were appended together. The first event carries the epoch
- * of the log, because messages of an earlier epoch may arrive after a backup was restored.
+ * of the log, because messages of an earlier epoch may arrive after a failover of the database, or after a backup was restored.
  */
 export function toMessage(events: readonly LogEvent[], epoch: string): readonly object[] {
   const [first, ...rest] = events

@@ -154,6 +154,12 @@ export function createFeeds(options: {
     }
   }
 
+  /**
+   * Whether the log has another epoch than the feed: until the next comparison resets the feed, it
+   * emits nothing, because cursors would be of the new epoch.
+   */
+  const isFormer = (feed: Feed): boolean => feed.epoch !== reader.epoch
+
   /** Emits the events that are due. Returns whether events are waiting behind a gap. */
   const take = (feed: Feed, events: readonly LogEvent[]): boolean => {
     const { sequence } = feed
@@ -181,9 +187,13 @@ export function createFeeds(options: {
       try {
         for (;;) {
           const { waiting, head } = feed.sequence
-          const events = await reader.read(feed.topic, head, pageSize)
+          const { events, epoch } = await reader.read(feed.topic, head, pageSize)
           if (feed.isClosed) return
           const first = events[0]
+          if (isFormer(feed) || (epoch !== undefined && epoch !== feed.epoch)) {
+            void schedule.check(true)
+            return
+          }
           // The next events have been pruned from the log. Listeners respond with a snapshot.
           if (first !== undefined && first.seq > feed.sequence.head + 1) reset(feed, 'PRUNED', first.seq - 1)
           take(feed, events)
@@ -223,6 +233,7 @@ export function createFeeds(options: {
       return
     }
     if (!feed.isOpen) feed.sequence.keep(events)
+    else if (isFormer(feed)) void schedule.check(true)
     else if (take(feed, events)) {
       counters.holes++
       void catchUp(feed)
@@ -239,12 +250,16 @@ export function createFeeds(options: {
       })
       if (bus.isConnected()) await withTimeout(busPatienceMs, ready)
       const isComplete = isSubscribed
+      const previousEpoch = reader.epoch
       const head = await reader.head(topic)
       if (head === null) return false
+      const isSameEpoch = reader.epoch === previousEpoch
+      if (!isSameEpoch) feed.sequence.forget(feed.sequence.waiting)
       feed.sequence.jump(head.seq)
       feed.epoch = reader.epoch
       feed.isOpen = true
-      if (take(feed, [])) void catchUp(feed)
+      // Messages of the new epoch were dropped before it was known.
+      if (take(feed, []) || !isSameEpoch) void catchUp(feed)
       // Not awaited: events appended before the confirmation of the bus are read when it arrives.
       if (!isComplete) void ready.then(() => (feed.isClosed ? undefined : catchUp(feed)))
       return true

@@ -115,6 +115,8 @@ async function* run<S>(
     /** The seq at which the topic ends; null while it is open. */
     let end: number | null = null
 
+    /** The epoch of the log that the position belongs to. */
+    let epoch = ''
     const readHead = async (): Promise<TopicHead> => {
       const head = await reader.head(topic)
       if (head === null) throw notFound(topic)
@@ -127,10 +129,12 @@ async function* run<S>(
       if (result === null) throw notFound(topic)
       at = result.seq
       await readHead()
+      epoch = reader.epoch
       return { is: 'snapshot', reason, seq: at, state: result.state, isLast: end !== null && at >= end }
     }
 
     const head = await readHead()
+    epoch = reader.epoch
     const isAhead = after !== undefined && after.epoch === reader.epoch && after.seq > head.seq
     if (isAhead) await feeds.reportAhead(topic)
     if (after !== undefined && (isAhead || after.epoch !== reader.epoch)) {
@@ -140,6 +144,11 @@ async function* run<S>(
     else if (at < head.prunedSeq) yield await createSnapshot('PRUNED')
 
     while (!signal.aborted) {
+      if (reset === undefined && reader.epoch !== epoch) {
+        // Nothing may be emitted after a position of an earlier epoch. The feed reports it when it is reset.
+        await feeds.check()
+        reset ??= { reason: 'RESET', head: 0 }
+      }
       if (reset !== undefined) {
         const { reason, head } = reset
         reset = undefined
@@ -158,7 +167,14 @@ async function* run<S>(
         if (isLast(next)) return
       } else if (end !== null && at >= end) return
       else if (newestSeq > at) {
-        const events = attachment.recent(at) ?? (await reader.read(topic, at, pageSize))
+        const recentEvents = attachment.recent(at)
+        const { events, epoch: pageEpoch } =
+          recentEvents === null ? await reader.read(topic, at, pageSize) : { events: recentEvents, epoch }
+        if (pageEpoch !== undefined && pageEpoch !== epoch) {
+          // The log was failed over or restored: other events follow the position than before.
+          await readHead()
+          continue
+        }
         if (events[0]?.seq !== at + 1) {
           // The event was pruned or never existed: the database has the answer.
           newestSeq = 0
@@ -169,7 +185,7 @@ async function* run<S>(
         for (const event of events) {
           if (signal.aborted) return
           // By now the page may belong to an earlier epoch of the log.
-          if (reset !== undefined || event.seq !== at + 1) break
+          if (reset !== undefined || reader.epoch !== epoch || event.seq !== at + 1) break
           at = event.seq
           yield { is: 'event', event }
           if (isLast(event)) return

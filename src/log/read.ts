@@ -7,6 +7,16 @@ import type { JsonObject } from '../db/tables.ts'
 import { TidingsError } from '../errors.ts'
 import { type LogEvent, toInstant } from './event.ts'
 
+/** Events of a topic in order. */
+export interface LogPage {
+  readonly events: readonly LogEvent[]
+  /**
+   * The epoch that the events belong to, which may be newer than {@link LogReader.epoch}; undefined if
+   * there are no events.
+   */
+  readonly epoch: string | undefined
+}
+
 /** The current state of a topic. */
 export interface TopicHead {
   /** The seq of its newest event; 0 if there is none. */
@@ -24,8 +34,8 @@ export interface TopicHead {
 export interface LogReader {
   /**
    * The epoch of the log for new cursors, as last read by {@link LogReader.head} or
-   * {@link LogReader.moved}. Any process renews it when the log has been restored to an older
-   * state.
+   * {@link LogReader.moved}. It changes when the log has been restored to an older state, or when
+   * its database was failed over to a standby.
    */
   readonly epoch: string
   /**
@@ -46,7 +56,7 @@ export interface LogReader {
     positions: readonly { readonly topic: string; readonly seq: number }[],
   ): Promise<ReadonlyMap<string, TopicHead | null>>
   /** Reads the events after a seq, oldest first, at most `limit`. */
-  read(topic: string, after: number, limit: number): Promise<readonly LogEvent[]>
+  read(topic: string, after: number, limit: number): Promise<LogPage>
 }
 
 /** `name` is null if no topic matches: the row then only carries the epoch. */
@@ -56,6 +66,7 @@ type HeadRow =
 /** `topic` is the known one. */
 type MovedRow = HeadRow & { topic: string | null }
 interface EventRow {
+  epoch: string
   topic: string
   seq: number
   type: string
@@ -78,8 +89,8 @@ export async function createLogReader(
   const { pool } = database
   const query = <R extends QueryResultRow>(config: QueryConfig): Promise<QueryResult<R>> =>
     retryTransient(retryMs, () => pool.query<R>(config))
-  const meta = await query<{ value: string }>({ text: `select value from meta where key = 'epoch'` })
-  let epoch = meta.rows[0]?.value ?? ''
+  const initial = await query<{ epoch: string | null }>({ text: 'select log_epoch() as epoch' })
+  let epoch = initial.rows[0]?.epoch ?? ''
   if (epoch === '') throw new TidingsError('UNAVAILABLE', 'The database has no epoch: was it migrated?')
 
   /**
@@ -98,8 +109,8 @@ export async function createLogReader(
   const headInBatch = createBatchLoader<string, TopicHead | null>(async (topics) => {
     const { rows } = await query<HeadRow>({
       name: 'tidings-heads',
-      text: `select e.value as epoch, t.name, t.seq, t.pruned_seq, t.closed
-        from meta e left join topic t on t.name = any($1::text[]) where e.key = 'epoch'`,
+      text: `select e.epoch, t.name, t.seq, t.pruned_seq, t.closed
+        from (select log_epoch() as epoch) e left join topic t on t.name = any($1::text[])`,
       values: [[...new Set(topics)]],
     })
     const found = takeHeads(rows)
@@ -111,13 +122,13 @@ export async function createLogReader(
     readonly after: number
     readonly limit: number
   }
-  const readInBatch = createBatchLoader<Range, readonly LogEvent[]>(async (ranges) => {
+  const readInBatch = createBatchLoader<Range, LogPage>(async (ranges) => {
     // Deduplicated: many clients that reconnect at once and request the same range cost one range.
     const distinct = new Map(ranges.map((range) => [`${range.after} ${range.limit} ${range.topic}`, range]))
     const uniqueRanges = [...distinct.values()]
     const { rows } = await query<EventRow & { ord: number }>({
       name: 'tidings-read',
-      text: `select r.ord, e.topic, e.seq, e.type, e.at, e.payload
+      text: `select r.ord, (select value from meta where key = 'epoch') as epoch, e.topic, e.seq, e.type, e.at, e.payload
         from unnest($1::text[], $2::bigint[], $3::int[]) with ordinality as r(topic, after, max, ord)
         cross join lateral (
           select * from event where topic = r.topic and seq > r.after order by seq limit r.max
@@ -132,7 +143,11 @@ export async function createLogReader(
     const keys = [...distinct.keys()]
     for (const { ord, topic, seq, type, at, payload } of rows)
       byKey.get(keys[ord - 1] ?? '')?.push({ topic, seq, type, at: toInstant(at), payload })
-    return ranges.map((range) => byKey.get(`${range.after} ${range.limit} ${range.topic}`) ?? [])
+    const pageEpoch = rows[0]?.epoch
+    return ranges.map(({ after, limit, topic }) => ({
+      events: byKey.get(`${after} ${limit} ${topic}`) ?? [],
+      epoch: pageEpoch,
+    }))
   })
 
   return {
@@ -146,9 +161,10 @@ export async function createLogReader(
     async moved(positions) {
       const { rows } = await query<MovedRow>({
         name: 'tidings-moved',
-        text: `select e.value as epoch, known.topic, t.name, t.seq, t.pruned_seq, t.closed
-          from meta e left join (unnest($1::text[], $2::bigint[]) as known(topic, had) left join topic t on t.name = known.topic)
-            on t.seq is distinct from known.had where e.key = 'epoch'`,
+        text: `select e.epoch, known.topic, t.name, t.seq, t.pruned_seq, t.closed
+          from (select log_epoch() as epoch) e
+          left join (unnest($1::text[], $2::bigint[]) as known(topic, had) left join topic t on t.name = known.topic)
+            on t.seq is distinct from known.had`,
         values: [positions.map(({ topic }) => topic), positions.map(({ seq }) => seq)],
       })
       const missing = rows.flatMap(({ topic, name }) =>

@@ -129,8 +129,8 @@ export async function startEngine(options: {
       database,
       logger,
       tracing,
-      publish(topic, events) {
-        bus.publish(topic, toMessage(events, reader.epoch))
+      publish(topic, events, epoch) {
+        bus.publish(topic, toMessage(events, epoch))
         for (const listener of appendListeners) listener(topic, events)
       },
     }),

@@ -127,7 +127,7 @@ test('delivers the retained ephemeral event to such a member also when it arrive
   const { node, join, tell } = world
   await appendMany(node, name, 3)
   const [behind, ahead, far] = [join(2), join(4), join(5)]
-  const events = await node.reader.read(name, 2, 10)
+  const { events } = await node.reader.read(name, 2, 10)
   fault = 'pass'
   tell('one is here')
   node.bus.publish(name, events)
@@ -186,7 +186,7 @@ test('executes again for the next late subscriber when an execution for an earli
     return createPayload(String(value))
   }
   await using world = await startGroup(name, () => 'pass', execute)
-  const [event] = await world.node.reader.read(name, 0, 1)
+  const [event] = (await world.node.reader.read(name, 0, 1)).events
   if (event === undefined) throw new Error('There is no event')
   await expect(world.group.execute({ is: 'event', event })).rejects.toThrow('away')
   expect(await world.group.execute({ is: 'event', event })).toMatchObject({ text: '1' })

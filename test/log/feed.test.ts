@@ -207,7 +207,7 @@ describe('a feed', () => {
     const topic = await newTopic(2)
     const ear = createEar()
     const attachment = await node.feeds.attach(topic, ear)
-    const written = await node.reader.read(topic, 0, 10)
+    const { events: written } = await node.reader.read(topic, 0, 10)
     for (const message of [written, 'nonsense', [{ ...written[1], topic: 'other' }], [makeEvent(topic, 900)]])
       node.bus.publish(topic, message)
     await eventually(() =>

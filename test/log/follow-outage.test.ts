@@ -325,6 +325,27 @@ describe('reports that events cannot be replayed', () => {
     expect([behind.text, ahead.text]).toEqual(['SUBSCRIBED@2 PRUNED@5', '3 4 5'])
   })
 
+  it('at once when the log has moved to another timeline, as by a failover', async () => {
+    await using node = await startNode({ database: test.database, bus: createMemoryWorld().connect() })
+    const [topic, other] = [await newTopic(node, 2), await newTopic(node, 2)]
+    const followers = [record(followTopic(node, topic)), record(followTopic(node, other))]
+    for (const follower of followers) await follower.reach(2)
+    const before = node.reader.epoch
+    await test.database.pool.query(`update meta set value = 'cluster:00000000' where key = 'origin'`)
+    // Several statements notice it together; one of them renews the epoch.
+    await Promise.all(Array.from({ length: 5 }, () => newTopic(node, 1)))
+    await append(node, topic)
+    await eventually(() =>
+      expect(followers.map(({ text }) => text)).toEqual(['SUBSCRIBED@2 RESET@3', 'SUBSCRIBED@2 RESET@2']),
+    )
+    const { epoch } = node.reader
+    expect(epoch).not.toBe(before)
+    await append(node, other)
+    await followers[1]?.reach(3)
+    expect([followers[1]?.text, node.reader.epoch]).toEqual(['SUBSCRIBED@2 RESET@2 3', epoch])
+    for (const follower of followers) await follower.leave()
+  })
+
   it('when the log goes back during following, as after restoring a backup', async () => {
     await using node = await startNode({ database: test.database, bus: createMemoryWorld().connect(), checkMs: 50 })
     const topic = await newTopic(node, 5)

@@ -70,7 +70,7 @@ export async function startNode(options: {
     createAppender({
       database,
       logger: silentLogger,
-      publish: (topic, events) => bus.publish(topic, toMessage(events, reader.epoch)),
+      publish: (topic, events, epoch) => bus.publish(topic, toMessage(events, epoch)),
     }),
   )
   return { reader, bus, feeds, appender, [Symbol.asyncDispose]: () => stack.disposeAsync() }

@@ -126,7 +126,7 @@ export async function startTestEngine(options: {
     start,
     history,
     run: async (kind, request) => history(await start(kind, request)),
-    events: ({ id }) => engine.reader.read(taskTopic(id), 0, 100_000),
+    events: async ({ id }) => (await engine.reader.read(taskTopic(id), 0, 100_000)).events,
     get: async ({ id }) => {
       const task = await engine.store.get(id)
       if (task === null) throw new Error(`There is no task "${id}"`)

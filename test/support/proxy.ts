@@ -80,12 +80,12 @@ interface Link {
 /**
  * Listens on a free port of the loopback address and forwards everything.
  *
- * @param target - a port of the loopback address, or the path of a Unix socket
+ * @param target - a port of the loopback address, or the path of a Unix socket; a function is asked for each connection
  * @param options.change - creates, per connection, the function that returns the bytes to forward
  *   for bytes from the server; by default they are forwarded unchanged
  */
 export async function createTcpProxy(
-  target: number | string,
+  target: number | string | (() => number),
   { change }: { readonly change?: () => (chunk: Buffer) => Buffer } = {},
 ): Promise<TcpProxy> {
   const port = await findFreePort()
@@ -105,9 +105,14 @@ export async function createTcpProxy(
   const server = createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect: true }, (client) => {
     accepted++
     const upstream =
-      typeof target === 'number'
-        ? connect({ port: target, host: '127.0.0.1', allowHalfOpen: true, noDelay: true })
-        : connect({ path: target, allowHalfOpen: true })
+      typeof target === 'string'
+        ? connect({ path: target, allowHalfOpen: true })
+        : connect({
+            port: typeof target === 'number' ? target : target(),
+            host: '127.0.0.1',
+            allowHalfOpen: true,
+            noDelay: true,
+          })
     const link: Link = {
       ends: { toClient: client, toServer: upstream },
       remainingBytes: { ...limits },

@@ -5,7 +5,6 @@ import { TidingsError } from '../../errors.ts'
 import type { Appender } from '../../log/append.ts'
 import { appendInTransaction } from '../../log/append-in-transaction.ts'
 import type { AppendResult } from '../../log/append-request.ts'
-import type { LogEvent } from '../../log/event.ts'
 import { createTopic } from '../../log/topic.ts'
 import { type InboxEventType, inboxTopic } from './notification.ts'
 
@@ -75,7 +74,7 @@ export async function tell(
   type: InboxEventType,
   payload: JsonObject,
 ): Promise<void> {
-  eventsOf(
+  requireAccepted(
     await appendInTransaction(appender, client, { topic: inboxTopic(userId), events: [{ type, payload }] }),
     userId,
   )
@@ -101,14 +100,14 @@ export async function tellAll(
         events: [{ type, payload: { ...payload, unreadCount: unread.get(userId) ?? 0 } }],
       })),
     )
-    const events = page.map((userId, index) => eventsOf(results[index], userId))
+    const accepted = page.map((userId, index) => requireAccepted(results[index], userId))
     afterCommit(client, () => {
-      for (const own of events) appender.publish(own)
+      for (const { events, epoch } of accepted) appender.publish(events, epoch)
     })
   }
 }
 
-function eventsOf(result: AppendResult | undefined, userId: string): readonly LogEvent[] {
-  if (result?.accepted === true) return result.events
+function requireAccepted(result: AppendResult | undefined, userId: string): Extract<AppendResult, { accepted: true }> {
+  if (result?.accepted === true) return result
   throw new TidingsError('UNAVAILABLE', `The inbox of "${userId}" could not be written to`)
 }

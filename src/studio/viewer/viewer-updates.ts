@@ -84,21 +84,27 @@ export function createViewerUpdates({
   onAppended,
 }: Pick<Engine, 'appender' | 'onAppended'> & { readonly database: Pick<Database, 'pool'> }): ViewerUpdates {
   const { pool } = database
-  const flushBatch = (): Promise<readonly LogEvent[]> =>
+  const flushBatch = (): Promise<{ readonly events: readonly LogEvent[]; readonly epoch: string }> =>
     withTransaction(database, async (client) => {
       // A separate statement, so that the next one sees the result of the previous flush.
       await client.query('select pg_advisory_xact_lock($1, $2)', [...flushLock])
+      const current = await client.query<{ epoch: string }>('select log_epoch() as epoch')
       const { rows } = await client.query<Omit<LogEvent, 'at'> & { at: Date }>(flushStatement, [batch])
-      return rows.map(({ at, ...event }) => ({ ...event, at: toInstant(at) }))
+      const events = rows.map(({ at, ...event }) => ({ ...event, at: toInstant(at) }))
+      return { events, epoch: current.rows[0]?.epoch ?? '' }
     })
   const flushAll = async (): Promise<number> => {
     let count = 0
     for (;;) {
       const { rows } = await pool.query<{ found: boolean }>('select exists (select from viewer_change) as found')
       if (rows[0]?.found !== true) return count
-      const events = await flushBatch()
+      const { events, epoch } = await flushBatch()
       const byTopic = Map.groupBy(events, ({ topic }) => topic)
-      for (const own of byTopic.values()) appender.publish(own.toSorted((a, b) => a.seq - b.seq))
+      for (const own of byTopic.values())
+        appender.publish(
+          own.toSorted((a, b) => a.seq - b.seq),
+          epoch,
+        )
       count += events.length
     }
   }
