@@ -70,9 +70,9 @@ export const settings = {
   ROLE: choice(['all', 'server', 'worker'], 'all', 'role of this process'),
   LOG_LEVEL: choice(['trace', 'debug', 'info', 'warn', 'error', 'silent'], 'info', 'minimum level of log messages'),
   METRICS: choice(
-    ['loopback', 'all', 'off'],
+    ['loopback', 'direct', 'all', 'off'],
     'loopback',
-    'clients that may read /metrics (Prometheus); loopback excludes requests that a proxy forwards',
+    'clients that may read /metrics (Prometheus): those of this machine, those of any machine whose requests no proxy forwards (direct), or all; loopback excludes forwarded requests too',
   ),
   OTEL_EXPORTER_OTLP_ENDPOINT: optional(
     url(['http:', 'https:']),

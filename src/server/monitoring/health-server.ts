@@ -21,12 +21,13 @@ const proxyHeaders = ['forwarded', 'via', 'x-forwarded-for', 'x-forwarded-host',
 /**
  * Whether the sender of a request may read `/metrics`. With `METRICS=loopback` it must be a program
  * on this machine that addresses it by a loopback name: neither a client of a proxy nor a web page
- * whose domain name resolves to 127.0.0.1.
+ * whose domain name resolves to 127.0.0.1. With `METRICS=direct` it may be any machine that asks
+ * without a proxy.
  */
 export function mayReadMetrics({ METRICS }: Pick<Config, 'METRICS'>, { socket, headers }: IncomingMessage): boolean {
-  if (METRICS !== 'loopback') return METRICS === 'all'
-  const isForwarded = proxyHeaders.some((name) => headers[name] !== undefined)
-  return !isForwarded && isLoopback(socket.remoteAddress ?? '') && isLoopbackHost(headers.host)
+  if (METRICS === 'all' || METRICS === 'off') return METRICS === 'all'
+  if (proxyHeaders.some((name) => headers[name] !== undefined)) return false
+  return METRICS === 'direct' || (isLoopback(socket.remoteAddress ?? '') && isLoopbackHost(headers.host))
 }
 
 /**

@@ -213,6 +213,7 @@ test('is read only by programs on this machine: not by clients of a proxy on it,
   await using database = await createTestDatabase()
   await using server = await start(database.url, { JWT_SECRET: secret, ROLE: 'server' })
   await using worker = await start(database.url, { ROLE: 'worker' }, 0)
+  await using direct = await start(database.url, { JWT_SECRET: secret, ROLE: 'server', METRICS: 'direct' })
   const statusFor = (app: App, headers: Record<string, string>): Promise<number> =>
     new Promise((resolve, reject) => {
       const sent = request({ port: portOf(app), host: '127.0.0.1', path: '/metrics', headers }, (response) => {
@@ -228,6 +229,9 @@ test('is read only by programs on this machine: not by clients of a proxy on it,
       expect(await statusFor(app, { [name]: '127.0.0.1' }), name).toBe(404)
     expect(await statusFor(app, { host: 'rebound.example' })).toBe(404)
   }
+  // Any machine may, as long as no proxy forwards the request.
+  expect(await statusFor(direct, { host: 'tidings-server.tidings' })).toBe(200)
+  expect(await statusFor(direct, { 'X-Forwarded-For': '127.0.0.1' })).toBe(404)
   expect(await statusFor(server, { origin: 'https://evil.example' })).toBe(403)
 })
 
