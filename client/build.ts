@@ -102,8 +102,8 @@ export async function compileEntry(name: string): Promise<string> {
   const entry = measured[name]
   if (entry === undefined)
     throw new RangeError(`There is no entry "${name}"; there are ${Object.keys(measured).join(', ')}`)
-  const built = await build(configure({ [name]: entry.file }, { write: false, minify: true }))
-  const outputs = (Array.isArray(built) ? built : [built]).flatMap((result) =>
+  const bundle = await build(configure({ [name]: entry.file }, { write: false, minify: true }))
+  const outputs = (Array.isArray(bundle) ? bundle : [bundle]).flatMap((result) =>
     'output' in result ? result.output : [],
   )
   return outputs.map((output) => (output.type === 'chunk' ? output.code : '')).join('')

@@ -64,9 +64,9 @@ export function parseRedisUrl(text: string): RedisUrl {
     .slice(at + 1)
     .split(',')
     .map((node) => parseNode(node.trim(), defaultPort))
-  const [first, ...others] = nodes
+  const [first, ...otherNodes] = nodes
   if (first === undefined) throw new RangeError('names no host')
-  if (kind === 'server' && others.length > 0)
+  if (kind === 'server' && otherNodes.length > 0)
     throw new RangeError('names several hosts; write redis-cluster:// or redis-sentinel:// before them')
   const db = path === '' ? 0 : Number(path)
   if (!Number.isInteger(db) || db < 0) throw new RangeError('has a database that is no number')
@@ -83,7 +83,7 @@ export function parseRedisUrl(text: string): RedisUrl {
   return {
     kind,
     isEncrypted,
-    nodes: [first, ...others],
+    nodes: [first, ...otherNodes],
     username: username === '' ? undefined : decodeURIComponent(username),
     password: password === undefined ? undefined : decodeURIComponent(password),
     db,

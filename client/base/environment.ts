@@ -17,7 +17,7 @@ interface EnvironmentListener {
  */
 export function watchEnvironment({ woken, wentOffline }: EnvironmentListener): () => void {
   const { document } = globalThis as { readonly document?: Document }
-  const shown = (): void => {
+  const onShow = (): void => {
     if (document?.visibilityState === 'visible') woken(false)
   }
   const handlers: readonly (readonly [EventTarget | undefined, string, () => void])[] = [
@@ -25,7 +25,7 @@ export function watchEnvironment({ woken, wentOffline }: EnvironmentListener): (
     [pageTarget(), 'offline', wentOffline],
     // Timers and sockets restored from the back/forward cache are stale.
     [pageTarget(), 'pageshow', () => woken(false)],
-    [document, 'visibilitychange', shown],
+    [document, 'visibilitychange', onShow],
   ]
   for (const [target, type, handler] of handlers) target?.addEventListener(type, handler)
   return () => {

@@ -47,7 +47,7 @@ export function createTokens(options: {
 }): Tokens {
   const { ask, leewayMs, userOf = findUser } = options
   let user: string | null | undefined = ask === undefined ? null : undefined
-  let changed: () => void = () => undefined
+  let onChange: () => void = () => undefined
   let cachedCredential: Credential | undefined
   let asking: Promise<Credential> | undefined
 
@@ -62,7 +62,7 @@ export function createTokens(options: {
     cachedCredential = credential.renewAt === null ? undefined : credential
     if (user !== credential.userId) {
       user = credential.userId
-      changed()
+      onChange()
     }
     return credential
   }
@@ -71,7 +71,7 @@ export function createTokens(options: {
     canRenew: ask !== undefined,
     user: () => user,
     onUser(listener) {
-      changed = listener
+      onChange = listener
     },
     async get() {
       if (cachedCredential !== undefined && Date.now() < (cachedCredential.renewAt ?? 0)) return cachedCredential

@@ -55,11 +55,11 @@ export function createTaskCache(fields: ReadonlyMap<string, ReadonlySet<string>>
   }
   const tasks = createMemory<TaskFields>()
   const write: CacheContext['write'] = (cache, entity, data) => {
-    const whole = { ...entity, ...data }
-    const text = `fragment Written on ${entity.__typename} ${select(whole, fields)}`
+    const merged = { ...entity, ...data }
+    const text = `fragment Written on ${entity.__typename} ${select(merged, fields)}`
     const fragment = fragments.get(text) ?? gql(text)
     fragments.set(text, fragment)
-    cache.writeFragment(fragment, whole)
+    cache.writeFragment(fragment, merged)
   }
   const forgetOnReset: CacheContext['forgetOnReset'] = ({ reason }) => {
     if (reason === 'RESET') for (const memory of memories) memory.clear()

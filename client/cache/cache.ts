@@ -23,7 +23,7 @@ export function createCacheExchange(
   const { keys, fields } = readSchema(schema)
   const tasks = createTaskCache(fields)
   const rules = createRules.map((create) => create(tasks))
-  for (const added of rules) tasks.add(added)
+  for (const rule of rules) tasks.add(rule)
   const updates: UpdatesConfig = {
     Subscription: Object.assign(
       {
@@ -32,9 +32,9 @@ export function createCacheExchange(
           if (fromStart !== true) tasks.applyEvent(cache, result['taskProgress'])
         },
       } satisfies UpdatesConfig['Subscription'],
-      ...rules.map((added) => added.updates?.['Subscription']),
+      ...rules.map((rule) => rule.updates?.['Subscription']),
     ),
-    Mutation: Object.assign({}, ...rules.map((added) => added.updates?.['Mutation'])),
+    Mutation: Object.assign({}, ...rules.map((rule) => rule.updates?.['Mutation'])),
   }
   const cache = cacheExchange({
     schema,

@@ -37,7 +37,7 @@ export function withLateAnswers(
     const toRead = new Map<number, Operation>()
     const toAsk = new Set<number>()
     /** Queries for which data has been passed on. */
-    const shown = new Set<number>()
+    const shownKeys = new Set<number>()
     const reads = makeSubject<Operation>()
     let isReading = false
 
@@ -72,7 +72,7 @@ export function withLateAnswers(
       positions.delete(key)
       toRead.delete(key)
       toAsk.delete(key)
-      shown.delete(key)
+      shownKeys.delete(key)
     }
     const take = (result: OperationResult): OperationResult => {
       const { operation, data, hasNext } = result
@@ -82,25 +82,25 @@ export function withLateAnswers(
       const isToAsk = toAsk.delete(operation.key)
       if (data === undefined || data === null) return result
       const isOvertaken = memory.position > position
-      const patched = isOvertaken
+      const patchedResult = isOvertaken
         ? patchData(operation.query, data as Record<string, unknown>, objectTypes, memory.findAfter(position))
         : { data, hasStatusChanged: false }
-      if (isToAsk || patched.hasStatusChanged) queueMicrotask(() => ask(operation))
-      return { ...result, data: patched.data }
+      if (isToAsk || patchedResult.hasStatusChanged) queueMicrotask(() => ask(operation))
+      return { ...result, data: patchedResult.data }
     }
     /** @returns null for a result that must not be passed on */
     const pass = (result: OperationResult): OperationResult | null => {
       const { operation, data } = result
       const { key } = operation
       if (!isReading) {
-        if (operation.kind === 'query' && data !== undefined && data !== null) shown.add(key)
+        if (operation.kind === 'query' && data !== undefined && data !== null) shownKeys.add(key)
         return result
       }
       // Read while the query is pending: another result follows.
       if (operation.context.meta?.cacheOutcome === 'hit') return { ...result, stale: true }
       // The cache has lost a part of it since, and the pending response may have been read before
       // that.
-      if (shown.has(key)) toAsk.add(key)
+      if (shownKeys.has(key)) toAsk.add(key)
       return null
     }
 

@@ -39,19 +39,24 @@ export function optimisticExchange(assumptions: Assumptions, objectTypes: { has(
   return ({ forward }) => {
     const queries = new Map<number, Shown>()
     /** Keyed by mutation, see {@link identify}. */
-    const assumed = new Map<unknown, readonly Assumption[]>()
+    const assumptionsByMutation = new Map<unknown, readonly Assumption[]>()
     const again = makeSubject<OperationResult>()
 
     const overlay = (result: OperationResult): OperationResult => {
       const { operation, data } = result
-      if (assumed.size === 0 || data === undefined || data === null) return result
-      const all = [...assumed.values()].flat()
-      const patched = patchData(operation.query, data as Record<string, unknown>, objectTypes, (type, id, field) => {
-        const isMeant = (assumption: Assumption): boolean =>
-          assumption.id === id && (type ?? assumption.type) === assumption.type
-        return all.findLast((assumption) => isMeant(assumption) && field in assumption.fields)?.fields[field]
-      })
-      return patched.data === data ? result : { ...result, data: patched.data }
+      if (assumptionsByMutation.size === 0 || data === undefined || data === null) return result
+      const all = [...assumptionsByMutation.values()].flat()
+      const patchedData = patchData(
+        operation.query,
+        data as Record<string, unknown>,
+        objectTypes,
+        (type, id, field) => {
+          const isMeant = (assumption: Assumption): boolean =>
+            assumption.id === id && (type ?? assumption.type) === assumption.type
+          return all.findLast((assumption) => isMeant(assumption) && field in assumption.fields)?.fields[field]
+        },
+      )
+      return patchedData.data === data ? result : { ...result, data: patchedData.data }
     }
     /** Passes a result on again, with the current predictions applied. */
     const showAgain = ({ result, overlaid: { stale } }: Shown): void => {
@@ -64,10 +69,10 @@ export function optimisticExchange(assumptions: Assumptions, objectTypes: { has(
       if (operation.kind !== 'mutation') return
       const newAssumptions = findAssumptions(operation, assumptions)
       if (newAssumptions.length === 0) return
-      assumed.set(identify(operation), newAssumptions)
+      assumptionsByMutation.set(identify(operation), newAssumptions)
       // Deferred, so that no result is emitted within the call that makes the mutation.
       queueMicrotask(() => {
-        for (const shown of [...queries.values()]) if (overlay(shown.result) !== shown.result) showAgain(shown)
+        for (const query of [...queries.values()]) if (overlay(query.result) !== query.result) showAgain(query)
       })
     }
     const pass = (result: OperationResult): OperationResult => {
@@ -77,12 +82,12 @@ export function optimisticExchange(assumptions: Assumptions, objectTypes: { has(
         queries.set(operation.key, { result, overlaid })
         return overlaid
       }
-      if (operation.kind !== 'mutation' || !assumed.delete(identify(operation))) return result
-      const overlaid = [...queries.values()].filter((shown) => shown.overlaid.data !== shown.result.data)
+      if (operation.kind !== 'mutation' || !assumptionsByMutation.delete(identify(operation))) return result
+      const overlaidQueries = [...queries.values()].filter((query) => query.overlaid.data !== query.result.data)
       // Deferred, as the cache is about to show the effects of the response, and nothing may
       // flicker in between.
       after(0, () => {
-        for (const shown of overlaid) if (queries.get(shown.result.operation.key) === shown) showAgain(shown)
+        for (const query of overlaidQueries) if (queries.get(query.result.operation.key) === query) showAgain(query)
       })
       return result
     }

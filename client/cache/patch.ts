@@ -69,25 +69,26 @@ export function patchData(
     const selected = collect(sets, type)
     const idKey = [...selected].find(([, { name }]) => name === 'id')?.[0]
     const id = idKey === undefined ? undefined : object[idKey]
-    let patched: Record<string, unknown> | undefined
+    let patchedObject: Record<string, unknown> | undefined
     for (const [key, field] of selected) {
       const value = object[key]
       if (value === undefined) continue
       const { name } = field
-      const found = typeof id === 'string' ? find(typeof type === 'string' ? type : undefined, id, name) : undefined
-      const newer = knownFields !== undefined && name in knownFields ? knownFields[name] : found
+      const otherValue =
+        typeof id === 'string' ? find(typeof type === 'string' ? type : undefined, id, name) : undefined
+      const newer = knownFields !== undefined && name in knownFields ? knownFields[name] : otherValue
       const next = newer === undefined ? patchValue(field.sets, value) : replace(field.sets, value, newer)
       if (next === value) continue
       if (name === 'status') hasStatusChanged = true
-      patched ??= { ...object }
-      patched[key] = next
+      patchedObject ??= { ...object }
+      patchedObject[key] = next
     }
-    return patched ?? object
+    return patchedObject ?? object
   }
   const patchValue = (sets: readonly SelectionSetNode[], value: unknown): unknown => {
     if (!Array.isArray(value)) return isFields(value) ? patchObject(sets, value, undefined) : value
-    const patched = value.map((part) => patchValue(sets, part))
-    return patched.some((part, index) => part !== value[index]) ? patched : value
+    const patchedList = value.map((part) => patchValue(sets, part))
+    return patchedList.some((part, index) => part !== value[index]) ? patchedList : value
   }
   const replace = (sets: readonly SelectionSetNode[], value: unknown, newer: unknown): unknown => {
     if (!isFields(newer)) return newer
@@ -99,14 +100,14 @@ export function patchData(
    * of them are known.
    */
   const create = (sets: readonly SelectionSetNode[], fields: Fields): Fields | undefined => {
-    const created: Record<string, unknown> = {}
+    const result: Record<string, unknown> = {}
     for (const [key, { name, sets: inner }] of collect(sets, fields['__typename'])) {
       const value = fields[name]
       const part = isFields(value) ? create(inner, value) : value
       if (part === undefined) return undefined
-      created[key] = part
+      result[key] = part
     }
-    return created
+    return result
   }
 
   if (operation === undefined) return { data, hasStatusChanged }

@@ -27,7 +27,7 @@ export function refetchExchange(options: {
   const { connection, timing, signal } = options
   return ({ forward, client }) => {
     /** By operation key. */
-    const failed = new Map<number, Operation>()
+    const failedOperations = new Map<number, Operation>()
     let rounds = 0
     let wasUp = false
     let stopTimer: () => void = () => undefined
@@ -35,14 +35,14 @@ export function refetchExchange(options: {
 
     const askAll = (): void => {
       stopTimer()
-      for (const operation of failed.values())
+      for (const operation of failedOperations.values())
         client.reexecuteOperation(
           makeOperation('query', operation, { ...operation.context, requestPolicy: 'network-only' }),
         )
     }
     const setTimer = (): void => {
       stopTimer()
-      if (failed.size === 0) return
+      if (failedOperations.size === 0) return
       const pauseMs = backoff(rounds + 1, timing.backoffMs, timing.maxBackoffMs, 0.5 + Math.random() / 2)
       stopTimer = after(
         pauseMs,
@@ -63,22 +63,22 @@ export function refetchExchange(options: {
     }
     /** Listening keeps the connection open, so listen only while there are queries to repeat. */
     const settle = (): void => {
-      if (failed.size > 0 && stopListening === undefined) {
+      if (failedOperations.size > 0 && stopListening === undefined) {
         wasUp = works(connection.getSnapshot())
         stopListening = connection.subscribe(onConnection)
-      } else if (failed.size === 0) {
+      } else if (failedOperations.size === 0) {
         stopListening?.()
         stopListening = undefined
         stopTimer()
       }
     }
     const forget = (key: number): void => {
-      if (!failed.delete(key)) return
-      if (failed.size === 0) rounds = 0
+      if (!failedOperations.delete(key)) return
+      if (failedOperations.size === 0) rounds = 0
       settle()
     }
     signal.addEventListener('abort', () => {
-      failed.clear()
+      failedOperations.clear()
       settle()
     })
     const take = ({ kind, key }: Operation): void => {
@@ -90,7 +90,7 @@ export function refetchExchange(options: {
         // A stale result comes from the cache and may be empty; it does not answer the query.
         if (!stale && data !== undefined && data !== null) forget(operation.key)
       } else if (isUnanswered(error) && !signal.aborted) {
-        failed.set(operation.key, operation)
+        failedOperations.set(operation.key, operation)
         settle()
         setTimer()
       } else forget(operation.key)

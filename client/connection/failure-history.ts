@@ -23,10 +23,10 @@ export function createFailures(windowMs: number, now: () => number = Date.now): 
   return {
     record(level, { kind, steady, lifetimeMs }) {
       const recent = (silentDeaths.get(level) ?? []).filter((at) => now() - at < windowMs)
-      const counted = kind === 'silent' ? [...recent, now()] : recent
-      silentDeaths.set(level, counted)
+      const failures = kind === 'silent' ? [...recent, now()] : recent
+      silentDeaths.set(level, failures)
       if (kind === 'silent' || (kind === 'failed' && !steady)) lifetimes.set(level, Math.min(windowMs, lifetimeMs))
-      return counted.length
+      return failures.length
     },
     trialMs: (level) => lifetimes.get(level) ?? 0,
   }

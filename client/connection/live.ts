@@ -78,7 +78,7 @@ export function createLive(options: {
   let lastSignOfLifeAt: number | null = null
   let roundTripMs: number | null = null
   /** The number of tokens found expired since data last arrived, and the last of them. */
-  let expired: { readonly token: string | null; readonly times: number } | undefined
+  let expiredToken: { readonly token: string | null; readonly times: number } | undefined
   /** When the last byte arrived over the connection in use. */
   let aliveAt = Date.now()
   /** When the server was asked for a sign of life; null when it has answered since. */
@@ -199,7 +199,8 @@ export function createLive(options: {
       transport,
       tokens,
       onToken({ token }) {
-        if (isMain()) return expired === undefined || token !== expired.token ? undefined : sameToken('expired')
+        if (isMain())
+          return expiredToken === undefined || token !== expiredToken.token ? undefined : sameToken('expired')
         const isRenewal = state.is === 'probing' && state.target === state.level
         if (!isRenewal || token !== main?.credential.token) return undefined
         renewedInVain = token
@@ -217,7 +218,7 @@ export function createLive(options: {
       onConfirmed() {
         hasWorked = true
         if (level === 0) hasBestWorked = true
-        expired = undefined
+        expiredToken = undefined
         if (probe === instance) onProbeHeard()
         else dispatch({ type: 'confirmed' })
       },
@@ -257,8 +258,8 @@ export function createLive(options: {
       return { type: 'lost', kind, steady, recentSilent, reason }
     }
     if (!tokens.canRenew) return { type: 'refused', reason: `${reason}; there is no function to ask for another token` }
-    const times = (expired?.times ?? 0) + 1
-    expired = { token: instance.credential.token, times }
+    const times = (expiredToken?.times ?? 0) + 1
+    expiredToken = { token: instance.credential.token, times }
     if (times === 1) return { type: 'expired', reason }
     if (times < maxExpired) return { type: 'lost', kind: 'busy', steady: false, recentSilent: 0, reason }
     return { type: 'refused', reason: `${reason}; the function that is asked for tokens gives no other` }
@@ -376,7 +377,7 @@ export function createLive(options: {
       if (state.is === 'waiting' && state.attempt >= 2 && retryAfterMs === 0) dispatch({ type: 'due' })
     },
     reconnect() {
-      expired = undefined
+      expiredToken = undefined
       renewedInVain = null
       if (!isDisposed) dispatch({ type: 'reconnect' })
     },

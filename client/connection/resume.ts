@@ -40,11 +40,11 @@ interface EventLike {
  */
 export function createResumption(body: RequestBody): Resumption {
   const isResumable = /\$after\s*:/.test(body.query)
-  const remembered = new Set<string>()
+  const seenKeys = new Set<string>()
   let cursor: string | undefined
   let seq: number | undefined
   /** The cursors at which a gap and a completion were last repaired. */
-  let repaired: { hole?: string | undefined; completion?: string | undefined } = {}
+  let repairedAt: { hole?: string | undefined; completion?: string | undefined } = {}
 
   return {
     body: () => (cursor === undefined ? body : { ...body, variables: { ...body.variables, after: cursor } }),
@@ -54,15 +54,15 @@ export function createResumption(body: RequestBody): Resumption {
       const { kind } = marksOf(result)
       // A snapshot is a new baseline, regardless of earlier events: after the log was reset
       // (`RESET`), the same cursors recur.
-      if (kind === 'snapshot') remembered.clear()
-      if (kind === undefined && remembered.has(event.cursor)) return false
+      if (kind === 'snapshot') seenKeys.clear()
+      if (kind === undefined && seenKeys.has(event.cursor)) return false
       cursor = event.cursor
       seq = typeof event.seq === 'number' ? event.seq : undefined
-      remembered.add(event.cursor)
+      seenKeys.add(event.cursor)
       // A set keeps the order of insertion: the first entry is the oldest.
-      for (const oldest of remembered) {
-        if (remembered.size <= maxRemembered) break
-        remembered.delete(oldest)
+      for (const oldest of seenKeys) {
+        if (seenKeys.size <= maxRemembered) break
+        seenKeys.delete(oldest)
       }
       return true
     },
@@ -72,13 +72,13 @@ export function createResumption(body: RequestBody): Resumption {
         return false
       const { kind, follows } = marksOf(result)
       // The server compacts the events of a slow subscriber, and marks that in `follows`.
-      if (kind !== undefined || follows === seq || repaired.hole === cursor) return false
-      repaired = { ...repaired, hole: cursor }
+      if (kind !== undefined || follows === seq || repairedAt.hole === cursor) return false
+      repairedAt = { ...repairedAt, hole: cursor }
       return true
     },
     isFalseCompletion() {
-      if (cursor === undefined || repaired.completion === cursor) return false
-      repaired = { ...repaired, completion: cursor }
+      if (cursor === undefined || repairedAt.completion === cursor) return false
+      repairedAt = { ...repairedAt, completion: cursor }
       return true
     },
     restart() {

@@ -34,7 +34,7 @@ export function joinIdempotent(applications: readonly IdempotentMutations[]): Re
 }
 
 /** A key to add to the document, as a variable. */
-interface Added {
+interface Addition {
   readonly field: FieldNode
   readonly argument: ArgumentNode
   readonly definition: VariableDefinitionNode
@@ -60,30 +60,30 @@ export function addIdempotencyKeys(
   if (operation === undefined || fields.length !== operation.selectionSet.selections.length)
     return { query, variables, isRepeatable: false, field: name }
 
-  const filled: Record<string, unknown> = { ...variables }
-  const added: Added[] = []
+  const filledVariables: Record<string, unknown> = { ...variables }
+  const additions: Addition[] = []
   const add = (field: FieldNode, input: ArgumentNode): void => {
-    const variable = `${argumentName}${added.length}`
-    filled[variable] = createKey()
-    added.push({ field, input, ...makeArgument(variable) })
+    const variable = `${argumentName}${additions.length}`
+    filledVariables[variable] = createKey()
+    additions.push({ field, input, ...makeArgument(variable) })
   }
   let isRepeatable = true
   for (const field of fields) {
     if (repeatableMutations.includes(field.name.value)) continue
     const input = field.arguments?.find(({ name }) => keyedInputs.includes(`${field.name.value}.${name.value}`))
     if (input?.value.kind !== 'ObjectValue') {
-      if (!fillInput(input, filled, createKey)) isRepeatable = false
+      if (!fillInput(input, filledVariables, createKey)) isRepeatable = false
       continue
     }
     const keyField = input.value.fields.find(({ name }) => name.value === argumentName)
     if (keyField === undefined) add(field, input)
     // A key written in the document is the caller's choice, and so is an explicit null.
-    else if (keyField.value.kind === 'Variable') filled[keyField.value.name.value] ??= createKey()
+    else if (keyField.value.kind === 'Variable') filledVariables[keyField.value.name.value] ??= createKey()
     else if (keyField.value.kind === 'NullValue') isRepeatable = false
   }
   return {
-    query: added.length === 0 ? query : extend(query, operation, added),
-    variables: filled,
+    query: additions.length === 0 ? query : extend(query, operation, additions),
+    variables: filledVariables,
     isRepeatable,
     field: name,
   }
@@ -121,28 +121,31 @@ function makeArgument(variable: string): {
   return { argument, definition }
 }
 
-function extend(query: DocumentNode, operation: OperationDefinitionNode, added: readonly Added[]): DocumentNode {
+function extend(query: DocumentNode, operation: OperationDefinitionNode, additions: readonly Addition[]): DocumentNode {
   const selections = operation.selectionSet.selections.map((selection) => {
-    const found = added.find(({ field }) => field === selection)
-    return found === undefined ? selection : withKey(found)
+    const addition = additions.find(({ field }) => field === selection)
+    return addition === undefined ? selection : withKey(addition)
   })
-  const extended: OperationDefinitionNode = {
+  const extendedOperation: OperationDefinitionNode = {
     ...operation,
-    variableDefinitions: [...(operation.variableDefinitions ?? []), ...added.map(({ definition }) => definition)],
+    variableDefinitions: [...(operation.variableDefinitions ?? []), ...additions.map(({ definition }) => definition)],
     selectionSet: { ...operation.selectionSet, selections },
   }
   const { __meta__: meta } = query as { readonly __meta__?: object }
   return {
     ...(meta === undefined ? {} : { __meta__: meta }),
     kind: query.kind,
-    definitions: query.definitions.map((definition) => (definition === operation ? extended : definition)),
+    definitions: query.definitions.map((definition) => (definition === operation ? extendedOperation : definition)),
   }
 }
 
-function withKey({ field, argument, input }: Added): FieldNode {
+function withKey({ field, argument, input }: Addition): FieldNode {
   const args = field.arguments ?? []
   const { value } = input
   if (value.kind !== 'ObjectValue') return field
-  const extended = { ...input, value: { ...value, fields: [...value.fields, { ...argument, kind: 'ObjectField' }] } }
-  return { ...field, arguments: args.map((arg) => (arg === input ? (extended as ArgumentNode) : arg)) }
+  const extendedArgument = {
+    ...input,
+    value: { ...value, fields: [...value.fields, { ...argument, kind: 'ObjectField' }] },
+  }
+  return { ...field, arguments: args.map((arg) => (arg === input ? (extendedArgument as ArgumentNode) : arg)) }
 }

@@ -69,7 +69,10 @@ export function outboxExchange(options: {
       const storedMutation = (operation.context as RestoredContext).tidingsOutbox
       const { tidingsLine: line = storedMutation?.line, repeatable } = operation.context as OutboxContext
       const variables = (operation.variables ?? {}) as Readonly<Record<string, unknown>>
-      const keyed = addIdempotencyKeys(operation.query, variables, { ...idempotent, createKey: () => createId() })
+      const keyedOperation = addIdempotencyKeys(operation.query, variables, {
+        ...idempotent,
+        createKey: () => createId(),
+      })
       const id = storedMutation?.id ?? createId()
       let owner = storedMutation === undefined ? tokens.user() : storedMutation.user
       const user = (): string | null | undefined => {
@@ -78,7 +81,7 @@ export function outboxExchange(options: {
       }
       const request = makeOperation(
         'mutation',
-        { key: operation.key, query: keyed.query, variables: keyed.variables },
+        { key: operation.key, query: keyedOperation.query, variables: keyedOperation.variables },
         { ...operation.context, fetchOptions: withOwner(operation.context.fetchOptions, user) },
       )
       underWay.set(identify(operation), id)
@@ -91,13 +94,13 @@ export function outboxExchange(options: {
           // once the user is known.
           identify: () =>
             storage === undefined || user() !== undefined ? undefined : tokens.get().catch(() => undefined),
-          field: keyed.field,
-          variables: keyed.variables,
+          field: keyedOperation.field,
+          variables: keyedOperation.variables,
           createdAt: storedMutation?.createdAt ?? newestAt,
           attempts: storedMutation?.attempts ?? 0,
-          isRepeatable: repeatable ?? storedMutation?.isRepeatable ?? keyed.isRepeatable,
+          isRepeatable: repeatable ?? storedMutation?.isRepeatable ?? keyedOperation.isRepeatable,
           line,
-          query: hasFiles(variables) ? null : stringifyDocument(keyed.query),
+          query: hasFiles(variables) ? null : stringifyDocument(keyedOperation.query),
           send: () => requests.next(request),
           abandon(reason) {
             underWay.delete(identify(operation))

@@ -65,12 +65,12 @@ export function createOutboxStorage(storage: OfflineStorage, url: string): Outbo
   const owner = createId()
   const locks = (globalThis as { readonly navigator?: { readonly locks?: Locks } }).navigator?.locks
   /** The entries of this client, by mutation id. */
-  const written = new Map<string, string>()
+  const writtenTexts = new Map<string, string>()
   /**
    * Mutations that were claimed but are not part of a `save` yet. A `save` that has already started
    * must not remove them.
    */
-  const claimed = new Set<string>()
+  const claimedKeys = new Set<string>()
   let unlock: (() => void) | undefined
   let isReleased = false
   let newest: readonly StoredMutation[] = []
@@ -87,9 +87,9 @@ export function createOutboxStorage(storage: OfflineStorage, url: string): Outbo
   const write = async (mutation: StoredMutation): Promise<void> => {
     const entry: OwnedMutation = { ...mutation, owner }
     const text = JSON.stringify(entry)
-    if (written.get(mutation.id) === text) return
+    if (writtenTexts.get(mutation.id) === text) return
     await storage.setItem(`${prefix}${mutation.id}`, text)
-    written.set(mutation.id, text)
+    writtenTexts.set(mutation.id, text)
   }
   /** Finds the mutations of clients that no longer run. */
   const findLeft = async (): Promise<readonly OwnedMutation[]> => {
@@ -106,20 +106,20 @@ export function createOutboxStorage(storage: OfflineStorage, url: string): Outbo
    */
   const lock = async (): Promise<void> => {
     if (unlock !== undefined || locks === undefined || isReleased) return
-    const released = new Promise<void>((resolve) => {
+    const release = new Promise<void>((resolve) => {
       unlock = resolve
     })
     await new Promise<void>((resolve) => {
       const hold = (): Promise<void> => {
         resolve()
-        return released
+        return release
       }
       // Without the lock, another tab may send the same mutations, with the same keys.
       locks.request(`${prefix}${owner}`, hold).catch(() => resolve())
     })
   }
   const unlockWhenEmpty = (): void => {
-    if (written.size > 0) return
+    if (writtenTexts.size > 0) return
     unlock?.()
     unlock = undefined
   }
@@ -128,15 +128,17 @@ export function createOutboxStorage(storage: OfflineStorage, url: string): Outbo
     if (ids.size > 0) await lock()
     let failure: unknown
     for (const mutation of mutations) {
-      claimed.delete(mutation.id)
+      claimedKeys.delete(mutation.id)
       // A mutation that is too large for the storage must not prevent the others from being stored.
       await write(mutation).catch((error: unknown) => {
         failure = error
       })
     }
-    for (const id of [...written.keys()].filter((mutationId) => !ids.has(mutationId) && !claimed.has(mutationId))) {
+    for (const id of [...writtenTexts.keys()].filter(
+      (mutationId) => !ids.has(mutationId) && !claimedKeys.has(mutationId),
+    )) {
       await storage.removeItem(`${prefix}${id}`)
-      written.delete(id)
+      writtenTexts.delete(id)
     }
     unlockWhenEmpty()
     if (failure !== undefined) throw failure
@@ -156,7 +158,7 @@ export function createOutboxStorage(storage: OfflineStorage, url: string): Outbo
           if (orphans.length === 0) return []
           await lock()
           for (const { owner: _, ...mutation } of orphans) {
-            claimed.add(mutation.id)
+            claimedKeys.add(mutation.id)
             await write(mutation)
           }
           return orphans.toSorted((a, b) => a.createdAt - b.createdAt || a.order - b.order)

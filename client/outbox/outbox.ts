@@ -200,10 +200,10 @@ export function createOutbox(options: {
     publish()
   }
   const send = async ({ outgoing }: Entry): Promise<void> => {
-    const identified = outgoing.identify()
-    if (identified !== undefined) await identified
-    const stored = persist()
-    if (stored !== undefined) await settleWithin(stored, maxStoreMs)
+    const identification = outgoing.identify()
+    if (identification !== undefined) await identification
+    const storage = persist()
+    if (storage !== undefined) await settleWithin(storage, maxStoreMs)
     outgoing.send()
   }
   const flush = (): void => {
@@ -261,8 +261,8 @@ export function createOutbox(options: {
       }
     },
     settle(id, outcome) {
-      const queued = queue.find(({ view }) => view.id === id)
-      const entry = queued ?? flying.get(id)
+      const queuedEntry = queue.find(({ view }) => view.id === id)
+      const entry = queuedEntry ?? flying.get(id)
       if (entry === undefined) return true
       if (outcome.is === 'unanswered' && entry.outgoing.isRepeatable) {
         // It remains stored, for the next page.
@@ -270,7 +270,7 @@ export function createOutbox(options: {
         const attempts = entry.view.attempts + 1
         flying.delete(id)
         entry.view = { ...entry.view, status: 'waiting', attempts, reason: outcome.reason }
-        if (queued === undefined) enqueue(entry)
+        if (queuedEntry === undefined) enqueue(entry)
         else publish()
         retryLater(attempts)
         return false
@@ -278,25 +278,25 @@ export function createOutbox(options: {
       flying.delete(id)
       if (outcome.is === 'held')
         heldMutations = [...heldMutations, ...toStored({ ...entry, view: { ...entry.view, status: 'waiting' } })]
-      if (queued === undefined) {
+      if (queuedEntry === undefined) {
         void persist()
         flush()
         return true
       }
-      queue = queue.filter((candidate) => candidate !== queued)
+      queue = queue.filter((candidate) => candidate !== queuedEntry)
       const { refused } = store.getSnapshot()
       publish(
         outcome.is !== 'refused'
           ? {}
-          : { refused: [...refused, { ...queued.view, status: 'refused', reason: outcome.reason }] },
+          : { refused: [...refused, { ...queuedEntry.view, status: 'refused', reason: outcome.reason }] },
       )
       flush()
       return true
     },
     release(user) {
-      const released = heldMutations.filter((mutation) => mutation.user === user)
+      const releasedMutations = heldMutations.filter((mutation) => mutation.user === user)
       heldMutations = heldMutations.filter((mutation) => mutation.user !== user)
-      return released
+      return releasedMutations
     },
     pause() {
       pauses += 1

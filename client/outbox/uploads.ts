@@ -21,7 +21,7 @@ export interface UploadStore extends Store<ReadonlyMap<Blob, UploadProgress>> {
  * The response to a canceled upload. It must not look like a lost connection, after which it would
  * be sent again.
  */
-const canceled = { errors: [{ message: 'The upload was canceled', extensions: { code: 'UPLOAD_CANCELED' } }] }
+const canceledResult = { errors: [{ message: 'The upload was canceled', extensions: { code: 'UPLOAD_CANCELED' } }] }
 
 /**
  * Wraps `fetch` to report the progress of uploads. Requests with files are sent with
@@ -60,7 +60,7 @@ export function createUploads(plain: Fetch): { readonly fetch: Fetch; readonly u
     init.signal?.addEventListener('abort', abort)
     for (const file of files)
       cancels.set(file, () => {
-        resolve(Response.json(canceled, { status: 400 }))
+        resolve(Response.json(canceledResult, { status: 400 }))
         abort()
       })
     put(files, { sentBytes: 0, totalBytes })

@@ -75,7 +75,7 @@ interface Entry {
 /** Creates the subscriptions that the components of one client share. */
 function createSharedLive(urql: Client): SharedLive {
   const byReducer = new Map<unknown, Map<number, Entry>>()
-  let opened = 0
+  let openedCount = 0
 
   const find = <Data, State, Variables extends AnyVariables>({
     document,
@@ -100,7 +100,7 @@ function createSharedLive(urql: Client): SharedLive {
     const entry: Entry = { store, since: undefined, close }
     // A unique key: urql shares operations of equal keys, and a late subscriber would not receive
     // the snapshot again.
-    const own = { ...request, key: (request.key ^ Math.imul(++opened, 0x9e3779b1)) >>> 0 }
+    const own = { ...request, key: (request.key ^ Math.imul(++openedCount, 0x9e3779b1)) >>> 0 }
     const subscription = pipe(
       urql.executeSubscription<Data, Variables>(own),
       onEnd(() => store.set({ ...store.latest, isOver: true })),

@@ -4,7 +4,7 @@ import { useCallback, useMemo, useSyncExternalStore } from 'react'
 import { useTidings } from './provider.ts'
 import { type Live, type LiveReducer, type LiveSource, sharedLiveOf } from './shared-live.ts'
 
-const paused: Live<never> = { state: undefined, error: null, isOver: false }
+const pausedLive: Live<never> = { state: undefined, error: null, isOver: false }
 const subscribeToNothing = (): (() => void) => () => undefined
 
 /**
@@ -39,6 +39,6 @@ export function useLive<Data, State, Variables extends AnyVariables = AnyVariabl
     (listener: () => void) => (source === null ? subscribeToNothing() : shared.subscribe(source, listener)),
     [shared, source],
   )
-  const read = useCallback((): Live<State> => (source === null ? paused : shared.read(source)), [shared, source])
-  return useSyncExternalStore(subscribe, read, () => paused)
+  const read = useCallback((): Live<State> => (source === null ? pausedLive : shared.read(source)), [shared, source])
+  return useSyncExternalStore(subscribe, read, () => pausedLive)
 }

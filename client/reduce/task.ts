@@ -171,10 +171,13 @@ function fitItems(
 }
 
 /** Known items keep their position; new ones are appended. */
-function putItems(items: ReadonlyMap<string, TaskItem>, changed: readonly TaskItem[]): ReadonlyMap<string, TaskItem> {
-  if (changed.length === 0) return items
+function putItems(
+  items: ReadonlyMap<string, TaskItem>,
+  changedItems: readonly TaskItem[],
+): ReadonlyMap<string, TaskItem> {
+  if (changedItems.length === 0) return items
   const after = new Map(items)
-  for (const item of changed) after.set(item.key, item)
+  for (const item of changedItems) after.set(item.key, item)
   return after
 }
 

@@ -53,9 +53,9 @@ const isWhole = (received: readonly Received[]): boolean =>
   received.at(-1)?.event.__typename === 'TaskCompleted'
 /** Excludes events from before the connection was open: those are a replay. */
 const onlyLive = (received: readonly Received[]): readonly Received[] => {
-  const logged = received.filter(isLogged)
-  const openedAt = logged[0]?.receivedAt ?? 0
-  return logged.filter(({ receivedAt }) => receivedAt > openedAt + settleMs)
+  const loggedEvents = received.filter(isLogged)
+  const openedAt = loggedEvents[0]?.receivedAt ?? 0
+  return loggedEvents.filter(({ receivedAt }) => receivedAt > openedAt + settleMs)
 }
 /** Returns the rate per second of events at the given times in milliseconds. */
 const rateOf = (times: readonly number[]): number =>
@@ -79,16 +79,16 @@ function checkTransport(transport: TransportName): Check {
     async run(bench) {
       const { client } = await bench.open(transport)
       const taskId = await bench.start(client, { items: 10, everyMs: 20 })
-      const blocked = new AbortController()
-      const timer = setTimeout(() => blocked.abort(), maxProofMs)
+      const controller = new AbortController()
+      const timer = setTimeout(() => controller.abort(), maxProofMs)
       let reason: string | null = null
       const stop = client.connection.subscribe(() => {
         const { status, attempt, reason: latestReason } = client.connection.getSnapshot()
         if (latestReason !== null && attempt > 0) reason = latestReason
         if (status === 'live' || status === 'degraded') clearTimeout(timer)
-        if (attempt >= maxAttempts || status === 'closed') blocked.abort()
+        if (attempt >= maxAttempts || status === 'closed') controller.abort()
       })
-      const received = await record(client, taskId, blocked.signal).catch((error: unknown): Received[] => {
+      const received = await record(client, taskId, controller.signal).catch((error: unknown): Received[] => {
         reason ??= String(error)
         return []
       })
@@ -343,13 +343,13 @@ const manyConnections: Check = {
     const startedAt = Date.now()
     const taskId = await bench.start(first.client, { items: 30, everyMs: 50 })
     const all = await Promise.all(watchers.map(({ client }) => record(client, taskId)))
-    const whole = all.filter(isWhole).length
+    const completeCount = all.filter(isWhole).length
     const slowest = Math.max(
       ...all.map((received) => (received[0]?.receivedAt ?? Number.POSITIVE_INFINITY) - startedAt),
     )
     return {
-      passed: whole === connections,
-      figures: `${whole} of ${connections} saw everything; the last heard its first event after ${ms(slowest)}`,
+      passed: completeCount === connections,
+      figures: `${completeCount} of ${connections} saw everything; the last heard its first event after ${ms(slowest)}`,
     }
   },
 }

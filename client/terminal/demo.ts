@@ -42,9 +42,9 @@ async function main(): Promise<void> {
       help: { type: 'boolean', default: false },
     },
   })
-  const [path, ...more] = positionals
+  const [path, ...otherArguments] = positionals
   if (values.help) return void process.stdout.write(usage)
-  if (path === undefined || more.length > 0) throw new DemoError(`Name one file.\n\n${usage}`)
+  if (path === undefined || otherArguments.length > 0) throw new DemoError(`Name one file.\n\n${usage}`)
   if (!URL.canParse(values.url)) throw new DemoError(`--url is ${JSON.stringify(values.url)}; write http://host:port`)
   const bytes = await readFile(path).catch((error: unknown) => {
     throw new DemoError(`${path} cannot be read: ${error instanceof Error ? error.message : String(error)}`)
@@ -72,16 +72,16 @@ async function main(): Promise<void> {
   const file = new File([new Uint8Array(bytes)], basename(path))
   const imported = (await ask(client.urql, DemoImportDocument, { file, name: basename(path), key })).importDocument
   if (imported.__typename !== 'ImportDocumentSuccess') throw new DemoError(imported.message)
-  const converted = await show(`${imported.document.title}: reading`, imported.task.id)
-  if (converted?.status !== 'COMPLETED') return leave(converted)
+  const conversion = await show(`${imported.document.title}: reading`, imported.task.id)
+  if (conversion?.status !== 'COMPLETED') return leave(conversion)
 
-  const created = (await ask(client.urql, DemoCreateRoadmapDocument, { documentId: imported.document.id, key }))
+  const creation = (await ask(client.urql, DemoCreateRoadmapDocument, { documentId: imported.document.id, key }))
     .createRoadmap
-  if (created.__typename !== 'CreateRoadmapSuccess') throw new DemoError(created.message)
-  const roadmapTask = await show(`${imported.document.title}: becoming a roadmap`, created.task.id)
+  if (creation.__typename !== 'CreateRoadmapSuccess') throw new DemoError(creation.message)
+  const roadmapTask = await show(`${imported.document.title}: becoming a roadmap`, creation.task.id)
   if (roadmapTask?.status !== 'COMPLETED') return leave(roadmapTask)
 
-  const roadmap = await readRoadmap(client.urql, created.roadmap.id)
+  const roadmap = await readRoadmap(client.urql, creation.roadmap.id)
   process.stdout.write(`\n${drawRoadmap(roadmap)}\n\n`)
   // If an earlier run of the demo left a retry running, it is watched instead of starting a second
   // one.

@@ -18,8 +18,8 @@ const shownAfter = 5
 
 /** Draws a progress bar such as `━━━━━╌╌╌`. */
 function drawBar(percent: number, width = barWidth): string {
-  const filled = Math.round((Math.min(100, Math.max(0, percent)) / 100) * width)
-  return '━'.repeat(filled) + '╌'.repeat(width - filled)
+  const filledWidth = Math.round((Math.min(100, Math.max(0, percent)) / 100) * width)
+  return '━'.repeat(filledWidth) + '╌'.repeat(width - filledWidth)
 }
 
 /** Formats a duration: `850 ms`, `12 s`, `3 min`. */
@@ -70,11 +70,11 @@ function drawItems(items: readonly TaskItem[], total: number): string[] {
   const first = items.findIndex(({ status }) => status === 'RUNNING' || status === 'PENDING')
   const middle = first < 0 ? items.length : first
   const from = Math.max(0, middle - shownBefore)
-  const shown = items.slice(from, middle + shownAfter)
-  const rest = Math.max(items.length, total) - from - shown.length
+  const shownItems = items.slice(from, middle + shownAfter)
+  const rest = Math.max(items.length, total) - from - shownItems.length
   return [
     ...(from > 0 ? [styleText('dim', `  … ${from} before`)] : []),
-    ...shown.map(({ status, label, error }) => {
+    ...shownItems.map(({ status, label, error }) => {
       const line = `  ${marks[status]} ${label}${error === null ? '' : ` – ${error.message}`}`
       return status === 'COMPLETED' ? styleText('green', line) : status === 'FAILED' ? styleText('red', line) : line
     }),

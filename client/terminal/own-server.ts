@@ -42,20 +42,20 @@ export async function findServer(url: string): Promise<DemoServer> {
     // Ctrl-C must reach the demo only, which then shuts its server down gracefully.
     detached: true,
   })
-  let printed = ''
-  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (printed += chunk.toString()))
-  const ended = new Promise<'ended'>((resolve) => child.once('exit', () => resolve('ended')))
+  let output = ''
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (output += chunk.toString()))
+  const exit = new Promise<'ended'>((resolve) => child.once('exit', () => resolve('ended')))
   const deadline = Date.now() + patienceMs
   while (!(await isReady(url))) {
-    if ((await Promise.race([ended, delay(100)])) === 'ended' || Date.now() > deadline) {
+    if ((await Promise.race([exit, delay(100)])) === 'ended' || Date.now() > deadline) {
       child.kill('SIGKILL')
-      throw new Error(`No server answers at ${url}, and none could be started there:\n${printed.trim()}`)
+      throw new Error(`No server answers at ${url}, and none could be started there:\n${output.trim()}`)
     }
   }
-  return { url, isOwn: true, [Symbol.asyncDispose]: () => stop(child, ended) }
+  return { url, isOwn: true, [Symbol.asyncDispose]: () => stop(child, exit) }
 }
 
-async function stop(child: ChildProcess, ended: Promise<unknown>): Promise<void> {
+async function stop(child: ChildProcess, exit: Promise<unknown>): Promise<void> {
   child.kill('SIGINT')
-  await ended
+  await exit
 }

@@ -54,8 +54,8 @@ async function main(): Promise<void> {
     },
   })
   if (values.help) return void process.stdout.write(usage)
-  const [address, ...more] = positionals
-  if (address === undefined || more.length > 0 || !/^https?:\/\//.test(address) || !URL.canParse(address))
+  const [address, ...otherArguments] = positionals
+  if (address === undefined || otherArguments.length > 0 || !/^https?:\/\//.test(address) || !URL.canParse(address))
     throw new RangeError(`Name one address, such as http://127.0.0.1:4000.\n\n${usage}`)
   const transport = transports.find((name) => name === values.transport)
   if (values.transport !== undefined && transport === undefined)
@@ -85,8 +85,8 @@ async function main(): Promise<void> {
   })
   if (values.json) process.stdout.write(`${JSON.stringify(report, null, 2)}\n`)
   else {
-    const failed = report.checks.filter(({ passed }) => !passed).length
-    process.stdout.write(`\n${report.checks.length - failed} passed, ${failed} failed at ${report.url}\n`)
+    const failedCount = report.checks.filter(({ passed }) => !passed).length
+    process.stdout.write(`\n${report.checks.length - failedCount} passed, ${failedCount} failed at ${report.url}\n`)
   }
   if (!report.passed) process.exitCode = 1
 }

@@ -123,7 +123,7 @@ export function createPollingTransport({ url, fetch, timing }: HttpOptions): Tra
         stopTrial = poll({ body: () => body, next: () => false, complete: () => undefined }, trial !== null)
       },
       check() {
-        for (const hasten of [...polls.values()]) hasten()
+        for (const pollNow of [...polls.values()]) pollNow()
       },
       canAnswer: false,
       heartbeatMs: null,

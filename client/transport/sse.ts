@@ -127,7 +127,7 @@ export function createEventStreamTransport({ url, fetch, timing }: HttpOptions):
       stopStream = open({ operations, heartbeatMs: timing.askMs }, onEvent)
     }
     /** Reopens the stream soon, once for all changes made together. */
-    const changed = (): void => {
+    const onChange = (): void => {
       stopGathering()
       // Without a slot, no stream is open yet.
       if (release !== undefined) stopGathering = after(gatherMs, reopen)
@@ -149,9 +149,9 @@ export function createEventStreamTransport({ url, fetch, timing }: HttpOptions):
         ids++
         const id = String(ids)
         subscribers.set(id, subscriber)
-        changed()
+        onChange()
         return () => {
-          if (subscribers.delete(id)) changed()
+          if (subscribers.delete(id)) onChange()
         }
       },
       confirm(trial) {

@@ -44,10 +44,10 @@ export function createChannel<T>(
   }
   const start = (): void => {
     opening += 1
-    const mine = opening
-    const isMine = (): boolean => mine === opening
+    const ownOpening = opening
+    const isMine = (): boolean => ownOpening === opening
     close = () => undefined
-    const opened = open({
+    const closeSource = open({
       push(value) {
         if (!isMine() || ending !== undefined) return
         const reader = waiting.shift()
@@ -59,8 +59,8 @@ export function createChannel<T>(
       fail: (error) => (isMine() ? finish({ error }) : undefined),
     })
     // The source may have ended while it was being opened.
-    if (isMine() && ending === undefined) close = opened
-    else opened()
+    if (isMine() && ending === undefined) close = closeSource
+    else closeSource()
   }
 
   return {

@@ -28,7 +28,7 @@ export interface TaskStates extends AsyncIterable<TaskEvent> {
   states(): AsyncIterable<TaskState>
 }
 
-let watched = 0
+let watchCount = 0
 
 /** Watches one task through a urql client. */
 export function watchTask(
@@ -62,10 +62,10 @@ function watchEvents(
       fromStart,
       ...(cursor === undefined ? {} : { after: cursor }),
     })
-    watched += 1
+    watchCount += 1
     // A unique key: urql shares operations of equal keys, and a late subscriber would not receive
     // the snapshot again.
-    const own = { ...request, key: (request.key ^ Math.imul(watched, 0x9e3779b1)) >>> 0 }
+    const own = { ...request, key: (request.key ^ Math.imul(watchCount, 0x9e3779b1)) >>> 0 }
     const subscription = pipe(
       urql.executeSubscription(own),
       onEnd(channel.end),
@@ -76,14 +76,14 @@ function watchEvents(
         channel.push(data.taskProgress)
       }),
     )
-    const heed = (): void => {
+    const onConnectionChange = (): void => {
       const { status, reason } = connection.getSnapshot()
       if (status === 'closed') channel.fail(new Error(reason ?? 'The connection is closed'))
     }
-    const stopListening = connection.subscribe(heed)
+    const stopListening = connection.subscribe(onConnectionChange)
     signal?.addEventListener('abort', channel.end)
     if (signal?.aborted === true) channel.end()
-    heed()
+    onConnectionChange()
     return () => {
       signal?.removeEventListener('abort', channel.end)
       stopListening()

@@ -35,9 +35,9 @@ export function addTaskDeletion({ builder, defineResult }: Kit): void {
           // A scoped token permits no deletion, whatever it names.
           requireViewer(context)
           await loadOwnTask(context, taskId)
-          const canceled = await context.engine.tasks.delete([taskId], 'The task was deleted.')
+          const canceledIds = await context.engine.tasks.delete([taskId], 'The task was deleted.')
           context.noteDeleted?.()
-          return { id: taskId, isCanceled: canceled.length > 0 }
+          return { id: taskId, isCanceled: canceledIds.length > 0 }
         }),
     }),
   )

@@ -46,7 +46,7 @@ Unsubscribing does not cancel the task. A TaskSnapshot with its \`reason\` repla
             isLast: ({ type }) => lastEventTypes.has(type),
             classOf,
             join: joinOutputs,
-            read: (followed, place) => readTaskEvent(followed, place, task),
+            read: (update, eventPosition) => readTaskEvent(update, eventPosition, task),
             guard: engine.visibility.guard(requireLimitedViewer(context), task),
             isPresenceKept: true,
             ephemeral: {

@@ -12,10 +12,10 @@ export interface EndOfTurn {
  * running.
  */
 export function createEndOfTurn(onError: (error: unknown) => void): EndOfTurn {
-  let scheduled: (() => void)[] = []
+  let callbacks: (() => void)[] = []
   const end = (): void => {
-    const now = scheduled
-    scheduled = []
+    const now = callbacks
+    callbacks = []
     for (const flush of now)
       try {
         flush()
@@ -25,7 +25,7 @@ export function createEndOfTurn(onError: (error: unknown) => void): EndOfTurn {
   }
   return {
     schedule(flush) {
-      if (scheduled.push(flush) === 1) setImmediate(end)
+      if (callbacks.push(flush) === 1) setImmediate(end)
     },
   }
 }

@@ -3,12 +3,12 @@ export function createKeyedQueue(): <T>(name: string, work: () => Promise<T>) =>
   const last = new Map<string, Promise<unknown>>()
   return async (name, work) => {
     const before = last.get(name) ?? Promise.resolve()
-    const mine = before.then(work, work)
-    last.set(name, mine)
+    const current = before.then(work, work)
+    last.set(name, current)
     try {
-      return await mine
+      return await current
     } finally {
-      if (last.get(name) === mine) last.delete(name)
+      if (last.get(name) === current) last.delete(name)
     }
   }
 }

@@ -81,7 +81,7 @@ export function createCollector({
   const bySource = new Map<string, number>()
   let minute = 0
   let newRows = 0
-  let dropped = 0
+  let droppedCount = 0
 
   const put = (fact: AuditRecord, count: number): void => {
     const key = keyOf(fact)
@@ -94,13 +94,13 @@ export function createCollector({
       return
     }
     if (waiting.size >= maxWaiting) {
-      dropped += count
+      droppedCount += count
       return
     }
-    const created: AuditRow = { ...fact, id: randomUUID(), atMs: at, untilMs: at, count }
+    const newRow: AuditRow = { ...fact, id: randomUUID(), atMs: at, untilMs: at, count }
     open.delete(key)
-    open.set(key, created)
-    waiting.add(created)
+    open.set(key, newRow)
+    waiting.add(newRow)
     forget(at)
   }
   const forget = (at: number): void => {
@@ -132,9 +132,9 @@ export function createCollector({
       put(fact, 1)
     },
     take(max) {
-      if (dropped > 0 && waiting.size < maxWaiting) {
-        const count = dropped
-        dropped = 0
+      if (droppedCount > 0 && waiting.size < maxWaiting) {
+        const count = droppedCount
+        droppedCount = 0
         put(droppedFact, count)
       }
       return Array.from(waiting.values().take(max), (row) => ({ ...row }))
@@ -144,7 +144,7 @@ export function createCollector({
       for (const row of waiting) if (byId.get(row.id)?.count === row.count) waiting.delete(row)
     },
     get dropped() {
-      return dropped
+      return droppedCount
     },
     get size() {
       return waiting.size

@@ -31,7 +31,7 @@ export function mergeServerStatistics(servers: readonly ReportedServer[], at: Da
     sse: sum((server) => server.transports.sse),
     polling: sum((server) => server.transports.polling),
   }
-  const audited = servers.map(({ auditedAt }) => auditedAt?.getTime() ?? 0)
+  const auditTimes = servers.map(({ auditedAt }) => auditedAt?.getTime() ?? 0)
   return {
     at,
     servers,
@@ -43,7 +43,7 @@ export function mergeServerStatistics(servers: readonly ReportedServer[], at: Da
     byViewer: mergeCounts(servers.map(({ byViewer }) => byViewer)),
     oldest: clients(({ oldest }) => oldest).sort((a, b) => a.openedAt.getTime() - b.openedAt.getTime()),
     slowest: clients(({ slowest }) => slowest).sort((a, b) => b.unreadBytes - a.unreadBytes),
-    auditedAt: Math.max(0, ...audited) === 0 ? null : new Date(Math.max(...audited)),
+    auditedAt: Math.max(0, ...auditTimes) === 0 ? null : new Date(Math.max(...auditTimes)),
   }
 }
 

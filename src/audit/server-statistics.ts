@@ -82,7 +82,7 @@ export function createStatisticsExchange(options: {
   readonly silentMs?: number
 }): StatisticsExchange {
   const { database, bus, logger, everyMs = 1_000, silentMs = 10_000 } = options
-  const announced = new Set<AsyncDisposable>()
+  const announcements = new Set<AsyncDisposable>()
   const watchers = new Set<() => void>()
   let latest: { readonly servers: readonly ReportedServer[]; readonly text: string } | undefined
   let timer: NodeJS.Timeout | undefined
@@ -170,7 +170,7 @@ export function createStatisticsExchange(options: {
     const renewing = setInterval(() => void renew(), everyMs).unref()
     const announcement: AsyncDisposable = {
       async [Symbol.asyncDispose]() {
-        if (!announced.delete(announcement)) return
+        if (!announcements.delete(announcement)) return
         clearInterval(renewing)
         await renew.pending()
         const removal = database.pool
@@ -183,7 +183,7 @@ export function createStatisticsExchange(options: {
         await withTimeout(longestGoodbyeMs, removal)
       },
     }
-    announced.add(announcement)
+    announcements.add(announcement)
     return announcement
   }
 
@@ -194,7 +194,7 @@ export function createStatisticsExchange(options: {
     async [Symbol.asyncDispose]() {
       clearInterval(timer)
       await subscription.close()
-      await Promise.all([...announced].map((announcement) => announcement[Symbol.asyncDispose]()))
+      await Promise.all([...announcements].map((announcement) => announcement[Symbol.asyncDispose]()))
     },
   }
 }

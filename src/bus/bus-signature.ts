@@ -28,9 +28,9 @@ export function createBusSignature(key: string): BusSignature {
     sign: (channel, json) => macOf(channel, json) + json,
     open(channel, text) {
       const json = text.slice(signatureLength)
-      const expected = Buffer.from(macOf(channel, json))
+      const expectedMac = Buffer.from(macOf(channel, json))
       const signature = Buffer.from(text.slice(0, signatureLength))
-      const isValid = signature.length === expected.length && timingSafeEqual(signature, expected)
+      const isValid = signature.length === expectedMac.length && timingSafeEqual(signature, expectedMac)
       return isValid ? json : null
     },
   }

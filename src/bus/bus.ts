@@ -140,7 +140,7 @@ export function createBus(options: {
       let isClosed = false
       // A listener that throws would prevent the other listeners of its channel from being called
       // (graphql-redis-subscriptions).
-      const guarded = (message: unknown): void => {
+      const onMessage = (message: unknown): void => {
         if (isClosed) return
         if (message === refusedMessage) return void noteRefused(channel)
         counters.received++
@@ -152,12 +152,12 @@ export function createBus(options: {
       }
       // While the server is down, the engine's SUBSCRIBE waits in its queue; a failure must not end
       // the process.
-      const subscribed = pubsub.subscribe(prefix + channel, guarded, {}).catch((error: unknown) => {
+      const subscription = pubsub.subscribe(prefix + channel, onMessage, {}).catch((error: unknown) => {
         logger.warn({ err: error, channel }, 'failed to subscribe on the bus; reading the log instead')
         return null
       })
       let isConfirmed = false
-      const ready = subscribed.then(() => {
+      const ready = subscription.then(() => {
         isConfirmed = true
       })
       return {
@@ -165,7 +165,7 @@ export function createBus(options: {
         close() {
           if (isClosed) return Promise.resolve()
           isClosed = true
-          const closed = subscribed.then((id) => {
+          const closed = subscription.then((id) => {
             if (id !== null) pubsub.unsubscribe(id)
           })
           // While the bus is down, an unconfirmed subscription is removed after the reconnection;

@@ -59,14 +59,14 @@ export function createRedisEngine(options: Omit<RedisBusOptions, 'prefix'>): Bus
     logger.debug({ err: error, redis: describeRedisAddress(address) }, 'failed to execute a Redis command')
   logOutages([publisher, subscriber], describeRedisAddress(address), logger)
 
-  let reconnected: () => void = () => undefined
+  let notifyReconnect: () => void = () => undefined
   let publisherReplaced: () => void = () => undefined
   // The first one replaces nothing.
   publisher.once('ready', () => {
     publisher.on('ready', () => publisherReplaced())
     publisher.on('-node', () => publisherReplaced())
   })
-  const onGap = (): void => reconnected()
+  const onGap = (): void => notifyReconnect()
   const ofCluster = (): ClusterSubscriber => {
     const cluster = subscriber as Cluster
     return isSharded
@@ -99,7 +99,7 @@ export function createRedisEngine(options: Omit<RedisBusOptions, 'prefix'>): Bus
     pubsub,
     isConnected: () => isReady(publisher) && isReady(subscriber) && (shards?.isConfirmed() ?? true),
     onReconnect(listener) {
-      reconnected = listener
+      notifyReconnect = listener
     },
     onPublisherReplaced(listener) {
       publisherReplaced = listener

@@ -37,12 +37,12 @@ export function createRedisPubSub(options: {
   // SUBSCRIBEs that it sends after a reconnection (https://github.com/redis/ioredis/pull/2187).
   for (const name of ['subscribe', 'unsubscribe', 'punsubscribe'] as const) {
     const original = subscriber[name].bind(subscriber) as (...args: unknown[]) => Promise<unknown>
-    const guarded = (...args: unknown[]): Promise<unknown> => {
+    const signed = (...args: unknown[]): Promise<unknown> => {
       const promise = original(...args)
       promise.catch(onFailure)
       return promise
     }
-    Object.assign(subscriber, { [name]: guarded })
+    Object.assign(subscriber, { [name]: signed })
   }
   const engine = new RedisPubSub({
     // Only these methods are called.
@@ -66,9 +66,9 @@ export function createRedisPubSub(options: {
   )
   const subscribe = engine.subscribe.bind(engine)
   engine.subscribe = (channel, ...rest) => {
-    const subscribed = subscribe(channel, ...rest)
+    const subscription = subscribe(channel, ...rest)
     underWay.get(channel)?.pending.then(undefined, onFailure)
-    return subscribed
+    return subscription
   }
   return engine
 }

@@ -134,7 +134,7 @@ export async function withTransaction<T>(
   work: (client: pg.PoolClient) => Promise<T>,
 ): Promise<T> {
   const client = await database.pool.connect()
-  let broken: Error | undefined
+  let connectionError: Error | undefined
   const works: (() => void)[] = []
   afterCommits.set(client, works)
   try {
@@ -148,16 +148,16 @@ export async function withTransaction<T>(
     return result
   } catch (error) {
     // A lost connection has nothing to roll back and sends no answer to wait for.
-    if (classifyDatabaseError(error)?.isConnectionLost === true) broken = asError(error)
+    if (classifyDatabaseError(error)?.isConnectionLost === true) connectionError = asError(error)
     else
       await client.query('rollback').catch((failure: unknown) => {
-        broken = asError(failure)
+        connectionError = asError(failure)
       })
     throw error
   } finally {
     afterCommits.delete(client)
     // A connection that could not roll back may still be inside the transaction: it is destroyed.
-    client.release(broken)
+    client.release(connectionError)
   }
 }
 

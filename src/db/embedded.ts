@@ -74,11 +74,11 @@ export async function startEmbeddedPostgres(options: {
   // Must run before the directory is created.
   if (mustExist) await access(options.dataDir).catch(() => refuseMissing(options.dataDir))
   await using undo = new AsyncDisposableStack()
-  const found = await findBinaries()
+  const originalBinaries = await findBinaries()
   const account = await findAccount(join(options.dataDir, 'postgres'), logger)
   const dataDir = await placeData(options.dataDir, account, logger)
   undo.use(await claimDirectory(dataDir))
-  const binaries = await placeBinaries(found, account, logger)
+  const binaries = await placeBinaries(originalBinaries, account, logger)
   if (mustExist) await access(join(dataDir, 'postgres', 'PG_VERSION')).catch(() => refuseMissing(dataDir))
   const cluster = await openCluster(dataDir, binaries, account)
   const endAbandoned = () => endAbandonedPostmaster(cluster.directory, binaries, logger)
@@ -101,15 +101,15 @@ export async function startEmbeddedPostgres(options: {
   }, logger)
   undo.defer(server.stop)
   if (cluster.isNew && settings['fsync'] !== 'off') {
-    const synced = syncCluster(cluster.directory, binaries, account).catch((error: unknown) =>
+    const synchronization = syncCluster(cluster.directory, binaries, account).catch((error: unknown) =>
       logger.warn({ err: error, cluster: cluster.directory }, 'failed to sync the files of a new database'),
     )
-    undo.defer(() => synced)
+    undo.defer(() => synchronization)
   }
-  const opened = undo.move()
+  const resources = undo.move()
   let closing: Promise<void> | undefined
   const close = () => {
-    closing ??= opened.disposeAsync()
+    closing ??= resources.disposeAsync()
     return closing
   }
   return { url, dataDir, [Symbol.asyncDispose]: close }
@@ -130,17 +130,17 @@ async function startAnswering(start: () => Promise<Postmaster>, url: string, log
   const leftoversDeadline = Date.now() + longestLeftoversMs
   for (;;) {
     const postmaster = await start()
-    let ended: string | undefined
+    let exitReason: string | undefined
     void postmaster.ended.then((how) => {
-      ended = how
+      exitReason = how
     })
     try {
-      await waitUntilAnswering(url, () => ended)
+      await waitUntilAnswering(url, () => exitReason)
       return postmaster
     } catch (error) {
       await postmaster.stop()
       const log = (await readFile(logFile, 'utf8')).trimEnd().split('\n').slice(-10).join('\n')
-      const isHeld = ended !== undefined && log.includes('shared memory block')
+      const isHeld = exitReason !== undefined && log.includes('shared memory block')
       if (!isHeld || Date.now() > leftoversDeadline)
         throw new Error(`PostgreSQL did not start: ${(error as Error).message}; ${logFile} ends with\n${log}`, {
           cause: error,

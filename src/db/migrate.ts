@@ -67,11 +67,11 @@ export async function migrate(
         applied_at timestamptz not null default now()
       )`,
     )
-    const { rows: applied } = await client.query<AppliedMigration>(
+    const { rows: appliedMigrations } = await client.query<AppliedMigration>(
       'select id, name, checksum from migration order by id',
     )
-    checkHistory(migrations, applied)
-    const pending = migrations.slice(applied.length)
+    checkHistory(migrations, appliedMigrations)
+    const pending = migrations.slice(appliedMigrations.length)
     for (const migration of pending) await apply(client, migration, logger)
     await client.query('select pg_advisory_unlock($1)', [lockKey])
     return pending.map((migration) => migration.file)
@@ -111,8 +111,8 @@ async function readMigrations(directory: string): Promise<readonly Migration[]> 
 }
 
 /** Throws unless the applied migrations are a prefix of the known ones. */
-function checkHistory(migrations: readonly Migration[], applied: readonly AppliedMigration[]): void {
-  for (const [index, row] of applied.entries()) {
+function checkHistory(migrations: readonly Migration[], appliedMigrations: readonly AppliedMigration[]): void {
+  for (const [index, row] of appliedMigrations.entries()) {
     const migration = migrations[index]
     if (migration === undefined || row.id > migrations.length)
       throw new TidingsError(

@@ -21,8 +21,8 @@ export async function havePairs(
       where exists (select from ${table} where ${first} = a.one and ${second} = a.other)`,
     values: [pairs.map(([firstValue]) => storable(firstValue)), pairs.map(([, secondValue]) => storable(secondValue))],
   })
-  const found = new Set(rows.map(({ ord }) => ord))
-  return pairs.map((_, index) => found.has(index + 1))
+  const presentOrds = new Set(rows.map(({ ord }) => ord))
+  return pairs.map((_, index) => presentOrds.has(index + 1))
 }
 
 /**

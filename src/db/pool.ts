@@ -85,8 +85,8 @@ class BoundedClient extends pg.Client {
 class UnnamedClient extends BoundedClient {
   override query(...[query, ...rest]: readonly unknown[]): never {
     const isNamed = typeof query === 'object' && query !== null && 'name' in query && !('submit' in query)
-    const unnamed = isNamed ? { ...query, name: undefined } : query
-    return (super.query as (...args: readonly unknown[]) => never).call(this, unnamed, ...rest)
+    const unnamedQuery = isNamed ? { ...query, name: undefined } : query
+    return (super.query as (...args: readonly unknown[]) => never).call(this, unnamedQuery, ...rest)
   }
 }
 
@@ -119,7 +119,7 @@ export function createPools(options: {
   readonly types: pg.CustomTypesConfig
 }): Pools {
   const { url, directUrl, tellingMs, logger, types } = options
-  interface Watched {
+  interface WatchedConnection {
     readonly client: pg.ClientBase
     readonly limitMs: number
     readonly deadlineMs: number
@@ -129,24 +129,24 @@ export function createPools(options: {
     /** The same while a statement is running; otherwise 0. */
     waitingMs: number
   }
-  const watched = new Set<Watched>()
-  const opened = new Set<pg.Pool>()
+  const watchedConnections = new Set<WatchedConnection>()
+  const pools = new Set<pg.Pool>()
   let omitsParameters = false
 
-  const sharesFate = (entry: Watched, expired: Watched): boolean => {
-    if (entry === expired) return true
-    if (expired.limitMs < tellingMs || entry.silentMs < expired.deadlineMs) return false
+  const sharesFate = (entry: WatchedConnection, expiredConnection: WatchedConnection): boolean => {
+    if (entry === expiredConnection) return true
+    if (expiredConnection.limitMs < tellingMs || entry.silentMs < expiredConnection.deadlineMs) return false
     const isIdle = stateOf(entry.client).readyForQuery === true && entry.client.getTransactionStatus() === 'I'
     return isIdle || entry.silentMs >= entry.deadlineMs
   }
-  const destroySilent = (expired: Watched): void => {
-    const silent = [...watched].filter((entry) => sharesFate(entry, expired))
+  const destroySilent = (expiredConnection: WatchedConnection): void => {
+    const silent = [...watchedConnections].filter((entry) => sharesFate(entry, expiredConnection))
     logger.warn(
-      { silentMs: Math.round(expired.waitingMs), connections: silent.length },
+      { silentMs: Math.round(expiredConnection.waitingMs), connections: silent.length },
       'destroying silent connections to the database',
     )
     for (const entry of silent) {
-      watched.delete(entry)
+      watchedConnections.delete(entry)
       const error = new Error(`The database sent nothing for ${entry.deadlineMs} ms; the connection was destroyed`)
       stateOf(entry.client).connection.stream.destroy(Object.assign(error, { code: silentConnectionCode }))
     }
@@ -156,11 +156,12 @@ export function createPools(options: {
    * may go unnoticed.
    */
   const forgetEnded = (): void => {
-    for (const entry of watched) if (stateOf(entry.client).connection.stream.destroyed) watched.delete(entry)
+    for (const entry of watchedConnections)
+      if (stateOf(entry.client).connection.stream.destroyed) watchedConnections.delete(entry)
   }
   const look = (elapsedMs: number): void => {
     forgetEnded()
-    for (const entry of watched) {
+    for (const entry of watchedConnections) {
       const { connection, readyForQuery } = stateOf(entry.client)
       const { bytesRead } = connection.stream
       const isHeard = bytesRead !== entry.bytesRead
@@ -168,7 +169,7 @@ export function createPools(options: {
       entry.silentMs = isHeard ? 0 : entry.silentMs + elapsedMs
       entry.waitingMs = isHeard || readyForQuery !== false ? 0 : entry.waitingMs + elapsedMs
     }
-    for (const entry of watched) if (entry.waitingMs >= entry.deadlineMs) destroySilent(entry)
+    for (const entry of watchedConnections) if (entry.waitingMs >= entry.deadlineMs) destroySilent(entry)
   }
   const lookMs = Math.min(longestLookMs, options.statementMs / looksPerDeadline)
   let lookedAt = performance.now()
@@ -206,7 +207,7 @@ export function createPools(options: {
               ...(startupOptions === undefined ? {} : { options: startupOptions }),
             }),
       })
-      opened.add(pool)
+      pools.add(pool)
       // Without listeners, a broken connection would end the process: idle connections report to
       // the pool, which replaces them; checked-out connections without a running statement, as
       // between two statements of a transaction, report to themselves.
@@ -214,24 +215,24 @@ export function createPools(options: {
       pool.on('connect', (client) => {
         const deadlineMs = statementMs * (1 + graceShare)
         const entry = { client, limitMs: statementMs, deadlineMs, bytesRead: 0, silentMs: 0, waitingMs: 0 }
-        watched.add(entry)
+        watchedConnections.add(entry)
         client.on('error', (error) => {
           if (!pool.ending) logger.warn({ reason: error.message }, 'lost a connection to the database')
         })
-        client.once('end', () => watched.delete(entry))
+        client.once('end', () => watchedConnections.delete(entry))
       })
       return pool
     },
     get opened() {
-      return [...opened].filter((pool) => !pool.ending)
+      return [...pools].filter((pool) => !pool.ending)
     },
     get size() {
       forgetEnded()
-      return watched.size
+      return watchedConnections.size
     },
     omitStartupParameters() {
       omitsParameters = true
-      for (const pool of opened) {
+      for (const pool of pools) {
         delete pool.options.statement_timeout
         delete pool.options.idle_in_transaction_session_timeout
         delete pool.options.options
@@ -239,7 +240,7 @@ export function createPools(options: {
     },
     [Symbol.dispose]() {
       clearInterval(timer)
-      for (const { client } of watched) stateOf(client).connection.stream.destroy()
+      for (const { client } of watchedConnections) stateOf(client).connection.stream.destroy()
     },
   }
 }

@@ -143,8 +143,8 @@ export function createLive(options: {
     },
   }
 
-  const toPayload = (executed: ExecutionResult, about: Parameters<typeof createPayload>[1]): Payload => {
-    const result = mask(executed)
+  const toPayload = (unmasked: ExecutionResult, about: Parameters<typeof createPayload>[1]): Payload => {
+    const result = mask(unmasked)
     // Without the result the type of the event is unknown: all subscribers fail, and resume from it
     // when the server is available again.
     if (isAway(result)) throw result.errors?.[0] ?? new TidingsError('UNAVAILABLE', 'The server cannot serve this now')
@@ -169,7 +169,7 @@ export function createLive(options: {
         ...(operationName === undefined ? {} : { operationName }),
       })
       return result instanceof Promise
-        ? result.then((executed) => toPayload(executed, about))
+        ? result.then((executionResult) => toPayload(executionResult, about))
         : toPayload(result as ExecutionResult, about)
     }
 

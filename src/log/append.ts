@@ -137,21 +137,21 @@ export function createAppender(options: {
     const size = Math.min(maxGroup, Math.max(smallGroup, Math.ceil(waiting.length / (connections - underWay))))
     const group: Waiting[] = []
     const rest: Waiting[] = []
-    const passed = new Set<string>()
-    let looked = 0
+    const passedKeys = new Set<string>()
+    let entryCount = 0
     for (const entry of waiting) {
       if (group.length === size) break
-      looked++
+      entryCount++
       const keys = keysOf(entry.request)
-      if (keys.some((key) => busy.has(key) || passed.has(key))) {
+      if (keys.some((key) => busy.has(key) || passedKeys.has(key))) {
         rest.push(entry)
-        for (const key of keys) passed.add(key)
+        for (const key of keys) passedKeys.add(key)
       } else {
         group.push(entry)
         for (const key of keys) busy.add(key)
       }
     }
-    waiting = rest.concat(waiting.slice(looked))
+    waiting = rest.concat(waiting.slice(entryCount))
     return group
   }
 
@@ -269,7 +269,7 @@ export function createAppender(options: {
 
   return {
     append: (request) => traceAppend(tracing, request, append),
-    appendIn: (client, request) => traceAppend(tracing, request, (traced) => appendIn(client, traced)),
+    appendIn: (client, request) => traceAppend(tracing, request, (tracedRequest) => appendIn(client, tracedRequest)),
     appendManyIn: (client, requests) => runAppend(client, requests, { isPrepared: false }),
     publish,
     counters,

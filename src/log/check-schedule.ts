@@ -44,19 +44,19 @@ export function createCheckSchedule(options: {
       waiting.isGap ||= isGap
       return waiting.settled
     }
-    const settled = (checking ?? Promise.resolve())
+    const previousCheck = (checking ?? Promise.resolve())
       .then(() => {
         const isAfterGap = waiting?.isGap ?? isGap
         waiting = undefined
         return compare(isAfterGap)
       })
       .catch((error: unknown) => logger.warn({ err: error }, 'failed to compare feeds with the log'))
-    checking = settled
-    waiting = { settled, isGap }
-    void settled.then(() => {
-      if (checking === settled) checking = undefined
+    checking = previousCheck
+    waiting = { settled: previousCheck, isGap }
+    void previousCheck.then(() => {
+      if (checking === previousCheck) checking = undefined
     })
-    return settled
+    return previousCheck
   }
   let checkedAt = performance.now()
   let tookMs = 0

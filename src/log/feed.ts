@@ -144,10 +144,10 @@ export function createFeeds(options: {
    * Calls every listener. A listener that throws must not prevent the others of its topic from
    * being called.
    */
-  const tell = (feed: Feed, say: (listener: FeedListener) => void): void => {
+  const notifyListeners = (feed: Feed, call: (listener: FeedListener) => void): void => {
     for (const listener of feed.listeners) {
       try {
-        say(listener)
+        call(listener)
       } catch (error) {
         logger.error({ err: error, topic: feed.topic }, 'failed to notify a follower')
       }
@@ -176,7 +176,7 @@ export function createFeeds(options: {
         if (feed.ring.length > 2 * ringSize) feed.ring = feed.ring.slice(-ringSize)
       }
       counters.delivered += dueEvents.length
-      tell(feed, (listener) => listener.onEvents(dueEvents))
+      notifyListeners(feed, (listener) => listener.onEvents(dueEvents))
     }
     return sequence.waiting.length > 0
   }
@@ -215,7 +215,7 @@ export function createFeeds(options: {
   const reset = (feed: Feed, reason: 'PRUNED' | 'RESET', head: number): void => {
     feed.sequence.jump(head)
     feed.ring = []
-    tell(feed, (listener) => listener.onReset(reason, head))
+    notifyListeners(feed, (listener) => listener.onReset(reason, head))
   }
 
   const onMessage = (feed: Feed, message: unknown): void => {
@@ -324,9 +324,9 @@ export function createFeeds(options: {
     const behind: { feed: Feed; head: TopicHead }[] = []
     // Batched: one query with 10,000 topic names would delay other work.
     for (let first = 0; first < open.length; first += comparedTogether) {
-      const batch = open.slice(first, first + comparedTogether).map((feed) => ({ feed, had: feed.sequence.head }))
-      const heads = await reader.moved(batch.map(({ feed, had }) => ({ topic: feed.topic, seq: had })))
-      for (const { feed, had: previousHead } of batch) {
+      const batch = open.slice(first, first + comparedTogether).map((feed) => ({ feed, seq: feed.sequence.head }))
+      const heads = await reader.moved(batch.map(({ feed, seq: had }) => ({ topic: feed.topic, seq: had })))
+      for (const { feed, seq: previousHead } of batch) {
         const head = heads.get(feed.topic)
         if (head === undefined || feed.isClosed) continue
         // Its listeners find out themselves.

@@ -113,8 +113,8 @@ export async function createLogReader(
         from (select log_epoch() as epoch) e left join topic t on t.name = any($1::text[])`,
       values: [[...new Set(topics)]],
     })
-    const found = takeHeads(rows)
-    return topics.map((topic) => found.get(topic) ?? null)
+    const heads = takeHeads(rows)
+    return topics.map((topic) => heads.get(topic) ?? null)
   })
 
   interface Range {

@@ -32,7 +32,7 @@ export function createReorderBuffer(): ReorderBuffer {
   return new TopicSequence()
 }
 
-const none: ReadonlyMap<number, LogEvent> = new Map()
+const noEvents: ReadonlyMap<number, LogEvent> = new Map()
 
 /**
  * A class rather than a closure: there is one instance per followed topic, most of them idle, and
@@ -53,7 +53,7 @@ class TopicSequence implements ReorderBuffer {
   }
 
   get waiting(): readonly number[] {
-    return [...(this.#waiting ?? none).keys()]
+    return [...(this.#waiting ?? noEvents).keys()]
   }
 
   take(events: readonly LogEvent[]): readonly LogEvent[] {

@@ -146,10 +146,10 @@ export function createPruner(options: {
     const total = { topics: 0, events: 0, keys: 0, others: 0 }
     for (const pruneSome of [pruneTopics, trimTopics])
       for (let isLeft = true; isLeft && !isStopped; ) {
-        const pruned = await pruneSome(database, { retentionHours, maxTopics: batch })
-        total.topics += pruned.topics
-        total.events += pruned.events
-        isLeft = pruned.topics === batch
+        const prunedCount = await pruneSome(database, { retentionHours, maxTopics: batch })
+        total.topics += prunedCount.topics
+        total.events += prunedCount.events
+        isLeft = prunedCount.topics === batch
       }
     for (let isLeft = true; isLeft && !isStopped; ) {
       const keys = await pruneIdempotencyKeys(database, { keptHours: idempotencyHours, maxKeys })

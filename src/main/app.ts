@@ -60,10 +60,10 @@ export interface App extends AsyncDisposable {
 
 /** Logs each unknown `type` of task results once: the API returns null for all of them. */
 function createUnknownResultLog(logger: Logger): (type: unknown) => void {
-  const logged = new Set<unknown>()
+  const loggedErrors = new Set<unknown>()
   return (type) => {
-    if (logged.has(type) || logged.size >= 100) return
-    logged.add(type)
+    if (loggedErrors.has(type) || loggedErrors.size >= 100) return
+    loggedErrors.add(type)
     logger.error({ resultType: type }, 'task result has a type that the API does not have')
   }
 }
@@ -97,11 +97,11 @@ export async function startApp(options: {
   const { config, logger, healthPort, createTabs } = options
   await using stack = new AsyncDisposableStack()
 
-  const embedded =
+  const embeddedDatabase =
     config.DATABASE_URL === undefined
       ? stack.use(await startEmbeddedPostgres({ dataDir: config.DATA_DIR, logger }))
       : null
-  const url = config.DATABASE_URL ?? embedded?.url ?? ''
+  const url = config.DATABASE_URL ?? embeddedDatabase?.url ?? ''
   const database = stack.use(
     await connectDatabase({
       url,
@@ -266,7 +266,7 @@ export async function startApp(options: {
       signal: firstRun.signal,
     }).catch((error: unknown) => logger.warn({ err: error }, 'failed to prepare the first roadmap'))
 
-  const opened = stack.move()
+  const resources = stack.move()
   const shutDownInOrder = async (): Promise<void> => {
     firstRun.abort()
     server?.beginDraining()
@@ -275,7 +275,7 @@ export async function startApp(options: {
     const spreadMs = Math.min(longestSpreadMs, config.DRAIN_MS / 4, connections * spreadMsPerConnection)
     await engine.worker?.drain()
     await server?.close({ spreadMs })
-    await opened.disposeAsync()
+    await resources.disposeAsync()
   }
   let shuttingDown: Promise<void> | undefined
   const shutDown = (): Promise<void> => {
@@ -286,7 +286,7 @@ export async function startApp(options: {
     services,
     server,
     healthServer,
-    dataDir: embedded?.dataDir ?? null,
+    dataDir: embeddedDatabase?.dataDir ?? null,
     shutDown,
     [Symbol.asyncDispose]: shutDown,
   }

@@ -13,8 +13,8 @@ no longer kept (RETENTION_HOURS) stays as it is.
   async work({ database, logger }) {
     // Nothing is published: servers find the appended events in the log, at their next comparison.
     await using appender = createAppender({ database, logger, publish: () => undefined })
-    const { counted, kept: partialCount } = await rebuildAnalytics({ database, appender })
+    const { counted: topicCount, kept: partialCount } = await rebuildAnalytics({ database, appender })
     const partly = partialCount === 0 ? '' : `; of ${partialCount}, whose beginning is no longer kept, what is left`
-    return `Counted ${counted} logs anew${partly}.`
+    return `Counted ${topicCount} logs anew${partly}.`
   },
 })

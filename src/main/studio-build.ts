@@ -45,11 +45,11 @@ const longestBuildMs = 600_000
 async function removeLeftOver(): Promise<void> {
   const names = (await readdir(dist)).filter((name) => name.startsWith('studio-'))
   for (const path of names.map((name) => join(dist, name))) {
-    const found = await stat(path).catch((error: unknown) => {
+    const stats = await stat(path).catch((error: unknown) => {
       if (isMissing(error)) return null
       throw error
     })
-    if (found !== null && found.mtimeMs < Date.now() - longestBuildMs) await rm(path, { recursive: true, force: true })
+    if (stats !== null && stats.mtimeMs < Date.now() - longestBuildMs) await rm(path, { recursive: true, force: true })
   }
 }
 

@@ -85,16 +85,16 @@ export function createStudioPage(options: {
     async serve(request, response, path) {
       const name = path === '/' ? '/index.html' : path
       if (name !== '/index.html' && !name.startsWith('/assets/')) return false
-      const found = await read().then(
+      const readResult = await read().then(
         (pageFiles) => pageFiles.get(name),
         () => null,
       )
-      if (found === null) {
+      if (readResult === null) {
         answerUnavailable(response)
         return true
       }
-      if (found === undefined) return false
-      answer(request, response, found, policy)
+      if (readResult === undefined) return false
+      answer(request, response, readResult, policy)
       return true
     },
   }
@@ -102,8 +102,8 @@ export function createStudioPage(options: {
 
 function answer(request: IncomingMessage, response: ServerResponse, file: File, policy: string): void {
   const { type, etag, isForEver, bodies } = file
-  const accepted = request.headers['accept-encoding'] ?? ''
-  const encoding = accepted.includes('br') ? 'br' : accepted.includes('gzip') ? 'gzip' : 'identity'
+  const acceptedEncodings = request.headers['accept-encoding'] ?? ''
+  const encoding = acceptedEncodings.includes('br') ? 'br' : acceptedEncodings.includes('gzip') ? 'gzip' : 'identity'
   const headers = {
     etag,
     'cache-control': isForEver ? 'public, max-age=31536000, immutable' : 'no-cache',
@@ -166,7 +166,7 @@ async function readOne(
   const content = await readFile(path)
   const isMarked = name === '/index.html' && !liveUpdates
   const body = isMarked ? Buffer.from(content.toString('utf8').replace('<head>', pollingMark)) : content
-  const [zipped, brotli] = await Promise.all([
+  const [gzipped, brotli] = await Promise.all([
     gzipAsync(body),
     // The best quality takes a second per megabyte, at every start, and saves only a twentieth.
     brotliAsync(body, { params: { [constants.BROTLI_PARAM_QUALITY]: 6 } }),
@@ -175,6 +175,6 @@ async function readOne(
     type: types[extname(name)] ?? 'application/octet-stream',
     etag: `"${createHash('sha256').update(body).digest('base64url').slice(0, 22)}"`,
     isForEver: name.startsWith('/assets/'),
-    bodies: { identity: body, gzip: zipped, br: brotli },
+    bodies: { identity: body, gzip: gzipped, br: brotli },
   }
 }

@@ -118,12 +118,12 @@ export function createPresenceRecord(options: {
         values: [server, aliveMs, ...columns(gone), ...columns(come)],
       })
       isDoubtful = false
-      const changed = topicsOf([...come, ...gone])
+      const changedTopics = topicsOf([...come, ...gone])
       // The server was considered dead meanwhile, or the database was reset: earlier entries must
       // be written again.
       return wasKnown && rows[0]?.is_new === true
-        ? [...new Set([...changed, ...(await rewrite(everybody()))])]
-        : changed
+        ? [...new Set([...changedTopics, ...(await rewrite(everybody()))])]
+        : changedTopics
     },
     async leave() {
       if (!hasWritten) return []

@@ -14,7 +14,7 @@ interface PresenceWatch {
   readonly size: number
 }
 
-interface Watched {
+interface WatchedTopic {
   readonly listeners: Set<(present: readonly Present[]) => void>
   /** The latest notification, and its JSON for comparison. */
   last: { readonly present: readonly Present[]; readonly text: string } | undefined
@@ -31,12 +31,12 @@ export function createPresenceWatch(options: {
   readonly logger: Logger
 }): PresenceWatch {
   const { read, logger } = options
-  const watched = new Map<string, Watched>()
+  const watchedTopics = new Map<string, WatchedTopic>()
   const pendingTopics = new Set<string>()
   let reading: Promise<void> | undefined
 
-  const tell = (topic: string, { present, nextEndMs }: PresenceReading): void => {
-    const entry = watched.get(topic)
+  const notify = (topic: string, { present, nextEndMs }: PresenceReading): void => {
+    const entry = watchedTopics.get(topic)
     if (entry === undefined) return
     clearTimeout(entry.timer)
     entry.timer = nextEndMs === null ? undefined : setTimeout(() => look([topic]), nextEndMs + slackMs).unref()
@@ -52,12 +52,12 @@ export function createPresenceWatch(options: {
       const readings = await read(topics)
       for (const [index, topic] of topics.entries()) {
         const reading = readings[index]
-        if (reading !== undefined) tell(topic, reading)
+        if (reading !== undefined) notify(topic, reading)
       }
     }
   }
   const look = (topics: readonly string[] | null): void => {
-    for (const topic of topics ?? watched.keys()) if (watched.has(topic)) pendingTopics.add(topic)
+    for (const topic of topics ?? watchedTopics.keys()) if (watchedTopics.has(topic)) pendingTopics.add(topic)
     if (pendingTopics.size === 0 || reading !== undefined) return
     reading = readAll()
       .catch((error: unknown) => {
@@ -74,26 +74,26 @@ export function createPresenceWatch(options: {
 
   return {
     watch(topic, listener) {
-      const entry = watched.get(topic) ?? { listeners: new Set(), last: undefined, timer: undefined }
-      watched.set(topic, entry)
+      const entry = watchedTopics.get(topic) ?? { listeners: new Set(), last: undefined, timer: undefined }
+      watchedTopics.set(topic, entry)
       entry.listeners.add(listener)
       if (entry.last === undefined) look([topic])
       else listener(entry.last.present)
       return () => {
         entry.listeners.delete(listener)
-        if (entry.listeners.size > 0 || watched.get(topic) !== entry) return
+        if (entry.listeners.size > 0 || watchedTopics.get(topic) !== entry) return
         clearTimeout(entry.timer)
-        watched.delete(topic)
+        watchedTopics.delete(topic)
       }
     },
     look,
     close() {
-      for (const { timer } of watched.values()) clearTimeout(timer)
-      watched.clear()
+      for (const { timer } of watchedTopics.values()) clearTimeout(timer)
+      watchedTopics.clear()
       pendingTopics.clear()
     },
     get size() {
-      return watched.size
+      return watchedTopics.size
     },
   }
 }

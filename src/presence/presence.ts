@@ -34,10 +34,10 @@ export interface Presence extends AsyncDisposable {
   /** Returns the users present now, with their activity. */
   list(topic: string): Promise<readonly Present[]>
   /**
-   * Calls `tell` with all users present: once initially and after every change, until the returned
-   * function is called.
+   * Calls `listener` with all users present: once initially and after every change, until the
+   * returned function is called.
    */
-  watch(topic: string, tell: (present: readonly Present[]) => void): () => void
+  watch(topic: string, listener: (present: readonly Present[]) => void): () => void
   /** Number of topics and users of this process, and number of topics it watches. */
   readonly size: { readonly here: number; readonly watched: number }
 }
@@ -78,21 +78,21 @@ export function createPresence(options: {
   const watch = createPresenceWatch({ read: record.read, logger })
 
   /** Number of subscriptions of each user to a topic. */
-  const here = new Map<string, Map<string, number>>()
+  const localTopics = new Map<string, Map<string, number>>()
   const dirty = new Map<string, Set<string>>()
   const lingering = new Set<NodeJS.Timeout>()
   let batch: NodeJS.Timeout | undefined
   let isClosed = false
 
-  const changed = (topics: readonly string[]): void => {
+  const onChange = (topics: readonly string[]): void => {
     if (topics.length === 0) return
-    const named = topics.length > maxNamed ? null : topics
-    watch.look(named)
-    bus.publish(channel, { topics: named })
+    const namedTopics = topics.length > maxNamed ? null : topics
+    watch.look(namedTopics)
+    bus.publish(channel, { topics: namedTopics })
   }
-  const isHere = (topic: string, userId: string): boolean => here.get(topic)?.has(userId) === true
+  const isHere = (topic: string, userId: string): boolean => localTopics.get(topic)?.has(userId) === true
   const everybody = (): readonly (readonly [string, string])[] =>
-    [...here].flatMap(([topic, users]) => [...users.keys()].map((userId) => [topic, userId] as const))
+    [...localTopics].flatMap(([topic, users]) => [...users.keys()].map((userId) => [topic, userId] as const))
 
   /** Writes the collected changes; returns the delay in ms before the remaining ones are written. */
   const write = async (): Promise<number> => {
@@ -102,7 +102,7 @@ export function createPresence(options: {
     const departures = pairs.filter((pair) => !isHere(...pair))
     try {
       const topics = await record.write({ come: arrivals, gone: departures, everybody })
-      changed(topics)
+      onChange(topics)
       return times.batchMs
     } catch (error) {
       for (const pair of pairs) markDirty(...pair)
@@ -128,13 +128,13 @@ export function createPresence(options: {
     dirty.set(topic, users.add(userId))
   }
   const count = (topic: string, userId: string, change: 1 | -1): void => {
-    const users = here.get(topic) ?? new Map<string, number>()
+    const users = localTopics.get(topic) ?? new Map<string, number>()
     const before = users.get(userId) ?? 0
     const after = before + change
     if (after === 0) users.delete(userId)
     else users.set(userId, after)
-    if (users.size === 0) here.delete(topic)
-    else here.set(topic, users)
+    if (users.size === 0) localTopics.delete(topic)
+    else localTopics.set(topic, users)
     if (before !== 0 && after !== 0) return
     markDirty(topic, userId)
     schedule(times.batchMs)
@@ -142,7 +142,7 @@ export function createPresence(options: {
 
   const beat = setInterval(() => {
     // A server without users needs no heartbeat.
-    if (here.size > 0 || dirty.size > 0) void writeInTurn()
+    if (localTopics.size > 0 || dirty.size > 0) void writeInTurn()
     watch.look(null)
   }, times.beatMs).unref()
   const subscription = bus.subscribe(channel, (message) => watch.look(topicsOf(message)))
@@ -159,7 +159,7 @@ export function createPresence(options: {
     watch.close()
     await writeInTurn.pending()
     try {
-      changed(await record.leave())
+      onChange(await record.leave())
     } catch (error) {
       logger.warn({ err: error }, 'failed to remove presence on shutdown; entries will expire')
     }
@@ -182,14 +182,14 @@ export function createPresence(options: {
     },
     async mark(topic, userId, mark, forMs) {
       await record.mark(topic, userId, mark, forMs)
-      changed([topic])
+      onChange([topic])
     },
     of: async (topic) => (await read(topic)).present.map(({ userId }) => userId),
     list: async (topic) => (await read(topic)).present,
     watch: watch.watch,
     get size() {
       let users = 0
-      for (const userIds of here.values()) users += userIds.size
+      for (const userIds of localTopics.values()) users += userIds.size
       return { here: users, watched: watch.size }
     },
     [Symbol.asyncDispose]() {

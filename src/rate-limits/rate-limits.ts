@@ -87,10 +87,10 @@ export async function createRateLimits(options: {
 
   return {
     async take(name, { key, network }) {
-      const found = limiters.get(name)
-      if (found === undefined) return
-      if (key !== null) await consume(found.ofCaller, name, key, 'one caller')
-      if (network !== null) await consume(found.ofAddress, name, network, 'one address')
+      const existing = limiters.get(name)
+      if (existing === undefined) return
+      if (key !== null) await consume(existing.ofCaller, name, key, 'one caller')
+      if (network !== null) await consume(existing.ofAddress, name, network, 'one address')
     },
     [Symbol.asyncDispose]: async () => {
       redis?.disconnect()

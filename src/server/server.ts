@@ -200,8 +200,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     if (isDraining) response.setHeader('connection', 'close')
     drainRequestBody(request, response)
     for (const [name, value] of Object.entries(securityHeaders(request))) response.setHeader(name, value)
-    const repeated = refuseRepeatedHeader(request)
-    if (repeated !== null) return refuse(response, 400, 'BAD_INPUT', repeated)
+    const headerRefusal = refuseRepeatedHeader(request)
+    if (headerRefusal !== null) return refuse(response, 400, 'BAD_INPUT', headerRefusal)
     const [path = '/'] = (request.url ?? '/').split('?')
     if (path === '/health/live') return answerJson(response, 200, { status: 'alive' })
     if (path === '/health/ready') {
@@ -240,8 +240,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     (request, response) => {
       const requestId = readRequestId(request)
       response.setHeader('x-request-id', requestId)
-      const served = withLogFields({ requestId }, () => serve(request, response))
-      served.catch((error: unknown) => {
+      const completion = withLogFields({ requestId }, () => serve(request, response))
+      completion.catch((error: unknown) => {
         logger.error({ err: error, requestId, path: request.url }, 'failed to answer a request')
         if (response.headersSent) response.destroy()
         else refuse(response, 500, 'INTERNAL', 'Something went wrong on the server')

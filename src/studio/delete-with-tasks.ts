@@ -33,23 +33,23 @@ export async function deleteWithTasks(
   { database, tasks }: { readonly database: Database; readonly tasks: Pick<TaskService, 'erase'> },
   { lock, remove, reason, cancelOthers }: Deletion,
 ): Promise<readonly string[]> {
-  const canceled: string[] = []
+  const canceledIds: string[] = []
   const clear = async (subjects: readonly string[]): Promise<void> => {
-    if (cancelOthers !== undefined) canceled.push(...(await cancelOthers(reason)))
+    if (cancelOthers !== undefined) canceledIds.push(...(await cancelOthers(reason)))
     const { rows } = await database.pool.query<{ id: string }>(
       // Of a canceled task its subscribers still receive the terminal event.
       'select id from task where subject = any($1::text[]) and id <> all($2::text[])',
-      [subjects, canceled],
+      [subjects, canceledIds],
     )
     const ids = rows.map(({ id }) => id)
-    canceled.push(...(await tasks.erase(ids, reason)))
+    canceledIds.push(...(await tasks.erase(ids, reason)))
   }
   await clear(await withTransaction(database, lock))
   const subjects = await withTransaction(database, async (client) => {
-    const found = await lock(client)
+    const target = await lock(client)
     await remove(client)
-    return found
+    return target
   })
   await clear(subjects)
-  return canceled
+  return canceledIds
 }

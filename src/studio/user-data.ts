@@ -56,15 +56,15 @@ export function createUserData(
     async delete(userId) {
       // Tasks are deleted first, as they would fail for lack of their data, and again last, as one
       // may have started in the meantime.
-      const canceled = [...(await deleteTasks(userId))]
+      const canceledIds = [...(await deleteTasks(userId))]
       for (const id of await idsOf('select id from document where owner = $1', userId))
-        canceled.push(...(await documents.delete(id)))
+        canceledIds.push(...(await documents.delete(id)))
       for (const id of await idsOf('select id from quiz where owner = $1', userId))
-        canceled.push(...(await quizzes.delete(userId, id)))
+        canceledIds.push(...(await quizzes.delete(userId, id)))
       for (const id of await idsOf('select id from project where owner = $1', userId))
-        canceled.push(...(await projects.delete(userId, id)))
+        canceledIds.push(...(await projects.delete(userId, id)))
       for (const id of await idsOf('select id from roadmap where owner = $1', userId))
-        canceled.push(...(await roadmaps.delete(userId, id)))
+        canceledIds.push(...(await roadmaps.delete(userId, id)))
       for (const id of await idsOf('select id from session where owner = $1', userId)) {
         // Other participants receive the closing event before the session is deleted.
         await sessions.membership.close(id, userId)
@@ -78,8 +78,8 @@ export function createUserData(
         await sessions.membership.leave(id, userId)
       await withTransaction(database, (client) => deleteTraces(client, userId))
       for (const id of await removeShares(database, userId)) visibility.changed(id)
-      canceled.push(...(await deleteTasks(userId)))
-      return [...new Set(canceled)]
+      canceledIds.push(...(await deleteTasks(userId)))
+      return [...new Set(canceledIds)]
     },
   }
 }

@@ -175,7 +175,7 @@ export async function startEngine(options: {
       )
     : null
 
-  const opened = stack.move()
+  const resources = stack.move()
   return {
     database,
     reader,
@@ -207,6 +207,6 @@ export async function startEngine(options: {
           isLast: ({ type }) => lastEventTypes.has(type),
         },
       ),
-    [Symbol.asyncDispose]: () => opened.disposeAsync(),
+    [Symbol.asyncDispose]: () => resources.disposeAsync(),
   }
 }

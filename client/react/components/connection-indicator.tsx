@@ -19,16 +19,16 @@ export function ConnectionIndicator({ isBrief = false }: { readonly isBrief?: bo
   const { title, details } = words.connection(connection, now)
   const canTry = status === 'reconnecting' || status === 'closed'
   const dot = <span className="tidings-connection-dot" aria-hidden="true" />
-  const shown = { className: 'tidings-connection', 'data-status': status, 'data-transport': transport ?? 'none' }
+  const attributes = { className: 'tidings-connection', 'data-status': status, 'data-transport': transport ?? 'none' }
   if (isBrief)
     return (
-      <span {...shown} title={details.join(' ')}>
+      <span {...attributes} title={details.join(' ')}>
         {dot}
         <span className="tidings-connection-title">{title}</span>
       </span>
     )
   return (
-    <div {...shown}>
+    <div {...attributes}>
       {dot}
       <span className="tidings-connection-title" role="status">
         {title}

@@ -71,7 +71,7 @@ export function useTasks(options: TaskListOptions = {}): LiveTasks {
   const changes = useTaskChanges(client)
   // Also when the updates begin after the list was fetched: what happened in between is in neither.
   const gaps = changes?.gaps
-  const changed = changes?.tasks ?? noChanges
+  const changedTasks = changes?.tasks ?? noChanges
   const fetchedGaps = useRef(gaps)
   useEffect(() => {
     if (fetchedGaps.current === gaps) return
@@ -82,21 +82,21 @@ export function useTasks(options: TaskListOptions = {}): LiveTasks {
   const edges = data?.tasks.edges ?? noEdges
   const isFirstPage = (after ?? null) === null
   const matching = useMemo(() => {
-    const all = mergeTasks(started, edges, changed)
-    const listed = new Set(edges.map(({ node }) => node.id))
-    return all.filter((task) => matches(task, kind, status) && (isFirstPage || listed.has(task.id)))
-  }, [started, edges, changed, kind, status, isFirstPage])
+    const all = mergeTasks(started, edges, changedTasks)
+    const listedIds = new Set(edges.map(({ node }) => node.id))
+    return all.filter((task) => matches(task, kind, status) && (isFirstPage || listedIds.has(task.id)))
+  }, [started, edges, changedTasks, kind, status, isFirstPage])
   const page = useMemo(() => matching.slice(0, first), [matching, first])
-  const watched = useMemo(() => page.filter((task) => !isFinalStatus(task.status)).slice(0, watch), [page, watch])
-  const states = useManyTasks(watched.map(({ id }) => id))
+  const watchedTasks = useMemo(() => page.filter((task) => !isFinalStatus(task.status)).slice(0, watch), [page, watch])
+  const states = useManyTasks(watchedTasks.map(({ id }) => id))
   const tasks = useMemo(
     () => page.map((task) => overlay(task, states.get(task.id))).filter((task) => matches(task, kind, status)),
     [page, states, kind, status],
   )
   // The last one that the server has listed: new tasks have moved the others to the next page.
   const endCursor = useMemo(() => {
-    const shown = new Set(page.map(({ id }) => id))
-    return edges.findLast(({ node }) => shown.has(node.id))?.cursor ?? null
+    const shownIds = new Set(page.map(({ id }) => id))
+    return edges.findLast(({ node }) => shownIds.has(node.id))?.cursor ?? null
   }, [page, edges])
   const hasNextPage = data?.tasks.pageInfo.hasNextPage === true || matching.length > first
   return { tasks, states, isLoading: fetching, error: error ?? null, hasNextPage, endCursor, refetch }

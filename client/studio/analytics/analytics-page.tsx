@@ -71,7 +71,7 @@ function Tiles({ totals }: { readonly totals: AnalyticsFigures }): ReactElement 
 
 /** Tasks by state: labels and numbers, with decorative bars. */
 function TaskBars({ tasks }: { readonly tasks: AnalyticsFigures['tasks'] }): ReactElement {
-  const most = Math.max(1, ...taskStates.map(({ key }) => tasks[key]))
+  const maxCount = Math.max(1, ...taskStates.map(({ key }) => tasks[key]))
   return (
     <section className="chart" aria-labelledby="tasks-by-state">
       <div className="chart-head">
@@ -83,7 +83,7 @@ function TaskBars({ tasks }: { readonly tasks: AnalyticsFigures['tasks'] }): Rea
             <dt>{title}</dt>
             <dd>
               <span className="bar" aria-hidden="true">
-                <span style={{ transform: `scaleX(${tasks[key] / most})` }} />
+                <span style={{ transform: `scaleX(${tasks[key] / maxCount})` }} />
               </span>
               {formatCount(tasks[key])}
             </dd>

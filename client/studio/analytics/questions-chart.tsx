@@ -26,7 +26,7 @@ export function QuestionsChart({ hours }: { readonly hours: readonly AnalyticsHo
   const generated = sum(steps.map((step) => step.generated))
   const replaced = sum(steps.map((step) => step.replaced))
   const format = span === 'day' ? time : day
-  const filled = steps.filter((step) => step.generated + step.replaced > 0)
+  const filledSteps = steps.filter((step) => step.generated + step.replaced > 0)
   return (
     <Chart
       title="Questions over time"
@@ -51,7 +51,7 @@ export function QuestionsChart({ hours }: { readonly hours: readonly AnalyticsHo
         </fieldset>
       }
     >
-      {filled.length === 0 ? (
+      {filledSteps.length === 0 ? (
         <p className="note">None in this period.</p>
       ) : (
         <table>
@@ -63,7 +63,7 @@ export function QuestionsChart({ hours }: { readonly hours: readonly AnalyticsHo
             </tr>
           </thead>
           <tbody>
-            {filled.map((step) => (
+            {filledSteps.map((step) => (
               <tr key={step.startMs}>
                 <th scope="row">{format.format(step.startMs)}</th>
                 <td>{formatCount(step.generated)}</td>

@@ -19,18 +19,18 @@ export function TimesChart(props: {
 }): ReactElement {
   const { questions, totals } = props
   const { medianMs, p90Ms } = totals
-  const timed = useMemo(() => questions.filter(({ durationMs }) => durationMs !== null), [questions])
+  const timedQuestions = useMemo(() => questions.filter(({ durationMs }) => durationMs !== null), [questions])
   const data = useMemo((): uPlot.AlignedData => {
     const of = (origin: QuestionTiming['origin']): (number | null)[] =>
-      timed.map((question) => (question.origin === origin ? (question.durationMs ?? 0) / 1_000 : null))
-    const level = (ms: number | null): (number | null)[] => timed.map(() => (ms === null ? null : ms / 1_000))
-    return [timed.map((_, index) => index + 1), of('GENERATED'), of('REPLACED'), level(medianMs), level(p90Ms)]
-  }, [timed, medianMs, p90Ms])
-  const last = timed.slice(-20).reverse()
+      timedQuestions.map((question) => (question.origin === origin ? (question.durationMs ?? 0) / 1_000 : null))
+    const level = (ms: number | null): (number | null)[] => timedQuestions.map(() => (ms === null ? null : ms / 1_000))
+    return [timedQuestions.map((_, index) => index + 1), of('GENERATED'), of('REPLACED'), level(medianMs), level(p90Ms)]
+  }, [timedQuestions, medianMs, p90Ms])
+  const last = timedQuestions.slice(-20).reverse()
   return (
     <Chart
       title="Time per question"
-      summary={`The last ${timed.length} questions: half took at most ${formatTime(medianMs)}, nine in ten at most ${formatTime(p90Ms)}.`}
+      summary={`The last ${timedQuestions.length} questions: half took at most ${formatTime(medianMs)}, nine in ten at most ${formatTime(p90Ms)}.`}
       drawing={draw}
       data={data}
       keys={keys}

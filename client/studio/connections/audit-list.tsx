@@ -31,7 +31,7 @@ export function AuditList({ auditedAt }: { readonly auditedAt: string | null }):
   return (
     <section aria-label="Audit log">
       <h2>Audit log</h2>
-      <form className="admin-filters" onSubmit={(submitted) => submitted.preventDefault()}>
+      <form className="admin-filters" onSubmit={(event) => event.preventDefault()}>
         <label htmlFor={ids.event}>Event</label>
         <select
           id={ids.event}

@@ -166,7 +166,7 @@ function Counts(props: {
   readonly counts: readonly { readonly name: string; readonly count: number }[]
 }): ReactElement {
   const { title, counts } = props
-  const most = Math.max(1, ...counts.map(({ count }) => count))
+  const maxCount = Math.max(1, ...counts.map(({ count }) => count))
   return (
     <section aria-label={title}>
       <h2>{title}</h2>
@@ -178,7 +178,7 @@ function Counts(props: {
               {name}
             </span>
             <span className="number">{count.toLocaleString()}</span>
-            <span className="admin-bar" style={{ inlineSize: `${(100 * count) / most}%` }} />
+            <span className="admin-bar" style={{ inlineSize: `${(100 * count) / maxCount}%` }} />
           </li>
         ))}
       </ul>

@@ -20,54 +20,56 @@ import { describeDocument } from './words.ts'
  */
 export function DocumentPage({ id }: { readonly id: string }): ReactElement {
   const live = useDocument(id)
-  const { document: shown, viewerId, absence, conversion } = live
-  useTitle(shown?.title)
-  if (shown === null) return <Absence live={live} why={absence ?? 'loading'} />
-  const isOwn = shown.owner === viewerId
-  const isBusy = shown.status === 'PROCESSING' || (conversion !== null && !conversion.isOver)
+  const { document: fetchedDocument, viewerId, absence, conversion } = live
+  useTitle(fetchedDocument?.title)
+  if (fetchedDocument === null) return <Absence live={live} why={absence ?? 'loading'} />
+  const isOwn = fetchedDocument.owner === viewerId
+  const isBusy = fetchedDocument.status === 'PROCESSING' || (conversion !== null && !conversion.isOver)
   return (
-    <div className="document" data-status={shown.status}>
+    <div className="document" data-status={fetchedDocument.status}>
       <header className="document-head">
         <p className="note">
           <Link to={{ page: 'documents' }}>Documents</Link>
-          {isOwn ? null : ` · shared by ${shown.owner}`}
+          {isOwn ? null : ` · shared by ${fetchedDocument.owner}`}
         </p>
-        <h1>{shown.title}</h1>
+        <h1>{fetchedDocument.title}</h1>
         <p className="note">
-          {shown.title === shown.name ? null : `${shown.name} · `}
-          {describeDocument(shown)}
+          {fetchedDocument.title === fetchedDocument.name ? null : `${fetchedDocument.name} · `}
+          {describeDocument(fetchedDocument)}
         </p>
         <div className="document-actions">
-          {shown.status === 'READY' && isOwn ? (
+          {fetchedDocument.status === 'READY' && isOwn ? (
             <>
-              <MakeQuizButton documentId={id} title={shown.title} />
-              <MakeRoadmapButton documentId={id} title={shown.title} />
+              <MakeQuizButton documentId={id} title={fetchedDocument.title} />
+              <MakeRoadmapButton documentId={id} title={fetchedDocument.title} />
             </>
           ) : null}
-          {isOwn ? <DeleteOne document={shown} /> : null}
+          {isOwn ? <DeleteOne document={fetchedDocument} /> : null}
         </div>
-        {isOwn ? <Sharing id={id} readers={shown.sharedWith} /> : null}
+        {isOwn ? <Sharing id={id} readers={fetchedDocument.sharedWith} /> : null}
       </header>
       {isBusy ? (
         conversion === null ? (
           <p className="note">Converting …</p>
         ) : (
-          <TaskPanel task={conversion} title={`Converting ${shown.name}`} />
+          <TaskPanel task={conversion} title={`Converting ${fetchedDocument.name}`} />
         )
       ) : null}
-      {shown.status === 'FAILED' && !isBusy ? <Failure document={shown} isOwn={isOwn} onStarted={live.watch} /> : null}
-      {shown.status === 'READY' ? (
+      {fetchedDocument.status === 'FAILED' && !isBusy ? (
+        <Failure document={fetchedDocument} isOwn={isOwn} onStarted={live.watch} />
+      ) : null}
+      {fetchedDocument.status === 'READY' ? (
         <>
-          {shown.notes.length === 0 ? null : (
+          {fetchedDocument.notes.length === 0 ? null : (
             <ul className="document-notes" aria-label="Conversion notes">
-              {shown.notes.map((note) => (
+              {fetchedDocument.notes.map((note) => (
                 <li key={note}>{note}</li>
               ))}
             </ul>
           )}
           <div className="document-body">
-            <Contents document={shown} />
-            <Text document={shown} />
+            <Contents document={fetchedDocument} />
+            <Text document={fetchedDocument} />
           </div>
         </>
       ) : null}
@@ -131,8 +133,8 @@ function Failure(props: {
   readonly isOwn: boolean
   readonly onStarted: (taskId: string) => void
 }): ReactElement | null {
-  const { document: shown, isOwn, onStarted } = props
-  const { error, conversion } = shown
+  const { document: reading, isOwn, onStarted } = props
+  const { error, conversion } = reading
   if (error === null) return null
   return (
     <section className="document-failure" role="alert" aria-label="Conversion error">

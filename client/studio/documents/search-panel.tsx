@@ -8,7 +8,7 @@ import { hrefOfSection, sectionId } from './places.ts'
 /** Searches the texts of all documents that the viewer may read. */
 export function SearchPanel(): ReactElement {
   const id = useId()
-  const [typed, setTyped] = useState('')
+  const [text, setTyped] = useState('')
   const [query, setQuery] = useState('')
   const [{ data, fetching, error }] = useQuery({
     query: DocumentSearchDocument,
@@ -18,7 +18,7 @@ export function SearchPanel(): ReactElement {
   })
   const submit = (event: FormEvent): void => {
     event.preventDefault()
-    setQuery(typed.trim())
+    setQuery(text.trim())
   }
   const matches = query === '' ? null : (data?.searchDocuments ?? null)
   return (
@@ -31,7 +31,7 @@ export function SearchPanel(): ReactElement {
           id={id}
           type="search"
           placeholder="Search in your documents"
-          value={typed}
+          value={text}
           onChange={(event) => {
             setTyped(event.target.value)
             if (event.target.value === '') setQuery('')

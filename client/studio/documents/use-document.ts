@@ -47,10 +47,10 @@ function reduceUpdates(_: Changes | undefined, { documentUpdates }: DocumentUpda
  */
 export function useDocument(id: string): LiveDocument {
   const { data, isLoading, failure, isRefused, refetch } = useFetched(DocumentReadingDocument, { id }, { isTold: true })
-  const found = data?.document ?? null
+  const fetchedDocument = data?.document ?? null
 
   const [taskId, watch] = useState<string | null>(null)
-  const activeId = found?.activeTask?.id ?? null
+  const activeId = fetchedDocument?.activeTask?.id ?? null
   useEffect(() => {
     if (activeId !== null) watch(activeId)
   }, [activeId])
@@ -75,7 +75,7 @@ export function useDocument(id: string): LiveDocument {
   const isDeleted = updates.state?.isDeleted === true
   // NOT_FOUND: access was revoked or the document deleted while this page received no events.
   const isGone = isTakenBack || isDeleted || hasErrorCode(updates.error, 'NOT_FOUND')
-  const document = isGone ? null : found
+  const document = isGone ? null : fetchedDocument
   return {
     document,
     viewerId: data?.viewer?.id ?? null,

@@ -46,10 +46,10 @@ export function useUploads(onImported: () => void): Uploads {
     if (isOnly) go({ documentId: document.id })
   }
   const take = (files: readonly File[]): void => {
-    const added = files.map((file): Upload => ({ key: ++count.current, file, is: 'waiting' }))
-    setUploads((all) => [...all, ...added])
+    const newUploads = files.map((file): Upload => ({ key: ++count.current, file, is: 'waiting' }))
+    setUploads((all) => [...all, ...newUploads])
     // Serially: the first one arrives sooner, and the uploads do not share the bandwidth.
-    for (const { key, file } of added) last.current = last.current.then(() => send(key, file, files.length === 1))
+    for (const { key, file } of newUploads) last.current = last.current.then(() => send(key, file, files.length === 1))
   }
   return { uploads, put, take }
 }

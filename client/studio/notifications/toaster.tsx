@@ -21,7 +21,7 @@ export function Toaster(): ReactElement {
   // Errors do not wait behind toasts that clear themselves.
   const errors = toasts.filter(({ level }) => level === 'ERROR').slice(-maxShown)
   const otherToasts = toasts.filter(({ level }) => level !== 'ERROR').slice(0, Math.max(1, maxShown - errors.length))
-  const hidden = toasts.length - errors.length - otherToasts.length
+  const hiddenCount = toasts.length - errors.length - otherToasts.length
   const isEmpty = toasts.length === 0
   // An element that was removed fires no leave event, so an empty list resets the hold.
   useEffect(() => {
@@ -60,7 +60,7 @@ export function Toaster(): ReactElement {
       )}
       <div role="status" aria-atomic="false">
         {otherToasts.map(show)}
-        {hidden > 0 ? <p className="toast toast-more">{hidden} more in your inbox</p> : null}
+        {hiddenCount > 0 ? <p className="toast toast-more">{hiddenCount} more in your inbox</p> : null}
       </div>
     </section>
   )

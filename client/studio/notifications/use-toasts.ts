@@ -5,7 +5,7 @@ import { useConnection } from '../../react/use-connection.ts'
 import { useRoute } from '../shell/use-route.ts'
 import { isShownOn, leadOf } from './lead.ts'
 
-const nobody: readonly InboxEntry[] = []
+const noEntries: readonly InboxEntry[] = []
 
 /** Notifications shown as toasts. */
 interface Toasts {
@@ -27,23 +27,23 @@ export function useToasts(): Toasts {
   const { route } = useRoute()
   const { status } = useConnection()
   const isVisible = usePageVisible()
-  const [cleared, setCleared] = useState<ReadonlySet<string>>(new Set())
-  const marked = useRef(new Set<string>())
-  const unread = (inbox?.entries ?? nobody).filter(({ readAt }) => readAt === null)
+  const [clearedIds, setCleared] = useState<ReadonlySet<string>>(new Set())
+  const markedIds = useRef(new Set<string>())
+  const unread = (inbox?.entries ?? noEntries).filter(({ readAt }) => readAt === null)
   const isHere = ({ about }: InboxEntry): boolean => isVisible && isShownOn(route, leadOf(about))
 
   const isUp = status === 'live' || status === 'degraded'
-  const here = unread.filter(isHere).map(({ id }) => id)
-  const hereKey = here.join()
+  const readIds = unread.filter(isHere).map(({ id }) => id)
+  const hereKey = readIds.join()
   // biome-ignore lint/correctness/useExhaustiveDependencies: the ids are what matters, not the list that they come in
   useEffect(() => {
     if (!isUp) return
-    for (const id of here) {
-      if (marked.current.has(id)) continue
-      marked.current.add(id)
+    for (const id of readIds) {
+      if (markedIds.current.has(id)) continue
+      markedIds.current.add(id)
       void markRead(id).then((refusal) => {
         // Retried the next time the set of notifications about this page changes.
-        if (refusal !== null) marked.current.delete(id)
+        if (refusal !== null) markedIds.current.delete(id)
       })
     }
   }, [hereKey, isUp, markRead])
@@ -57,7 +57,7 @@ export function useToasts(): Toasts {
     [clear, markRead],
   )
   const toasts = unread
-    .filter((entry) => entry.arrivedSeq !== null && !cleared.has(entry.id) && !isHere(entry))
+    .filter((entry) => entry.arrivedSeq !== null && !clearedIds.has(entry.id) && !isHere(entry))
     .reverse()
   return { toasts, clear, dismiss }
 }

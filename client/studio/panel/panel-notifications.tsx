@@ -4,13 +4,13 @@ import { describeError } from '../../react/words.ts'
 import { Entry } from '../notifications/entry.tsx'
 import { Link } from '../parts/link.tsx'
 
-const shown = 4
+const maxShown = 4
 
 /** The newest notifications, with a link to the others. */
 export function PanelNotifications({ live }: { readonly live: LiveInbox }): ReactElement {
   const { inbox, error, markRead, markAllRead } = live
   if (inbox === null) return <p className="note">{describeError(error) ?? 'Loading …'}</p>
-  const entries = inbox.entries.slice(0, shown)
+  const entries = inbox.entries.slice(0, maxShown)
   return (
     <div className="inbox-panel">
       {entries.length === 0 ? <p className="note">No notifications yet.</p> : null}

@@ -6,7 +6,7 @@ import { PreviewBadge } from '../projects/preview-badge.tsx'
 import { usePreview } from '../projects/use-preview.ts'
 import { useFetched } from '../use-fetched.ts'
 
-const shown = 4
+const maxShown = 4
 
 /** The newest projects with their live previews. */
 export function PanelPreviews(): ReactElement {
@@ -14,7 +14,7 @@ export function PanelPreviews(): ReactElement {
   // Watched only on a WebSocket, which carries any number of subscriptions. On event streams, more
   // important subscriptions have priority, and the status comes from the fetched list.
   const isWatched = useConnection().transport === 'websocket'
-  const projects = data?.projects.nodes.slice(0, shown) ?? []
+  const projects = data?.projects.nodes.slice(0, maxShown) ?? []
   if (data === undefined) return <p className="note">{failure ?? (isLoading ? 'Loading …' : '')}</p>
   if (projects.length === 0) return <p className="note">No projects yet.</p>
   return (

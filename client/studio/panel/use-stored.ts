@@ -21,6 +21,6 @@ export function useStoredFlag(name: string, fallback: boolean): readonly [boolea
 const keyOf = (name: string): string => `tidings.open.${name}`
 
 function read(name: string): boolean | null {
-  const found = readLocal(keyOf(name))
-  return found === null ? null : found === 'true'
+  const text = readLocal(keyOf(name))
+  return text === null ? null : text === 'true'
 }

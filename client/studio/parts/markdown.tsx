@@ -47,21 +47,21 @@ export function Markdown(props: {
   readonly level?: 2 | 3
 }): ReactElement {
   const { text, isGrowing, level = 3 } = props
-  const untitled = text.replace(ownTitle, '')
-  const at = isGrowing ? -1 : untitled.search(answers)
-  const highest = Math.min(...(untitled.match(anyHeading) ?? ['#']).map(({ length }) => length))
-  const moved = movedBy[Math.max(0, level - highest)] ?? components
-  const visible = at === -1 ? untitled : untitled.slice(0, at)
+  const untitledText = text.replace(ownTitle, '')
+  const at = isGrowing ? -1 : untitledText.search(answers)
+  const highest = Math.min(...(untitledText.match(anyHeading) ?? ['#']).map(({ length }) => length))
+  const movedComponents = movedBy[Math.max(0, level - highest)] ?? components
+  const visible = at === -1 ? untitledText : untitledText.slice(0, at)
   return (
     <div className="prose" data-growing={isGrowing}>
-      <ReactMarkdown remarkPlugins={plugins} components={moved}>
+      <ReactMarkdown remarkPlugins={plugins} components={movedComponents}>
         {visible}
       </ReactMarkdown>
       {at === -1 ? null : (
         <details>
           <summary>Show the answers</summary>
-          <ReactMarkdown remarkPlugins={plugins} components={moved}>
-            {untitled.slice(at).replace(answers, '')}
+          <ReactMarkdown remarkPlugins={plugins} components={movedComponents}>
+            {untitledText.slice(at).replace(answers, '')}
           </ReactMarkdown>
         </details>
       )}

@@ -10,10 +10,10 @@ export function Making(props: {
   readonly onStarted: (taskId: string) => void
 }): ReactElement {
   const { task, onStarted } = props
-  const [chosen, setChosen] = useState<string | null>(null)
+  const [selectedPath, setChosen] = useState<string | null>(null)
   const items = [...task.items.values()]
   const current = items.findLast(({ status }) => status === 'RUNNING') ?? items.at(-1)
-  const selected = chosen ?? current?.key ?? null
+  const selected = selectedPath ?? current?.key ?? null
   // A file that is generated a second time streams under another name.
   const stream = [...task.outputs].findLast(([name]) => name === selected || name.startsWith(`${selected}#`))?.[1]
   const text = stream?.text ?? ''

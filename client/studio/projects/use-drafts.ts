@@ -30,7 +30,7 @@ interface StoredFile {
   readonly sizeBytes: number
 }
 
-const nothing: Changes = new Map()
+const noChanges: Changes = new Map()
 const keyOf = (projectId: string): string => `tidings.drafts.${projectId}`
 
 /**
@@ -52,7 +52,7 @@ export function useDrafts(projectId: string, stored: readonly StoredFile[]): Dra
   const write = useCallback((path: string, content: string | null) => {
     setChanges((before) => new Map([...before, [path, content]]))
   }, [])
-  const reset = useCallback(() => setChanges(nothing), [])
+  const reset = useCallback(() => setChanges(noChanges), [])
   const remove = useCallback((path: string) => write(path, null), [write])
   const { files, changeCount } = useMemo(() => merge(stored, changes), [stored, changes])
   return { files, changeCount, write, remove, reset }
@@ -76,7 +76,7 @@ function merge(stored: readonly StoredFile[], changes: Changes): Pick<Drafts, 'f
 
 function recall(projectId: string): Changes {
   const text = sessionStorage.getItem(keyOf(projectId))
-  return text === null ? nothing : new Map(JSON.parse(text) as [string, string | null][])
+  return text === null ? noChanges : new Map(JSON.parse(text) as [string, string | null][])
 }
 
 function keep(projectId: string, changes: Changes): void {

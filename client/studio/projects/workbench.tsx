@@ -21,11 +21,11 @@ export function Workbench(props: {
   const { id, files: stored, lastSync, version } = project
   const drafts = useDrafts(id, stored)
   const { run, isSending, refusal } = useTaskMutation(SyncProjectDocument)
-  const [chosen, setChosen] = useState<string | null>(null)
+  const [selectedPath, setChosen] = useState<string | null>(null)
   const editor = useRef<CodeEditorHandle>(null)
   const [target, setTarget] = useState<Problem | null>(null)
   const selected =
-    drafts.files.find(({ path }) => path === chosen) ??
+    drafts.files.find(({ path }) => path === selectedPath) ??
     drafts.files.find(({ path }) => path === 'index.html') ??
     drafts.files[0]
   const isBusy = task !== null && !task.isOver

@@ -40,7 +40,7 @@ export function useQuiz(id: string): LiveQuiz {
   const { state: news, error } = useLive(QuizUpdatesDocument, { quizId: id }, reduceQuizNews)
 
   const isFetched = quiz !== null
-  const fetched = useMemo(
+  const fetchedTasks = useMemo(
     () =>
       quiz === null
         ? null
@@ -52,12 +52,12 @@ export function useQuiz(id: string): LiveQuiz {
   )
   // A subscription resumed after the deletion is refused.
   const isDeleted = news?.isDeleted === true || hasErrorCode(error, 'NOT_FOUND')
-  const reported = isDeleted ? 'deleted' : news === undefined ? null : markOf(news)
+  const reportedMark = isDeleted ? 'deleted' : news === undefined ? null : markOf(news)
   // Only new reports are compared: fetched data that is newer than the events is not outdated.
   // biome-ignore lint/correctness/useExhaustiveDependencies: see above
   useEffect(() => {
-    if (isFetched && reported !== null && reported !== fetched) refetch()
-  }, [reported, isFetched, refetch])
+    if (isFetched && reportedMark !== null && reportedMark !== fetchedTasks) refetch()
+  }, [reportedMark, isFetched, refetch])
 
   const [started, setStarted] = useState<readonly QuizTask[]>([])
   const watch = useCallback((taskId: string, questionId?: string) => {
@@ -74,15 +74,15 @@ export function useQuiz(id: string): LiveQuiz {
 
   const states = useManyTasks(started.map(({ taskId }) => taskId))
   const { making, replacing } = useMemo(() => {
-    const replaced = new Map<string, TaskState>()
+    const replacements = new Map<string, TaskState>()
     let maker: TaskState | null = null
     for (const { taskId, replacedQuestionId } of started) {
       const state = states.get(taskId)
       if (state === undefined) continue
       if (replacedQuestionId === null) maker = state
-      else replaced.set(replacedQuestionId, state)
+      else replacements.set(replacedQuestionId, state)
     }
-    return { making: maker, replacing: replaced }
+    return { making: maker, replacing: replacements }
   }, [started, states])
   return { quiz, isLoading, failure, making, replacing, watch, refetch }
 }

@@ -29,7 +29,7 @@ export function Reader(props: {
   const { status, error, text } = viewPiece(base, concept.id, piece, overlays)
   const body = useBody(concept.id, piece, status === 'COMPLETED' && text === null)
   const name = pieces.find((entry) => entry.piece === piece)?.name ?? piece
-  const shown = useLastText(status === 'FAILED' ? null : (text ?? (status === 'COMPLETED' ? body : null)), status)
+  const shownText = useLastText(status === 'FAILED' ? null : (text ?? (status === 'COMPLETED' ? body : null)), status)
   const heading = useRef<HTMLHeadingElement>(null)
   useEffect(() => {
     // On narrow screens the piece replaces the outline, so the focus would be lost otherwise.
@@ -79,7 +79,7 @@ export function Reader(props: {
         </div>
       ) : null}
       <Suspense fallback={<p className="note">Loading …</p>}>
-        {shown === null ? null : <Markdown text={shown} isGrowing={status === 'GENERATING'} />}
+        {shownText === null ? null : <Markdown text={shownText} isGrowing={status === 'GENERATING'} />}
       </Suspense>
     </article>
   )

@@ -29,7 +29,7 @@ export function reduceRoadmapNews(
   return before
 }
 
-function union(ids: readonly string[], more: readonly string[]): readonly string[] {
-  const added = more.filter((id) => !ids.includes(id))
-  return added.length === 0 ? ids : [...ids, ...added]
+function union(ids: readonly string[], otherIds: readonly string[]): readonly string[] {
+  const newIds = otherIds.filter((id) => !ids.includes(id))
+  return newIds.length === 0 ? ids : [...ids, ...newIds]
 }

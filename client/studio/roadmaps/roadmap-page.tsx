@@ -33,7 +33,7 @@ export function RoadmapPage({ id }: { readonly id: string }): ReactElement {
         <Link to={{}}>Home</Link>
       </p>
     )
-  const shown = tasks.findLast(({ isOver }) => !isOver) ?? tasks.at(-1)
+  const shownTask = tasks.findLast(({ isOver }) => !isOver) ?? tasks.at(-1)
   const failedCount = countFailed(outline, live)
   return (
     <div className="roadmap" data-reading={route.conceptId !== null}>
@@ -48,7 +48,7 @@ export function RoadmapPage({ id }: { readonly id: string }): ReactElement {
             <DeleteRoadmap roadmap={outline} />
           </div>
         </header>
-        {shown === undefined ? null : <TaskPanel task={shown} onStarted={watch} />}
+        {shownTask === undefined ? null : <TaskPanel task={shownTask} onStarted={watch} />}
         <Outline outline={outline} overlays={live.overlays} shown={shownPiece} />
       </div>
       <PieceReader live={live} outline={outline} shown={shownPiece} isSelected={route.conceptId !== null} />

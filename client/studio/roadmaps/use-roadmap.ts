@@ -76,8 +76,8 @@ export function useRoadmap(id: string): LiveRoadmap {
 
   // A fetch after the end of a task contains its changes; from then on the fetched data takes
   // precedence.
-  const [absorbed, setAbsorbed] = useState<readonly string[]>([])
-  const settled = useRef(new Set<string>())
+  const [absorbedIds, setAbsorbed] = useState<readonly string[]>([])
+  const settledIds = useRef(new Set<string>())
   const toAbsorb = useRef<string[]>([])
   useEffect(() => {
     if (isLoading || toAbsorb.current.length === 0) return
@@ -87,8 +87,8 @@ export function useRoadmap(id: string): LiveRoadmap {
   }, [isLoading])
   useEffect(() => {
     for (const task of tasks) {
-      if (!task.isOver || settled.current.has(task.id)) continue
-      settled.current.add(task.id)
+      if (!task.isOver || settledIds.current.has(task.id)) continue
+      settledIds.current.add(task.id)
       // The result of a retry contains its concept, which the cache has applied already.
       const tellsAll = task.kind === 'RETRY_CONTENT' && task.status === 'COMPLETED'
       if (tellsAll) setAbsorbed((previous) => [...previous, task.id])
@@ -98,7 +98,7 @@ export function useRoadmap(id: string): LiveRoadmap {
       }
     }
   }, [tasks, refetch])
-  const overlays = useMemo(() => tasks.filter((task) => !absorbed.includes(task.id)), [tasks, absorbed])
+  const overlays = useMemo(() => tasks.filter((task) => !absorbedIds.includes(task.id)), [tasks, absorbedIds])
 
   return { outline, isLoading, failure, tasks, overlays, watch, refetch }
 }

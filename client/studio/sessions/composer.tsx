@@ -19,7 +19,7 @@ export function Composer(props: {
     setText('')
     stopped()
   }
-  const pressed = (event: KeyboardEvent): void => {
+  const sendOnEnter = (event: KeyboardEvent): void => {
     if (event.key !== 'Enter' || event.shiftKey || event.nativeEvent.isComposing) return
     event.preventDefault()
     send()
@@ -52,7 +52,7 @@ export function Composer(props: {
             else typed()
           }}
           onBlur={stopped}
-          onKeyDown={pressed}
+          onKeyDown={sendOnEnter}
         />
         <span id={hint} hidden>
           Enter sends, Shift and Enter begin a new line.

@@ -104,8 +104,8 @@ function Announcer(props: { readonly messages: readonly SessionMessage[]; readon
     const next = findAnnouncements(me === null ? null : previous.current, messages, me)
     previous.current = next.state
     if (next.announcements.length === 0) return
-    const added = next.announcements.map((text) => ({ key: ++count.current, text }))
-    setLines((before) => [...before, ...added].slice(-maxKept))
+    const entries = next.announcements.map((text) => ({ key: ++count.current, text }))
+    setLines((before) => [...before, ...entries].slice(-maxKept))
   }, [messages, me])
   return (
     <div className="tidings-hidden" role="log" aria-label="Latest messages">

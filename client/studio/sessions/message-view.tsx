@@ -103,12 +103,12 @@ function Sources(props: {
   readonly message: SessionMessage
   readonly cards: readonly SessionCard[]
 }): ReactElement | null {
-  const cited = new Map(props.message.citations.map(({ cardId, cardTitle }) => [cardId, cardTitle]))
-  if (cited.size === 0) return null
+  const titles = new Map(props.message.citations.map(({ cardId, cardTitle }) => [cardId, cardTitle]))
+  if (titles.size === 0) return null
   return (
     <p className="sources note">
       From{' '}
-      {[...cited].map(([cardId, title]) => {
+      {[...titles].map(([cardId, title]) => {
         const documentId = props.cards.find(({ id }) => id === cardId)?.documentId ?? null
         return documentId === null ? (
           <span key={cardId}>{title}</span>

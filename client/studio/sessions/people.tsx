@@ -83,8 +83,8 @@ function Invite({ session }: { readonly session: SessionState }): ReactElement {
     if ((await run({ input: { sessionId, userId: userId.trim() } })) !== undefined) setUserId('')
   }
   const createLink = async (): Promise<void> => {
-    const created = await run({ input: { sessionId, lifetimeMinutes: hours * 60, isSingleUse } })
-    const result = created?.inviteToSession
+    const mutationData = await run({ input: { sessionId, lifetimeMinutes: hours * 60, isSingleUse } })
+    const result = mutationData?.inviteToSession
     if (result?.__typename !== 'InviteToSessionSuccess' || result.link === null) return
     setLink(invitationLink(window.location.origin, result.link.token))
     refetch()

@@ -23,7 +23,7 @@ export function SessionPage({ id }: { readonly id: string }): ReactElement {
   const [{ data }] = useQuery({ query: SessionViewerDocument })
   const me = data?.viewer?.id ?? null
   const earlier = useEarlier(session)
-  const seen = useReadPosition(id)
+  const readPosition = useReadPosition(id)
   const isWide = useIsWide()
   useTitle(session?.title)
   if (error !== null || session === null)
@@ -39,7 +39,7 @@ export function SessionPage({ id }: { readonly id: string }): ReactElement {
         unsent={unsent}
         cards={session.cards}
         me={me}
-        seen={seen}
+        seen={readPosition}
         discard={discard}
         send={send}
       >
@@ -52,7 +52,7 @@ export function SessionPage({ id }: { readonly id: string }): ReactElement {
           sessionId={id}
           typing={session.typing.filter((userId) => userId !== me)}
           onSend={(text, options) => {
-            seen.clear()
+            readPosition.clear()
             send(text, options)
           }}
         />

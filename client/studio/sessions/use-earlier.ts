@@ -19,7 +19,7 @@ interface Page {
   readonly messages: readonly SessionMessage[]
   readonly cursor: string | null
 }
-const nothing: readonly SessionMessage[] = []
+const noMessages: readonly SessionMessage[] = []
 
 /** Loads earlier messages of a conversation, page by page. */
 export function useEarlier(session: SessionState | null): Earlier {
@@ -27,7 +27,7 @@ export function useEarlier(session: SessionState | null): Earlier {
   const [page, setPage] = useState<Page | null>(null)
   const [isLoading, setIsLoading] = useState(false)
   const [failure, setFailure] = useState<string | null>(null)
-  const liveMessages = session?.messages ?? nothing
+  const liveMessages = session?.messages ?? noMessages
   const first = liveMessages[0]?.position ?? 1
   // After a long absence, messages between the two may be missing; the earlier ones are then loaded
   // again.

@@ -8,8 +8,8 @@ const keyOf = (sessionId: string): string => `tidings.seen.${sessionId}`
  * opened.
  */
 export function readPosition(sessionId: string): number | null {
-  const stored = readLocal(keyOf(sessionId))
-  return stored === null ? null : Number(stored)
+  const storedText = readLocal(keyOf(sessionId))
+  return storedText === null ? null : Number(storedText)
 }
 
 /** The position where new messages start. */
@@ -32,11 +32,11 @@ export interface ReadPosition {
 export function useReadPosition(sessionId: string): ReadPosition {
   const [newAfter, setNewAfter] = useState(() => readPosition(sessionId))
   useEffect(() => {
-    const shown = (): void => {
+    const onShow = (): void => {
       if (document.visibilityState === 'visible') setNewAfter(readPosition(sessionId))
     }
-    document.addEventListener('visibilitychange', shown)
-    return () => document.removeEventListener('visibilitychange', shown)
+    document.addEventListener('visibilitychange', onShow)
+    return () => document.removeEventListener('visibilitychange', onShow)
   }, [sessionId])
   const markRead = useCallback(
     (position: number) => {

@@ -16,8 +16,8 @@ export function ImportPanel(): ReactElement {
   const { run, isSending, refusal } = useTaskMutation(ImportDocumentDocument)
   const [imported, setImported] = useState<{ readonly documentId: string; readonly taskId: string } | null>(null)
 
-  const start = async (what: ImportDocumentInput): Promise<void> => {
-    const { data } = await run({ input: what })
+  const start = async (subject: ImportDocumentInput): Promise<void> => {
+    const { data } = await run({ input: subject })
     if (data?.importDocument.__typename !== 'ImportDocumentSuccess') return
     const { document, task } = data.importDocument
     setImported({ documentId: document.id, taskId: task.id })
@@ -73,10 +73,10 @@ function Reading(props: {
   const { task, error } = useTask(taskId)
   const { make, refusal } = useMakeRoadmap()
   const isRead = task?.status === 'COMPLETED'
-  const begun = useRef(false)
+  const hasBegun = useRef(false)
   useEffect(() => {
-    if (!isRead || begun.current) return
-    begun.current = true
+    if (!isRead || hasBegun.current) return
+    hasBegun.current = true
     void make(documentId)
   })
   const problem = describeError(error) ?? refusal

@@ -11,20 +11,20 @@ const focusable = 'a[href], button, input, select, textarea, summary, iframe, [t
 export function keepFocus(): () => void {
   let last: Element | null = null
   let isByKeyboard = false
-  const focused = ({ target }: FocusEvent): void => {
+  const onFocusIn = ({ target }: FocusEvent): void => {
     last = target instanceof Element ? target : null
   }
-  const blurred = ({ target, relatedTarget }: FocusEvent): void => {
+  const onFocusOut = ({ target, relatedTarget }: FocusEvent): void => {
     if (relatedTarget !== null) return
     // An element that is still focusable afterwards was blurred intentionally.
     queueMicrotask(() => {
       if (last === target && last !== null && canTakeFocus(last)) last = null
     })
   }
-  const pressed = (): void => {
+  const onKeyDown = (): void => {
     isByKeyboard = true
   }
-  const pointed = (): void => {
+  const onPointerDown = (): void => {
     isByKeyboard = false
   }
   const observer = new MutationObserver((records) => {
@@ -38,16 +38,16 @@ export function keepFocus(): () => void {
     attributes: true,
     attributeFilter: ['disabled', 'hidden'],
   })
-  document.addEventListener('focusin', focused)
-  document.addEventListener('focusout', blurred)
-  document.addEventListener('keydown', pressed, true)
-  document.addEventListener('pointerdown', pointed, true)
+  document.addEventListener('focusin', onFocusIn)
+  document.addEventListener('focusout', onFocusOut)
+  document.addEventListener('keydown', onKeyDown, true)
+  document.addEventListener('pointerdown', onPointerDown, true)
   return () => {
     observer.disconnect()
-    document.removeEventListener('focusin', focused)
-    document.removeEventListener('focusout', blurred)
-    document.removeEventListener('keydown', pressed, true)
-    document.removeEventListener('pointerdown', pointed, true)
+    document.removeEventListener('focusin', onFocusIn)
+    document.removeEventListener('focusout', onFocusOut)
+    document.removeEventListener('keydown', onKeyDown, true)
+    document.removeEventListener('pointerdown', onPointerDown, true)
   }
 }
 
@@ -73,8 +73,8 @@ function nextTo(removedElement: Element, records: readonly MutationRecord[]): El
       : isBefore(target, element)
   for (let around = target instanceof Element ? target : null; around !== null; around = around.parentElement) {
     const inside = [...around.querySelectorAll(focusable)].filter(canTakeFocus)
-    const found = inside.find(isAfter) ?? inside.at(-1)
-    if (found !== undefined) return found
+    const neighbor = inside.find(isAfter) ?? inside.at(-1)
+    if (neighbor !== undefined) return neighbor
     if (around.hasAttribute('tabindex')) return around
   }
   return null

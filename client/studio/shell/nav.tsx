@@ -27,12 +27,12 @@ export const Nav = memo(function Nav(): ReactElement {
   const { route } = useRoute()
   const [{ data }] = useQuery({ query: NavViewerDocument })
   const isAdmin = data?.viewer?.roles.includes('admin') === true
-  const here = hrefOf(route)
+  const currentPath = hrefOf(route)
   const group = hrefOf(groupOf(route))
   const id = useId()
   const [isOpen, setOpen] = useState(false)
   // biome-ignore lint/correctness/useExhaustiveDependencies: closed when another page is opened, also by the back button
-  useEffect(() => setOpen(false), [here])
+  useEffect(() => setOpen(false), [currentPath])
   return (
     <nav
       className="nav"
@@ -58,7 +58,7 @@ export const Nav = memo(function Nav(): ReactElement {
             <Link
               key={title}
               to={to}
-              isCurrent={hrefOf(to) === here ? 'page' : hrefOf(to) === group}
+              isCurrent={hrefOf(to) === currentPath ? 'page' : hrefOf(to) === group}
               onFollow={() => setOpen(false)}
             >
               {title}

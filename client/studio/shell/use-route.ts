@@ -21,14 +21,14 @@ export interface Route {
   readonly page: string | null
 }
 
-const changed = 'tidings:route'
+const changeEvent = 'tidings:route'
 
 function subscribe(listener: () => void): () => void {
   window.addEventListener('popstate', listener)
-  window.addEventListener(changed, listener)
+  window.addEventListener(changeEvent, listener)
   return () => {
     window.removeEventListener('popstate', listener)
-    window.removeEventListener(changed, listener)
+    window.removeEventListener(changeEvent, listener)
   }
 }
 
@@ -93,7 +93,7 @@ export function useRoute(): { readonly route: Route; readonly go: (to: Partial<R
     else window.history.pushState(null, '', hrefOf(to))
     // After the history has stored the scroll position of the previous page.
     if (isOtherPage) window.scrollTo(0, 0)
-    window.dispatchEvent(new Event(changed))
+    window.dispatchEvent(new Event(changeEvent))
   }, [])
   return { route, go }
 }

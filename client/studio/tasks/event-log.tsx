@@ -9,9 +9,9 @@ const maxPayloadLength = 10_000
 
 /** The events of a task as they arrive, newest first, with their payloads. */
 export function EventLog({ story }: { readonly story: TaskStory }): ReactElement {
-  const [shown, setShown] = useState(pageLength)
+  const [shownCount, setShown] = useState(pageLength)
   const { entries, eventCount } = story
-  const visible = entries.slice(-shown).toReversed()
+  const visible = entries.slice(-shownCount).toReversed()
   return (
     <>
       <ol className="event-log" reversed>
@@ -19,12 +19,12 @@ export function EventLog({ story }: { readonly story: TaskStory }): ReactElement
           <Entry key={entry.key} entry={entry} />
         ))}
       </ol>
-      {entries.length > shown ? (
-        <button type="button" className="quiet" onClick={() => setShown(shown + 100)}>
+      {entries.length > shownCount ? (
+        <button type="button" className="quiet" onClick={() => setShown(shownCount + 100)}>
           Show older events
         </button>
       ) : null}
-      {eventCount > entries.length && entries.length <= shown ? (
+      {eventCount > entries.length && entries.length <= shownCount ? (
         <p className="note">The latest {entries.length} events are shown.</p>
       ) : null}
     </>

@@ -22,26 +22,26 @@ export function ItemList(props: {
 }): ReactElement | null {
   const { task, loadItems } = props
   const { items, progress } = task
-  const [shown, setShown] = useState(rowsPerClick)
+  const [maxShown, setShown] = useState(rowsPerClick)
   const [failure, setFailure] = useState<string | null>(null)
   if (progress.totalItems === 0) return null
   const showMore = async (): Promise<void> => {
     setFailure(null)
     try {
-      if (shown + rowsPerClick > items.size) await loadItems?.()
-      setShown(shown + rowsPerClick)
+      if (maxShown + rowsPerClick > items.size) await loadItems?.()
+      setShown(maxShown + rowsPerClick)
     } catch (error) {
       setFailure(describeError(error as Parameters<typeof describeError>[0]))
     }
   }
-  const shownCount = Math.min(shown, items.size)
+  const shownCount = Math.min(maxShown, items.size)
   return (
     <section aria-labelledby="task-items">
       <h2 id="task-items">
         Items <span className="note">{progress.totalItems.toLocaleString('en')}</span>
       </h2>
       <ol className="item-list">
-        {[...items.values()].slice(0, shown).map((item) => (
+        {[...items.values()].slice(0, maxShown).map((item) => (
           <Row key={item.key} item={item} />
         ))}
       </ol>

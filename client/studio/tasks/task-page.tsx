@@ -153,13 +153,13 @@ function timeOf(at: string | null | undefined): ReactElement | null {
 /** The causes of failed attempts, except the last one of a failed task, which is shown at the top. */
 function FailedAttempts(props: { readonly task: TaskState; readonly details: Details | null }): ReactElement | null {
   const { task, details } = props
-  const failed = (details?.attempts ?? []).flatMap(({ attempt, error }) =>
+  const failedAttempts = (details?.attempts ?? []).flatMap(({ attempt, error }) =>
     error === null || (task.status === 'FAILED' && attempt === task.attempt) ? [] : [{ attempt, error }],
   )
-  if (failed.length === 0) return null
+  if (failedAttempts.length === 0) return null
   return (
     <ul className="failed-attempts" aria-label="Failed attempts">
-      {failed.map(({ attempt, error }) => (
+      {failedAttempts.map(({ attempt, error }) => (
         <li key={attempt}>
           <span className="note">Attempt {attempt}:</span>{' '}
           <span className="failure">

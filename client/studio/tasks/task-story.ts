@@ -87,7 +87,7 @@ export function foldEvent(before: TaskStory, event: TaskEvent): TaskStory {
       return open(story, { kind: 'wait', key: 'wait:1', label: 'In the queue', attempt: 1 }, at)
     case 'TaskStarted': {
       // A lost worker ends no attempt by an event of its own.
-      const ended = close(
+      const closedStory = close(
         close(story, at, 'lost', ({ kind }) => kind !== 'wait'),
         at,
         'completed',
@@ -95,7 +95,7 @@ export function foldEvent(before: TaskStory, event: TaskEvent): TaskStory {
       const { attempt } = event
       return foldStage(
         open(
-          { ...ended, attempt, stage: null },
+          { ...closedStory, attempt, stage: null },
           { kind: 'attempt', key: `attempt:${attempt}`, label: `Attempt ${attempt}`, attempt },
           at,
         ),
@@ -107,17 +107,17 @@ export function foldEvent(before: TaskStory, event: TaskEvent): TaskStory {
       return openItem(foldStage(story, event, at), event.item, at)
     case 'TaskItemCompleted':
     case 'TaskItemFailed': {
-      const staged = foldStage(story, event, at)
-      const key = itemKey(staged, event.item)
+      const stagedStory = foldStage(story, event, at)
+      const key = itemKey(stagedStory, event.item)
       const outcome = type === 'TaskItemFailed' ? 'failed' : 'completed'
-      const started = staged.spans.has(key) ? staged : openItem(staged, event.item, at)
+      const started = stagedStory.spans.has(key) ? stagedStory : openItem(stagedStory, event.item, at)
       return close(started, at, outcome, (span) => span.key === key)
     }
     case 'TaskRetrying': {
-      const ended = close(story, at, event.error.code === 'WORKER_LOST' ? 'lost' : 'failed')
-      const attempt = Math.max(event.attempt, ended.attempt + 1)
+      const closedStory = close(story, at, event.error.code === 'WORKER_LOST' ? 'lost' : 'failed')
+      const attempt = Math.max(event.attempt, closedStory.attempt + 1)
       const wait = { kind: 'wait', key: `wait:${attempt}`, label: `Before attempt ${attempt}`, attempt } as const
-      return open({ ...ended, stage: null }, wait, at)
+      return open({ ...closedStory, stage: null }, wait, at)
     }
     case 'TaskCompleted':
       return close(story, at, 'completed')
@@ -152,9 +152,9 @@ function foldSnapshot(
   if (status !== 'RUNNING')
     return { ...close(story, at, 'failed', ({ kind }) => kind !== 'wait'), attempt, stage: null }
   if (story.spans.has(`attempt:${attempt}`)) return foldStage({ ...story, attempt }, event, at)
-  const ended = close({ ...story, attempt, stage: null }, at, 'lost')
+  const closedStory = close({ ...story, attempt, stage: null }, at, 'lost')
   return foldStage(
-    open(ended, { kind: 'attempt', key: `attempt:${attempt}`, label: `Attempt ${attempt}`, attempt }, at),
+    open(closedStory, { kind: 'attempt', key: `attempt:${attempt}`, label: `Attempt ${attempt}`, attempt }, at),
     event,
     at,
   )
@@ -209,10 +209,10 @@ function close(
 function foldStage(story: TaskStory, { status, progress: { stage } }: TaskEvent, at: number): TaskStory {
   if (status !== 'RUNNING' || stage === story.stage) return story
   const { attempt } = story
-  const ended = close({ ...story, stage }, at, 'completed', ({ kind }) => kind === 'stage')
-  if (stage === null) return ended
+  const closedStory = close({ ...story, stage }, at, 'completed', ({ kind }) => kind === 'stage')
+  if (stage === null) return closedStory
   const key = `stage:${attempt}:${stage}`
-  return open(ended, { kind: 'stage', key, label: describeName(stage), attempt }, at)
+  return open(closedStory, { kind: 'stage', key, label: describeName(stage), attempt }, at)
 }
 
 const itemKey = ({ attempt }: TaskStory, { key }: { readonly key: string }): string => `item:${attempt}:${key}`
@@ -246,13 +246,13 @@ const outcomes: Readonly<Record<string, SpanOutcome>> = {
  * Returns the spans in the order of the time line: each wait before its attempt, each attempt with its stages and items. The
  * stored attempts supply those whose events are no longer stored, and what the events do not say about their end.
  */
-export function arrangeSpans(story: TaskStory, stored: readonly StoredAttempt[]): readonly Span[] {
+export function arrangeSpans(story: TaskStory, attempts: readonly StoredAttempt[]): readonly Span[] {
   const spans = new Map(story.spans)
-  for (const { attempt, startedAt, finishedAt, outcome } of stored) {
+  for (const { attempt, startedAt, finishedAt, outcome } of attempts) {
     const key = `attempt:${attempt}`
     const existing = spans.get(key)
-    const ended = outcome === null ? undefined : outcomes[outcome]
-    if (existing !== undefined && ended === undefined) continue
+    const outcomeText = outcome === null ? undefined : outcomes[outcome]
+    if (existing !== undefined && outcomeText === undefined) continue
     spans.set(key, {
       key,
       kind: 'attempt',
@@ -260,7 +260,7 @@ export function arrangeSpans(story: TaskStory, stored: readonly StoredAttempt[])
       attempt,
       startedAt: Date.parse(startedAt),
       finishedAt: finishedAt === null ? null : Date.parse(finishedAt),
-      outcome: ended ?? 'open',
+      outcome: outcomeText ?? 'open',
     })
   }
   const rank: Readonly<Record<SpanKind, number>> = { wait: 0, attempt: 1, stage: 2, item: 3 }

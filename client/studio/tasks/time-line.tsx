@@ -29,9 +29,9 @@ export function TimeLine(props: {
   const finishedAt = isOver ? last : last + Math.max(0, now - lastReadAt)
   const totalMs = Math.max(1, finishedAt - startedAt)
   const items = spans.filter(({ kind }) => kind === 'item')
-  const hidden = isAll ? 0 : Math.max(0, items.length - maxRows)
+  const hiddenCount = isAll ? 0 : Math.max(0, items.length - maxRows)
   const shownItems = new Set(items.slice(0, maxRows))
-  const rows = hidden === 0 ? spans : spans.filter((span) => span.kind !== 'item' || shownItems.has(span))
+  const rows = hiddenCount === 0 ? spans : spans.filter((span) => span.kind !== 'item' || shownItems.has(span))
   if (spans.length === 0) return <p className="note">No events yet.</p>
   return (
     <>
@@ -47,10 +47,12 @@ export function TimeLine(props: {
       </ol>
       {items.length > maxRows ? (
         <button type="button" className="quiet" aria-expanded={isAll} onClick={() => setAll(!isAll)}>
-          {isAll ? 'Show fewer items' : `Show ${hidden} more items`}
+          {isAll ? 'Show fewer items' : `Show ${hiddenCount} more items`}
         </button>
       ) : null}
-      {story.hasMoreItems && hidden === 0 ? <p className="note">The first {items.length} items are shown.</p> : null}
+      {story.hasMoreItems && hiddenCount === 0 ? (
+        <p className="note">The first {items.length} items are shown.</p>
+      ) : null}
       {story.isPartial ? <p className="note">Earlier events are no longer stored.</p> : null}
     </>
   )

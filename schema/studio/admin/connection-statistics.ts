@@ -179,8 +179,8 @@ builder.subscriptionField('connectionStatsUpdates', (t) =>
     subscribe: (_, _args, context) => {
       requireAdmin(context)
       context.note('SUBSCRIBED', { subject: 'connections' })
-      const watched = context.engine.admin.serverStatistics.watch({ once: context.catchUp })
-      return mapIterable(watched, (servers) => mergeServerStatistics(servers, new Date()))
+      const updates = context.engine.admin.serverStatistics.watch({ once: context.catchUp })
+      return mapIterable(updates, (servers) => mergeServerStatistics(servers, new Date()))
     },
     resolve: (stats) => stats,
   }),

@@ -21,6 +21,6 @@ export async function findDocumentOf(
 ): Promise<Document | null> {
   const document = await loaders.document.load(id)
   if (document === null || document.owner === userId) return document
-  const shared = await documents.sharedWith([id], userId)
-  return shared.has(id) ? document : null
+  const sharedIds = await documents.sharedWith([id], userId)
+  return sharedIds.has(id) ? document : null
 }

@@ -54,9 +54,9 @@ a word. The last word may be a prefix.`,
     resolve: async (_, { query, first, documentId }, context): Promise<Match[]> => {
       const { userId } = requireViewer(context)
       const limit = pageSize(first, 20)
-      const found = await context.documents.search({ userId, query, limit, documentId: documentId ?? undefined })
-      const documents = await context.loaders.document.loadMany(found.map((match) => match.documentId))
-      return found.flatMap((match, index) => {
+      const passages = await context.documents.search({ userId, query, limit, documentId: documentId ?? undefined })
+      const documents = await context.loaders.document.loadMany(passages.map((match) => match.documentId))
+      return passages.flatMap((match, index) => {
         const document = documents[index]
         // The document was deleted in the meantime.
         return document instanceof Error || !document ? [] : [{ ...match, document }]

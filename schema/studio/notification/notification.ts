@@ -204,20 +204,20 @@ builder.mutationFields((t) => ({
     args: { input: t.arg({ type: notifyInput, required: true, description: 'The input.' }) },
     resolve: (_, { input }, context) =>
       notifyResult.run(context, '', async () => {
-        const { userId: teller } = requireAdmin(context)
+        const { userId: adminId } = requireAdmin(context)
         const { userId, idempotencyKey, ...rest } = checkInput(input)
         if (typeof rest.aboutId === 'string' && !(await nodeExists(context, rest.aboutId))) {
           const issues = [{ path: 'input.aboutId', message: `There is nothing with the id "${rest.aboutId}"` }]
           throw new TidingsError('BAD_INPUT', 'The subject of the notification does not exist', { issues })
         }
-        const key = idempotencyKey ? { key: `told by ${teller} as ${idempotencyKey}` } : {}
+        const key = idempotencyKey ? { key: `told by ${adminId} as ${idempotencyKey}` } : {}
         const draft = { ...rest, level: input.level, ...key }
         const { notification } = await (userId
           ? context.notifications.notify(userId, draft)
-          : context.notifications.notifyEveryone(teller, draft))
+          : context.notifications.notifyEveryone(adminId, draft))
         if (!userId) context.note('BROADCAST', { subject: `notification:${notification.id}` })
         // The caller sees the subject of the notification with its own permissions.
-        return { notification: { ...notification, recipient: teller } }
+        return { notification: { ...notification, recipient: adminId } }
       }),
   }),
   markNotificationRead: t.field({

@@ -44,9 +44,9 @@ export async function openCluster(
   for (const name of await readdir(dataDir))
     if (name.startsWith('postgres.new-')) await rm(join(dataDir, name), { recursive: true, force: true, maxRetries: 5 })
   const version = await readOptional(join(directory, 'PG_VERSION'))
-  const stored = await readOptional(passwordFile)
-  const isPasswordLost = stored === undefined || !passwordPattern.test(stored)
-  const password = isPasswordLost ? randomBytes(24).toString('hex') : stored
+  const storedPassword = await readOptional(passwordFile)
+  const isPasswordLost = storedPassword === undefined || !passwordPattern.test(storedPassword)
+  const password = isPasswordLost ? randomBytes(24).toString('hex') : storedPassword
   if (version !== undefined) {
     if (!/^\d+$/.test(version))
       throw new TidingsError(
@@ -60,13 +60,21 @@ export async function openCluster(
       )
     return { directory, password, isNew: false, isPasswordLost }
   }
-  const unfinished = `${directory}.new-${randomBytes(4).toString('hex')}`
-  await mkdir(unfinished, { mode: 0o700 })
+  const temporaryDirectory = `${directory}.new-${randomBytes(4).toString('hex')}`
+  await mkdir(temporaryDirectory, { mode: 0o700 })
   await writeFileAtomically(passwordFile, password, { mode: 0o600, account })
-  if (account !== undefined) await chown(unfinished, account.uid, account.gid)
+  if (account !== undefined) await chown(temporaryDirectory, account.uid, account.gid)
   await runInitdb(
     binaries,
-    ['-D', unfinished, '-U', databaseName, `--pwfile=${passwordFile}`, '--auth=scram-sha-256', '--encoding=UTF8']
+    [
+      '-D',
+      temporaryDirectory,
+      '-U',
+      databaseName,
+      `--pwfile=${passwordFile}`,
+      '--auth=scram-sha-256',
+      '--encoding=UTF8',
+    ]
       // Compares by code point, like every C locale, but lower() and upper() support Unicode
       // letters.
       .concat(['--locale=C', '--locale-provider=builtin', '--builtin-locale=C.UTF-8'])
@@ -74,7 +82,7 @@ export async function openCluster(
       .concat('--no-sync', '--no-instructions'),
     account,
   )
-  await rename(unfinished, directory)
+  await rename(temporaryDirectory, directory)
   return { directory, password, isNew: true, isPasswordLost: false }
 }
 

@@ -92,18 +92,18 @@ export async function placeBinaries(
   const program = await stat(binaries.postgres)
   const name = `postgresql-${program.size}-${Math.round(program.mtimeMs)}`
   const root = join(await makeSharedFolder(account), name)
-  const moved = (path: string) => join(root, relative(binaries.root, path))
+  const toCopy = (path: string) => join(root, relative(binaries.root, path))
   const copy: Binaries = {
     root,
-    initdb: moved(binaries.initdb),
-    postgres: moved(binaries.postgres),
-    pgCtl: moved(binaries.pgCtl),
+    initdb: toCopy(binaries.initdb),
+    postgres: toCopy(binaries.postgres),
+    pgCtl: toCopy(binaries.pgCtl),
   }
   if ((await stat(root).catch(() => undefined)) === undefined) {
-    const unfinished = `${root}.${randomBytes(4).toString('hex')}`
-    await cp(binaries.root, unfinished, { recursive: true, verbatimSymlinks: true })
+    const temporaryRoot = `${root}.${randomBytes(4).toString('hex')}`
+    await cp(binaries.root, temporaryRoot, { recursive: true, verbatimSymlinks: true })
     // Another start may have been faster; both copies are identical.
-    await rename(unfinished, root).catch(() => rm(unfinished, { recursive: true }))
+    await rename(temporaryRoot, root).catch(() => rm(temporaryRoot, { recursive: true }))
     logger.info({ from: binaries.root, to: root }, 'copied PostgreSQL to where its user can run it')
   }
   const version = await readMajorVersion(copy, account)
@@ -127,11 +127,11 @@ async function makeDirectory(path: string, account: Account | undefined): Promis
 }
 
 async function makeWritable(path: string, account: Account | undefined): Promise<string> {
-  const created = await mkdir(path, { recursive: true, mode: 0o755 })
+  const firstFolder = await mkdir(path, { recursive: true, mode: 0o755 })
   const directory = await realpath(resolve(path))
   // A folder with other contents belongs to its user and keeps its owner; PostgreSQL only has to
   // traverse it.
-  if (account !== undefined && (created !== undefined || (await readdir(directory)).length === 0))
+  if (account !== undefined && (firstFolder !== undefined || (await readdir(directory)).length === 0))
     await chown(directory, account.uid, account.gid)
   await access(directory, constants.W_OK | constants.X_OK)
   // Created by another user, as by an earlier start as root: its contents could not be read.
@@ -144,9 +144,9 @@ async function makeSharedFolder(account: Account): Promise<string> {
   for (const folder of ['/var/lib/tidings', join(tmpdir(), 'tidings')]) {
     try {
       await mkdir(folder, { recursive: true })
-      const found = await lstat(folder)
+      const stats = await lstat(folder)
       // In a folder such as /tmp, any user could have created it first.
-      if (!found.isDirectory() || found.uid !== 0) continue
+      if (!stats.isDirectory() || stats.uid !== 0) continue
       await chmod(folder, 0o755)
       if (await canEnter(folder, account)) return folder
     } catch (error) {

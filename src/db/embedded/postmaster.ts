@@ -62,7 +62,7 @@ export async function startPostmaster(options: PostmasterOptions): Promise<Postm
   child.unref()
   const pid = child.pid ?? 0
   let isRunning = true
-  const ended = new Promise<string>((resolve) => {
+  const exit = new Promise<string>((resolve) => {
     child.once('exit', (code, signal) => {
       isRunning = false
       resolve(signal === null ? `it ended with code ${code}` : `it was ended by ${signal}`)
@@ -73,11 +73,11 @@ export async function startPostmaster(options: PostmasterOptions): Promise<Postm
     if (isRunning) process.kill(pid, 'SIGINT')
   }
   process.once('exit', lastResort)
-  void ended.then(() => process.removeListener('exit', lastResort))
-  const waitForEnd = (waitMs: number) => withTimeout(waitMs, ended)
+  void exit.then(() => process.removeListener('exit', lastResort))
+  const waitForEnd = (waitMs: number) => withTimeout(waitMs, exit)
   return {
     pid,
-    ended,
+    ended: exit,
     stop: async () => {
       // After the exit, its process id may be reused by any other process.
       if (isRunning) await stopProcess(pid, binaries, logger, waitForEnd)

@@ -53,9 +53,9 @@ export function createPayload(
 }
 
 /** Adds marks to those of a payload. */
-export function addMarks({ text, cursor, marks }: Payload, added: Marks): Payload {
+export function addMarks({ text, cursor, marks }: Payload, newMarks: Marks): Payload {
   const result = marks === undefined ? text : `${text.slice(0, -formatMarks(marks).length)}}`
-  return createPayload(result, { cursor, marks: { ...marks, ...added } })
+  return createPayload(result, { cursor, marks: { ...marks, ...newMarks } })
 }
 
 function formatMarks(marks: Marks): string {
@@ -81,7 +81,7 @@ class FramedBatch implements PayloadBatch {
   readonly payloads: readonly Payload[]
   readonly bytes: number
   /** Nearly always one element. */
-  #frames: readonly BufferedFrames[] = none
+  #frames: readonly BufferedFrames[] = noFrames
 
   constructor(payloads: readonly Payload[]) {
     this.payloads = payloads
@@ -93,7 +93,7 @@ class FramedBatch implements PayloadBatch {
   frames(idLength: number): Frames {
     for (const frames of this.#frames) if (frames.idLength === idLength) return frames
     const frames = new BufferedFrames(this.payloads, idLength)
-    this.#frames = this.#frames === none ? [frames] : [...this.#frames, frames]
+    this.#frames = this.#frames === noFrames ? [frames] : [...this.#frames, frames]
     return frames
   }
 }
@@ -137,7 +137,7 @@ class BufferedFrames implements Frames {
   }
 }
 
-const none: readonly BufferedFrames[] = []
+const noFrames: readonly BufferedFrames[] = []
 
 /** Returns the number of bytes before the payload of an unmasked frame (RFC 6455, section 5.2). */
 function headerLength(length: number): number {

@@ -217,7 +217,14 @@ class TopicGroup<S> implements Group<S>, FeedListener, EphemeralGroup {
 
   #add(payload: PayloadOrPromise, seq: number, isTransient: boolean, isLast: boolean, span: Span | undefined): void {
     if (this.#tail === undefined && isReady(payload)) this.#push({ seq, isTransient, isLast, payload, span })
-    else this.#addLater(Promise.resolve(payload), (done) => ({ seq, isTransient, isLast, payload: done, span }))
+    else
+      this.#addLater(Promise.resolve(payload), (readyPayload) => ({
+        seq,
+        isTransient,
+        isLast,
+        payload: readyPayload,
+        span,
+      }))
   }
 
   #addLater(payload: Promise<Payload>, toPending: (payload: Payload) => PendingPayload): void {

@@ -56,8 +56,8 @@ export function executeOnce(
   // Only objects can be keys: primitive states cannot be distinguished from each other.
   if (typeof key !== 'object' || key === null) return execute(read(), marks)
   const entries = cache.get(key) ?? []
-  const same = entries.find((entry) => entry.execute === execute && entry.reason === reason)
-  if (same !== undefined) return same.payload
+  const existing = entries.find((entry) => entry.execute === execute && entry.reason === reason)
+  if (existing !== undefined) return existing.payload
   const payload = execute(read(), marks)
   cache.set(key, [...entries, { execute, reason, payload }])
   // A retry must not receive the same failure: the database may have been unavailable.

@@ -22,15 +22,15 @@ export function registerOperation(
   let isOver = false
   const end = (): void => {
     isOver = true
-    sinkOperation.sink.closed(served)
+    sinkOperation.sink.closed(servedOperation)
   }
   const leave = async (): Promise<void> => {
     if (isOver) return
     end()
     await iterator.return?.()
   }
-  const served = { ...sinkOperation, leave: () => void leave().catch(() => undefined) }
-  const registered: AsyncGenerator<ExecutionResult, void, undefined> = {
+  const servedOperation = { ...sinkOperation, leave: () => void leave().catch(() => undefined) }
+  const registration: AsyncGenerator<ExecutionResult, void, undefined> = {
     async next() {
       if (isOver) return never
       try {
@@ -42,9 +42,9 @@ export function registerOperation(
       } catch (error) {
         if (isOver) return never
         end()
-        const refined = sinkOperation.sink.refine(error)
-        if (refined === null) return done
-        throw refined
+        const refinedError = sinkOperation.sink.refine(error)
+        if (refinedError === null) return done
+        throw refinedError
       }
     },
     async return() {
@@ -56,10 +56,10 @@ export function registerOperation(
       await leave()
       throw error
     },
-    [Symbol.asyncIterator]: () => registered,
+    [Symbol.asyncIterator]: () => registration,
     [Symbol.asyncDispose]: leave,
   }
-  const later = sinkOperation.sink.opened(served)
-  if (later !== undefined) served.leave()
-  return registered
+  const later = sinkOperation.sink.opened(servedOperation)
+  if (later !== undefined) servedOperation.leave()
+  return registration
 }

@@ -71,7 +71,7 @@ class WebSocketSink implements SocketSink {
   readonly #owner: SocketOwner
   readonly #common: SocketSinks
   /** Nearly always one operation, so not worth a map. */
-  #served: readonly ServedOperation[] = none
+  #served: readonly ServedOperation[] = noOperations
   #isCorked = false
   #waiting: (() => void)[] | undefined
 
@@ -134,9 +134,9 @@ class WebSocketSink implements SocketSink {
   }
 
   opened(served: ServedOperation): ServedOperation | undefined {
-    const same = this.#served.find(({ operationId }) => operationId.equals(served.operationId))
-    if (same !== undefined && same.number > served.number) return same
-    same?.leave()
+    const duplicate = this.#served.find(({ operationId }) => operationId.equals(served.operationId))
+    if (duplicate !== undefined && duplicate.number > served.number) return duplicate
+    duplicate?.leave()
     // Array spread would allocate capacity for sixteen more elements.
     this.#served = this.#served.concat(served)
     return undefined
@@ -147,7 +147,7 @@ class WebSocketSink implements SocketSink {
   }
 
   close(): void {
-    for (const served of this.#served) served.leave()
+    for (const servedOperation of this.#served) servedOperation.leave()
   }
 
   uncork(): void {
@@ -169,7 +169,7 @@ function uncork(sink: WebSocketSink): void {
   sink.uncork()
 }
 
-const none: readonly ServedOperation[] = []
+const noOperations: readonly ServedOperation[] = []
 
 function copyAlone(bytes: Buffer): Buffer {
   const copy = Buffer.allocUnsafeSlow(bytes.length)

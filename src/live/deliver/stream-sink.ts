@@ -56,7 +56,7 @@ export function createStreamSink(options: {
   const queue: Payload[] = []
   let queuedBytes = 0
   let over: { readonly failure: { readonly error: unknown } | undefined } | undefined
-  let pulled:
+  let pull:
     | { resolve(result: IteratorResult<ExecutionResult, undefined>): void; reject(error: unknown): void }
     | undefined
   let waiting: (() => void)[] = []
@@ -78,11 +78,11 @@ export function createStreamSink(options: {
     return result
   }
   const settle = (): void => {
-    if (pulled === undefined) return
+    if (pull === undefined) return
     const payload = queue.shift()
     if (payload === undefined && over === undefined) return
-    const { resolve, reject } = pulled
-    pulled = undefined
+    const { resolve, reject } = pull
+    pull = undefined
     if (payload !== undefined) {
       queuedBytes -= payload.bytes
       resolve({ done: false, value: toResult(payload) })
@@ -120,7 +120,7 @@ export function createStreamSink(options: {
     },
     next() {
       return new Promise((resolve, reject) => {
-        pulled = { resolve, reject }
+        pull = { resolve, reject }
         settle()
       })
     },

@@ -66,6 +66,6 @@ function isIncluded(node: SelectionNode, variables: Readonly<Record<string, unkn
 
 function applies({ schema }: Selecting, type: GraphQLObjectType, condition: string | undefined): boolean {
   if (condition === undefined || condition === type.name) return true
-  const named = schema.getType(condition)
-  return isAbstractType(named) && schema.isSubType(named, type)
+  const conditionType = schema.getType(condition)
+  return isAbstractType(conditionType) && schema.isSubType(conditionType, type)
 }

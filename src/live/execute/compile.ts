@@ -227,9 +227,9 @@ function checkPlain(value: unknown): void {
 function compileLeaf(type: GraphQLLeafType): Write {
   const write: Write = (value) => {
     checkPlain(value)
-    const serialised: unknown = type.serialize(value)
-    if (serialised === null || serialised === undefined) return bail()
-    return JSON.stringify(serialised) ?? bail()
+    const serializedValue: unknown = type.serialize(value)
+    if (serializedValue === null || serializedValue === undefined) return bail()
+    return JSON.stringify(serializedValue) ?? bail()
   }
   // Fast paths for the most common types, which need no serialization.
   if (type === GraphQLString || type === GraphQLID)

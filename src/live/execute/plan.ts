@@ -88,9 +88,9 @@ export function createPlans(schema: GraphQLSchema): Plans {
       const operation = getOperationAST(document, operationName)
       const root = schema.getSubscriptionType()
       if (operation?.operation !== OperationTypeNode.SUBSCRIPTION || !root) return null
-      const coerced = getVariableValues(schema, operation.variableDefinitions ?? [], { ...variableValues })
-      if (coerced.errors !== undefined) return coerced.errors
-      const variables = coerced.coerced
+      const coercedVariables = getVariableValues(schema, operation.variableDefinitions ?? [], { ...variableValues })
+      if (coercedVariables.errors !== undefined) return coercedVariables.errors
+      const variables = coercedVariables.coerced
       const shape = shapeOf(document)
       const selecting = { schema, fragments: shape.fragments, variables }
       const [fields, ...otherFields] = collectFields(selecting, root, [operation.selectionSet]).values()
@@ -119,8 +119,8 @@ export function createPlans(schema: GraphQLSchema): Plans {
         const [oldest] = plans.size > maxPlans ? plans.keys() : []
         if (oldest !== undefined) plans.delete(oldest)
       }
-      const what = Object.entries(fieldArgs).filter(([name]) => !field.startingArguments.includes(name))
-      what.sort(([a], [b]) => (a < b ? -1 : 1))
+      const subject = Object.entries(fieldArgs).filter(([name]) => !field.startingArguments.includes(name))
+      subject.sort(([a], [b]) => (a < b ? -1 : 1))
       return {
         plan,
         field,
@@ -128,7 +128,7 @@ export function createPlans(schema: GraphQLSchema): Plans {
         args: fieldArgs,
         variableValues: { ...variableValues },
         isShared: !dependsOnViewer(document, isLimited),
-        key: `${plan.number}${JSON.stringify(what)}`,
+        key: `${plan.number}${JSON.stringify(subject)}`,
       }
     },
   }
@@ -136,10 +136,10 @@ export function createPlans(schema: GraphQLSchema): Plans {
 
 /** Compiles at the first execution: the plan of an operation that depends on the viewer is never executed. */
 function compileWhenUsed(compile: () => CompiledExecution): CompiledExecution {
-  let compiled: CompiledExecution | undefined
+  let execution: CompiledExecution | undefined
   return (rootValue, context) => {
-    compiled ??= compile()
-    return compiled(rootValue, context)
+    execution ??= compile()
+    return execution(rootValue, context)
   }
 }
 
@@ -180,7 +180,7 @@ function createDependences(schema: GraphQLSchema): (document: DocumentNode, isLi
   const cache = new WeakMap<DocumentNode, ReadonlySet<Dependence>>()
 
   const read = (document: DocumentNode): ReadonlySet<Dependence> => {
-    const found = new Set<Dependence>()
+    const dependences = new Set<Dependence>()
     const types = new TypeInfo(schema)
     visit(
       document,
@@ -188,16 +188,16 @@ function createDependences(schema: GraphQLSchema): (document: DocumentNode, isLi
         [Kind.FIELD]: () => {
           const field = types.getFieldDef()
           const dependence = field ? readDependence(field) : null
-          if (dependence !== null) found.add(dependence)
+          if (dependence !== null) dependences.add(dependence)
         },
       }),
     )
-    return found
+    return dependences
   }
 
   return (document, isLimited) => {
-    const found = cache.get(document) ?? read(document)
-    cache.set(document, found)
-    return found.has('viewer') || (isLimited && found.has('limits'))
+    const dependences = cache.get(document) ?? read(document)
+    cache.set(document, dependences)
+    return dependences.has('viewer') || (isLimited && dependences.has('limits'))
   }
 }

@@ -76,7 +76,7 @@ export function createConnections(limits: ConnectionLimits, metrics: ServerMetri
   const open = new Set<Entry>()
   const byNetwork = new Map<string, number>()
   const byViewer = new Map<string, number>()
-  let opened = 0
+  let openedCount = 0
   const add = (counts: Map<string, number>, key: string, by: number): void => {
     const count = (counts.get(key) ?? 0) + by
     if (count <= 0) counts.delete(key)
@@ -92,7 +92,7 @@ export function createConnections(limits: ConnectionLimits, metrics: ServerMetri
     [Symbol.iterator]: () => open.values(),
     mayOpen: (network) => (byNetwork.get(network) ?? 0) < limits.MAX_SOCKETS_PER_ADDRESS,
     open(transport, from, control) {
-      const entry: Entry = { id: `c${++opened}`, transport, from, openedAtMs: Date.now(), userId: null, control }
+      const entry: Entry = { id: `c${++openedCount}`, transport, from, openedAtMs: Date.now(), userId: null, control }
       open.add(entry)
       add(byNetwork, from.network, 1)
       metrics.opened(transport)

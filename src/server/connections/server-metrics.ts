@@ -91,7 +91,7 @@ export function createServerMetrics(): ServerMetrics {
   // A rate needs a previous value, so the counters start at zero.
   for (const type of ['query', 'mutation', 'subscription'])
     for (const outcome of ['ok', 'failed']) operations.inc({ type, outcome }, 0)
-  const failed = (code: string): void => errors.inc({ code: codes.has(code) ? code : 'OTHER' })
+  const countError = (code: string): void => errors.inc({ code: codes.has(code) ? code : 'OTHER' })
   const subscriptions = new Map<string, number>()
   /**
    * One function for all subscriptions to a field, because each subscription keeps a reference to
@@ -134,10 +134,10 @@ export function createServerMetrics(): ServerMetrics {
     refused: (reason) => add(refusals, reason, 1),
     operated(type, code, ms) {
       operations.inc({ type, outcome: code === null ? 'ok' : 'failed' })
-      if (code !== null) failed(code)
+      if (code !== null) countError(code)
       if (ms !== undefined) durations.observe({ type }, ms / 1_000)
     },
-    failed,
+    failed: countError,
     lagged: (ms) => {
       maxLagMs = Math.max(maxLagMs, ms)
     },

@@ -102,8 +102,11 @@ export function createWork(limits: WorkLimits, metrics: Pick<ServerMetrics, 'wor
       const addressMs = addresses.waitMs(network)
       const retryAfterMs = Math.max(addressMs, userId === null ? 0 : viewers.waitMs(userId))
       if (retryAfterMs === 0) return null
-      const [who, setting] = addressMs > 0 ? ['address', 'MAX_ADDRESS_WORK'] : ['viewer', 'MAX_VIEWER_WORK']
-      return { message: `The requests of this ${who} make too much work; try again later (${setting})`, retryAfterMs }
+      const [subject, setting] = addressMs > 0 ? ['address', 'MAX_ADDRESS_WORK'] : ['viewer', 'MAX_VIEWER_WORK']
+      return {
+        message: `The requests of this ${subject} make too much work; try again later (${setting})`,
+        retryAfterMs,
+      }
     },
     takeReserve({ socketId }, messageBytes) {
       if (socketId === undefined || messageBytes > maxReserveMessageBytes || reserves.waitMs(socketId) > 0) return false

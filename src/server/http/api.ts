@@ -253,14 +253,17 @@ function createUnavailablePlugin(): Plugin {
       const { stream, json } = readAccept(request.headers.get('accept'))
       // The status of an event stream is always 200.
       if (stream && !json) return
-      const executed = result as ExecutionResult
-      const isLimited = executed.errors?.some(({ extensions }) => extensions['code'] === 'RATE_LIMITED') === true
-      if (!(isUnavailable(executed) || isLimited) || Object.values(executed.data ?? {}).some((value) => value !== null))
+      const executionResult = result as ExecutionResult
+      const isLimited = executionResult.errors?.some(({ extensions }) => extensions['code'] === 'RATE_LIMITED') === true
+      if (
+        !(isUnavailable(executionResult) || isLimited) ||
+        Object.values(executionResult.data ?? {}).some((value) => value !== null)
+      )
         return
-      const waits = (executed.errors ?? []).map(({ extensions }) => Number(extensions['retryAfterMs'] ?? 0))
+      const waits = (executionResult.errors ?? []).map(({ extensions }) => Number(extensions['retryAfterMs'] ?? 0))
       const seconds = Math.max(1, Math.ceil(Math.max(...waits) / 1_000))
       const http = { status: isLimited ? 429 : 503, headers: { 'retry-after': String(seconds) } }
-      setResult({ ...executed, extensions: { ...executed.extensions, http } })
+      setResult({ ...executionResult, extensions: { ...executionResult.extensions, http } })
     },
   }
 }

@@ -24,15 +24,15 @@ function malformed(message: string): GraphQLError {
  * Creates the error for a request that is too large.
  * @param setting - the name of the setting that limits it
  */
-export function tooLarge(what: string, maxBytes: number, setting: string): GraphQLError {
-  return new GraphQLError(`The ${what} is too large; at most ${maxBytes} bytes are allowed (${setting})`, {
+export function tooLarge(problem: string, maxBytes: number, setting: string): GraphQLError {
+  return new GraphQLError(`The ${problem} is too large; at most ${maxBytes} bytes are allowed (${setting})`, {
     extensions: { code: 'REQUEST_TOO_LARGE', http: { status: 413 } },
   })
 }
 
 /** Creates the error for JSON that is nested too deeply to be parsed. */
-export function jsonTooDeep(what: string): GraphQLError {
-  return malformed(`The JSON of the ${what} is nested more than ${maxJsonDepth} levels deep; that is the maximum`)
+export function jsonTooDeep(problem: string): GraphQLError {
+  return malformed(`The JSON of the ${problem} is nested more than ${maxJsonDepth} levels deep; that is the maximum`)
 }
 
 /** A multipart request that is being read. */
@@ -70,7 +70,7 @@ export function readMultipart(
     files: maxFiles,
     parts: maxFiles + 3,
   })
-  const ended = Promise.withResolvers<void>()
+  const ending = Promise.withResolvers<void>()
   const files = new Map<string, Promise<UploadedFile>>()
   let operations: GraphQLParams | undefined
   let map: ReadonlyMap<string, readonly string[]> | undefined
@@ -79,7 +79,7 @@ export function readMultipart(
   const refuse = (error: Error): void => {
     if (isRefused) return
     isRefused = true
-    ended.reject(error)
+    ending.reject(error)
     // Deferred: busboy continues with a file after it has reported its limit, and would find it
     // destroyed.
     setImmediate(() => parser.destroy())
@@ -116,11 +116,11 @@ export function readMultipart(
   parser.on('fieldsLimit', () => refuse(malformed('Beside its files a request has two fields, "operations" and "map"')))
   parser.on('partsLimit', () => refuse(malformed('The request has too many parts')))
   parser.on('error', (error: Error) => refuse(malformed(`The multipart request is malformed: ${error.message}`)))
-  parser.on('close', () => ended.resolve())
+  parser.on('close', () => ending.resolve())
 
   const finish = async (): Promise<GraphQLParams> => {
     try {
-      await ended.promise
+      await ending.promise
       const entries = await Promise.all([...files].map(async ([name, file]) => [name, await file] as const))
       return assemble(operations, map, new Map(entries))
     } catch (error) {

@@ -43,9 +43,9 @@ export function checkFields(
       { extensions },
     )
   if (perName <= maxPerName) return null
-  const what = name === '...' ? 'fragments are spread' : `fields have the response name "${name}"`
+  const problem = name === '...' ? 'fragments are spread' : `fields have the response name "${name}"`
   return new GraphQLError(
-    `In one place of this document ${perName} ${what}; at most ${maxPerName} are allowed (MAX_QUERY_FIELDS_PER_NAME)`,
+    `In one place of this document ${perName} ${problem}; at most ${maxPerName} are allowed (MAX_QUERY_FIELDS_PER_NAME)`,
     { extensions },
   )
 }
@@ -111,8 +111,8 @@ export function fragmentsOf(document: DocumentNode): ReadonlyMap<string, Fragmen
   )
 }
 
-function tooMuch(what: string, is: number, max: number, setting: string, node: ASTNode): GraphQLError {
-  return new GraphQLError(`The ${what} of this operation is ${is}; at most ${max} is allowed (${setting})`, {
+function tooMuch(problem: string, is: number, max: number, setting: string, node: ASTNode): GraphQLError {
+  return new GraphQLError(`The ${problem} of this operation is ${is}; at most ${max} is allowed (${setting})`, {
     nodes: node,
     extensions: { code: 'GRAPHQL_VALIDATION_FAILED' },
   })

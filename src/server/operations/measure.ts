@@ -34,7 +34,7 @@ const mutationCost = 10
 const pagingArguments = ['first', 'last']
 /** The lists inside a connection; the connection's arguments set their length. */
 const connectionLists = ['edges', 'nodes']
-const none: Measure = { depth: 0, aliases: 0, cost: 0 }
+const noMeasure: Measure = { depth: 0, aliases: 0, cost: 0 }
 
 /**
  * Measures an operation before it is executed. Linear in the size of the document: every fragment
@@ -53,16 +53,16 @@ export function measureOperation(options: {
   readonly variables?: Readonly<Record<string, unknown>> | undefined
 }): Measure {
   const { schema, fragments, operation, variables = {} } = options
-  const measured = new Map<string, Measure>()
+  const measures = new Map<string, Measure>()
 
   const ofFragment = (name: string): Measure => {
-    const existing = measured.get(name)
+    const existing = measures.get(name)
     if (existing !== undefined) return existing
     const fragment = fragments.get(name)
-    if (fragment === undefined) return none
-    measured.set(name, none)
+    if (fragment === undefined) return noMeasure
+    measures.set(name, noMeasure)
     const measure = ofSelection(fragment.selectionSet, schema.getType(fragment.typeCondition.name.value))
-    measured.set(name, measure)
+    measures.set(name, measure)
     return measure
   }
 
@@ -71,7 +71,7 @@ export function measureOperation(options: {
     if (node.name.value.startsWith('__')) return { depth: 1, aliases, cost: 0 }
     const field = isObjectType(parent) || isInterfaceType(parent) ? parent.getFields()[node.name.value] : undefined
     const type = field === undefined ? undefined : getNamedType(field.type)
-    const inner = node.selectionSet === undefined ? none : ofSelection(node.selectionSet, type)
+    const inner = node.selectionSet === undefined ? noMeasure : ofSelection(node.selectionSet, type)
     const own =
       parent !== undefined && parent === schema.getMutationType() ? mutationCost : isCompositeType(type) ? 1 : 0
     const length = field === undefined ? 1 : lengthOf(node, field, variables)
@@ -79,7 +79,7 @@ export function measureOperation(options: {
   }
 
   const ofSelection = ({ selections }: SelectionSetNode, parent: GraphQLNamedType | undefined): Measure => {
-    let { depth, aliases, cost } = none
+    let { depth, aliases, cost } = noMeasure
     for (const selection of selections) {
       let part: Measure
       if (selection.kind === Kind.FIELD) part = ofField(selection, parent)
@@ -136,18 +136,18 @@ export function countFields(options: {
   let name = ''
 
   /** Adds the fields of a place to the fields that they are merged with, by response name. */
-  const collect = ({ selectionSet, within }: Place, merged: Map<string, Place[]>): void => {
+  const collect = ({ selectionSet, within }: Place, fieldsByName: Map<string, Place[]>): void => {
     for (const selection of selectionSet.selections) {
       if (fields > maxFields) return
       fields++
       if (selection.kind === Kind.INLINE_FRAGMENT) {
-        collect({ selectionSet: selection.selectionSet, within }, merged)
+        collect({ selectionSet: selection.selectionSet, within }, fieldsByName)
         continue
       }
       const isField = selection.kind === Kind.FIELD
       const responseName = isField ? (selection.alias ?? selection.name).value : '...'
-      const places = merged.get(responseName) ?? []
-      merged.set(responseName, places)
+      const places = fieldsByName.get(responseName) ?? []
+      fieldsByName.set(responseName, places)
       places.push({ selectionSet: (isField ? selection.selectionSet : undefined) ?? emptySelection, within })
       if (places.length > perName) {
         perName = places.length
@@ -156,13 +156,13 @@ export function countFields(options: {
       const fragment = isField ? undefined : fragments.get(selection.name.value)
       // A fragment that spreads itself is refused by another rule.
       if (fragment !== undefined && !within.includes(fragment.name.value))
-        collect({ selectionSet: fragment.selectionSet, within: [...within, fragment.name.value] }, merged)
+        collect({ selectionSet: fragment.selectionSet, within: [...within, fragment.name.value] }, fieldsByName)
     }
   }
   const count = (places: readonly Place[]): void => {
-    const merged = new Map<string, Place[]>()
-    for (const place of places) collect(place, merged)
-    for (const inner of merged.values()) if (fields <= maxFields) count(inner)
+    const fieldsByName = new Map<string, Place[]>()
+    for (const place of places) collect(place, fieldsByName)
+    for (const inner of fieldsByName.values()) if (fields <= maxFields) count(inner)
   }
   for (const { kind, name: definitionName, selectionSet } of definitions)
     count([{ selectionSet, within: kind === Kind.FRAGMENT_DEFINITION ? [definitionName.value] : [] }])

@@ -72,7 +72,7 @@ export function createOperations(
    * Contains valid documents only, so that invalid ones cannot evict documents in use; least
    * recently used first.
    */
-  const remembered = new Map<string, DocumentNode>()
+  const documents = new Map<string, DocumentNode>()
   const valid = new WeakSet<DocumentNode>()
   const texts = new WeakMap<DocumentNode, string>()
   let rememberedChars = 0
@@ -80,39 +80,39 @@ export function createOperations(
 
   const remember = (document: DocumentNode): void => {
     const text = texts.get(document)
-    if (text === undefined || text.length > maxRememberedTextChars || remembered.has(text)) return
-    remembered.set(text, document)
+    if (text === undefined || text.length > maxRememberedTextChars || documents.has(text)) return
+    documents.set(text, document)
     rememberedChars += text.length
     rememberedTokens += tokensOf(document)
-    for (const [oldest, dropped] of remembered) {
+    for (const [oldest, droppedDocument] of documents) {
       if (
-        remembered.size <= maxRemembered &&
+        documents.size <= maxRemembered &&
         rememberedChars <= maxRememberedChars &&
         rememberedTokens <= maxRememberedTokens
       )
         break
-      remembered.delete(oldest)
+      documents.delete(oldest)
       rememberedChars -= oldest.length
-      rememberedTokens -= tokensOf(dropped)
+      rememberedTokens -= tokensOf(droppedDocument)
     }
   }
 
   return {
     get size() {
-      return remembered.size
+      return documents.size
     },
     parse(text) {
-      const existing = remembered.get(text)
+      const existing = documents.get(text)
       if (existing !== undefined) {
-        remembered.delete(text)
-        remembered.set(text, existing)
+        documents.delete(text)
+        documents.set(text, existing)
         return existing
       }
       const document = parseText(text, limits.MAX_QUERY_TOKENS)
       texts.set(document, text)
       return document
     },
-    isCached: (text) => remembered.has(text),
+    isCached: (text) => documents.has(text),
     charsOf: (document) => texts.get(document)?.length ?? 0,
     validate(document, { isAuthenticated }) {
       if (!isAuthenticated && !isWithoutToken(schema, document)) return [tokenRequired()]

@@ -71,8 +71,8 @@ export function createPolicy(options: {
   const refuse = ({ document, operationName, variableValues, contextValue }: Arguments) => {
     const operation = getOperationAST(document, operationName)
     const context = contextValue as OperationContext
-    const forbidden = checkIntrospection(document, context.viewer)
-    if (forbidden !== null) return { errors: [forbidden] }
+    const introspectionError = checkIntrospection(document, context.viewer)
+    if (introspectionError !== null) return { errors: [introspectionError] }
     if (!operation) return null
     const { cost, error } = operations.checkCost(document, operation, variableValues)
     if (error === null) {
@@ -109,12 +109,12 @@ export function createPolicy(options: {
     const { req, params, retain = retainAlone } = args.contextValue as Partial<OperationContext>
     const operation = getOperationAST(args.document, args.operationName)
     if (req === undefined || params === undefined || !operation) return null
-    const declared = declaredParams(operation, params)
-    Object.assign(params, { query: '', variables: undefined, extensions: undefined, ...declared })
-    args.variableValues = declared.variables
+    const operationParams = declaredParams(operation, params)
+    Object.assign(params, { query: '', variables: undefined, extensions: undefined, ...operationParams })
+    args.variableValues = operationParams.variables
     const { document } = args
     const documentChars = operations.charsOf(document)
-    if (retain({ document, documentChars, variables: declared.variables })) return null
+    if (retain({ document, documentChars, variables: operationParams.variables })) return null
     metrics.refused('retained')
     return { errors: [tooMuchRetained('stream')] }
   }

@@ -65,13 +65,13 @@ export function createGraphiql(options: {
 }): Graphiql {
   const { endpoint, tabs, tokensAreRequired } = options
   const assets = createAssets()
-  const packed = new Map<string, Promise<{ plain: Buffer; packed: Buffer; etag: string }>>()
+  const packedAssets = new Map<string, Promise<{ plain: Buffer; packed: Buffer; etag: string }>>()
   const load = (name: string, { read }: Asset) => {
-    let entry = packed.get(name)
+    let entry = packedAssets.get(name)
     if (entry === undefined) {
       entry = pack(read)
-      entry.catch(() => packed.delete(name))
-      packed.set(name, entry)
+      entry.catch(() => packedAssets.delete(name))
+      packedAssets.set(name, entry)
     }
     return entry
   }

@@ -72,7 +72,7 @@ export function createAuthenticator(config: TokenConfig, logger: Logger): Authen
   const key = secret === undefined ? undefined : new TextEncoder().encode(secret)
   const keySet =
     jwksUrl === undefined ? undefined : createRemoteJWKSet(new URL(jwksUrl), { timeoutDuration: jwksTimeoutMs })
-  const required: JWTVerifyOptions = {
+  const options: JWTVerifyOptions = {
     // Applies to `nbf`: the expiry is checked below, without a tolerance.
     clockTolerance: config.JWT_CLOCK_TOLERANCE_SECONDS,
     ...(config.JWT_ISSUER === undefined ? {} : { issuer: config.JWT_ISSUER }),
@@ -81,9 +81,9 @@ export function createAuthenticator(config: TokenConfig, logger: Logger): Authen
 
   const verify = async (token: string): Promise<JWTPayload> => {
     if (key !== undefined && (keySet === undefined || isSharedSecret(token)))
-      return (await jwtVerify(token, key, { ...required, algorithms: ['HS256'] })).payload
+      return (await jwtVerify(token, key, { ...options, algorithms: ['HS256'] })).payload
     if (keySet === undefined) throw new errors.JWTInvalid('no key')
-    return (await jwtVerify(token, keySet, { ...required, algorithms: publicKeyAlgorithms })).payload
+    return (await jwtVerify(token, keySet, { ...options, algorithms: publicKeyAlgorithms })).payload
   }
 
   return {

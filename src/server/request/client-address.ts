@@ -10,8 +10,8 @@ import { canonicalAddress, networkOf } from '../../network.ts'
  */
 function readAddress(request: IncomingMessage, { TRUST_PROXY }: Pick<Config, 'TRUST_PROXY'>): string {
   const header = TRUST_PROXY ? request.headers['x-forwarded-for'] : undefined
-  const forwarded = (Array.isArray(header) ? header.join(',') : header)?.split(',').at(-1)?.trim()
-  return canonicalAddress(forwarded || request.socket.remoteAddress || 'unknown')
+  const forwardedAddress = (Array.isArray(header) ? header.join(',') : header)?.split(',').at(-1)?.trim()
+  return canonicalAddress(forwardedAddress || request.socket.remoteAddress || 'unknown')
 }
 
 /**

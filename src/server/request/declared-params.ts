@@ -17,7 +17,7 @@ export function declaredParams(
   operation: OperationDefinitionNode,
   { variables, extensions }: { readonly variables?: unknown; readonly extensions?: unknown },
 ): Pick<GraphQLParams, 'variables' | 'extensions'> {
-  const declared = operation.variableDefinitions?.map(({ variable }) => variable.name.value) ?? []
+  const variableNames = operation.variableDefinitions?.map(({ variable }) => variable.name.value) ?? []
   const pick = (
     values: unknown,
     names: readonly string[],
@@ -27,7 +27,7 @@ export function declaredParams(
     const pickedNames = names.filter((name) => Object.hasOwn(values, name) && isKept(name, values[name]))
     return pickedNames.length === 0 ? undefined : Object.fromEntries(pickedNames.map((name) => [name, values[name]]))
   }
-  const declaredVariables = pick(variables, declared)
+  const declaredVariables = pick(variables, variableNames)
   const read = pick(extensions, Object.keys(readExtensions), (name, value) => readExtensions[name]?.(value) === true)
   return {
     ...(declaredVariables === undefined ? {} : { variables: declaredVariables }),

@@ -48,37 +48,37 @@ export function createMaskError(
       'failed to execute an operation: the database is unavailable',
     )
   return (error) => {
-    const located = error instanceof GraphQLError ? error : undefined
-    const where = { nodes: located?.nodes ?? null, path: located?.path ?? null }
-    const expected = findExpected(error)
-    if (expected !== undefined) {
-      const failure = expected.code === 'UNAVAILABLE' ? classifyDatabaseError(expected) : null
-      if (failure !== null) report(failure, expected, located?.path)
-      return new GraphQLError(expected.message, {
+    const graphqlError = error instanceof GraphQLError ? error : undefined
+    const where = { nodes: graphqlError?.nodes ?? null, path: graphqlError?.path ?? null }
+    const expectedError = findExpected(error)
+    if (expectedError !== undefined) {
+      const failure = expectedError.code === 'UNAVAILABLE' ? classifyDatabaseError(expectedError) : null
+      if (failure !== null) report(failure, expectedError, graphqlError?.path)
+      return new GraphQLError(expectedError.message, {
         ...where,
         extensions: {
-          code: expected.code,
-          retryable: expected.retryable,
-          ...(hasRetryAfter(expected.code) ? { retryAfterMs: retryAfterMsOf(expected, failure) } : {}),
-          ...(Object.keys(expected.details).length === 0 ? {} : { details: expected.details }),
+          code: expectedError.code,
+          retryable: expectedError.retryable,
+          ...(hasRetryAfter(expectedError.code) ? { retryAfterMs: retryAfterMsOf(expectedError, failure) } : {}),
+          ...(Object.keys(expectedError.details).length === 0 ? {} : { details: expectedError.details }),
         },
       })
     }
     const cause = findCause(error)
-    if (located !== undefined && cause instanceof GraphQLError) {
-      if (!hasSuggestions) removeSuggestion(located)
-      if (located.extensions['code'] !== undefined) return located
+    if (graphqlError !== undefined && cause instanceof GraphQLError) {
+      if (!hasSuggestions) removeSuggestion(graphqlError)
+      if (graphqlError.extensions['code'] !== undefined) return graphqlError
       // Without a path the error is about the request; with a path, a resolver returned a value
       // that its type does not allow.
-      if (located.path === undefined) {
-        located.extensions['code'] = 'BAD_INPUT'
-        return located
+      if (graphqlError.path === undefined) {
+        graphqlError.extensions['code'] = 'BAD_INPUT'
+        return graphqlError
       }
     }
     // Not known to be a defect, and worth a retry: the database may be available again in a moment.
     const failure = classifyDatabaseError(cause)
     if (failure !== null) {
-      report(failure, cause, located?.path)
+      report(failure, cause, graphqlError?.path)
       return new GraphQLError('The database cannot be reached; try again', {
         ...where,
         extensions: {
@@ -89,7 +89,7 @@ export function createMaskError(
       })
     }
     const errorId = randomBytes(6).toString('base64url')
-    logger.error({ err: cause, errorId, path: located?.path }, 'failed to execute an operation')
+    logger.error({ err: cause, errorId, path: graphqlError?.path }, 'failed to execute an operation')
     return new GraphQLError('Something went wrong on the server', {
       ...where,
       extensions: { code: 'INTERNAL', errorId },
@@ -99,8 +99,8 @@ export function createMaskError(
 
 /** Returns the code that an error has after {@link createMaskError} has processed it. */
 export function codeOf(error: unknown): string {
-  const expected = findExpected(error)
-  if (expected !== undefined) return expected.code
+  const expectedError = findExpected(error)
+  if (expectedError !== undefined) return expectedError.code
   const cause = findCause(error)
   if (error instanceof GraphQLError && cause instanceof GraphQLError) {
     const code = error.extensions['code']
@@ -169,6 +169,6 @@ function findCause(error: unknown): unknown {
 }
 
 function retryAfterMsOf(error: unknown, failure: DatabaseFailure | null): number {
-  const named = isTidingsError(error) ? error.details['retryAfterMs'] : undefined
-  return typeof named === 'number' ? named : (failure?.retryAfterMs ?? defaultRetryAfterMs)
+  const retryAfterMs = isTidingsError(error) ? error.details['retryAfterMs'] : undefined
+  return typeof retryAfterMs === 'number' ? retryAfterMs : (failure?.retryAfterMs ?? defaultRetryAfterMs)
 }

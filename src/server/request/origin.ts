@@ -36,10 +36,10 @@ export function isLoopbackHost(host: string | undefined): boolean {
  * (DNS rebinding), share the origin, and act as the local developer.
  */
 export function createOriginPolicy(config: OriginConfig, options: { readonly onlyLoopback: boolean }): OriginPolicy {
-  const allowed = new Set(config.ALLOWED_ORIGINS)
+  const allowedOrigins = new Set(config.ALLOWED_ORIGINS)
   const hostOf = (headers: IncomingHttpHeaders): string => {
-    const forwarded = config.TRUST_PROXY ? headers['x-forwarded-host'] : undefined
-    const [first] = (Array.isArray(forwarded) ? forwarded[0] : forwarded)?.split(',') ?? []
+    const forwardedHost = config.TRUST_PROXY ? headers['x-forwarded-host'] : undefined
+    const [first] = (Array.isArray(forwardedHost) ? forwardedHost[0] : forwardedHost)?.split(',') ?? []
     return (first ?? headers.host ?? '').trim().toLowerCase()
   }
   const isSame = (origin: string, headers: IncomingHttpHeaders): boolean =>
@@ -61,7 +61,7 @@ export function createOriginPolicy(config: OriginConfig, options: { readonly onl
         headers['sec-fetch-mode'] !== 'navigate'
       )
         return { reason: 'origin', message: 'Other sites may not call this server' }
-      if (origin === undefined || allowed.has(origin) || isSame(origin, headers)) return null
+      if (origin === undefined || allowedOrigins.has(origin) || isSame(origin, headers)) return null
       return {
         reason: 'origin',
         message: `The origin "${origin}" may not call this server; add it to ALLOWED_ORIGINS`,
@@ -69,7 +69,7 @@ export function createOriginPolicy(config: OriginConfig, options: { readonly onl
     },
     corsHeaders(headers) {
       const { origin } = headers
-      if (origin === undefined || !allowed.has(origin.toLowerCase())) return { vary: 'Origin' }
+      if (origin === undefined || !allowedOrigins.has(origin.toLowerCase())) return { vary: 'Origin' }
       return {
         vary: 'Origin',
         'access-control-allow-origin': origin,

@@ -22,7 +22,7 @@ const ownVariable = 'tidingsLastEventId'
  * Documents with the variable, keyed by the documents without it: one for all resuming subscribers,
  * so that they share executions.
  */
-const rewritten = new WeakMap<DocumentNode, DocumentNode>()
+const rewrittenDocuments = new WeakMap<DocumentNode, DocumentNode>()
 
 /**
  * Returns a subscription that resumes after the event with this id, which is the event's cursor: as
@@ -50,10 +50,10 @@ export function resumeAfter(
   const valueNode = selection.arguments?.find(({ name }) => name.value === argumentName)?.value
   if (valueNode?.kind === Kind.VARIABLE)
     return { document, variableValues: { ...variableValues, [valueNode.name.value]: lastEventId } }
-  let resumable = rewritten.get(document)
+  let resumable = rewrittenDocuments.get(document)
   if (resumable === undefined) {
     resumable = declareVariable(document, operation, String(type))
-    rewritten.set(document, resumable)
+    rewrittenDocuments.set(document, resumable)
   }
   return { document: resumable, variableValues: { ...variableValues, [ownVariable]: lastEventId } }
 }

@@ -93,10 +93,10 @@ export function createOperationStream(
   const unread = new Map<string, () => number>()
   const ready: { readonly frame: Frame; readonly onTaken?: () => void }[] = []
   /** Until they start: nothing may retain the request as long as the stream. */
-  let unstarted: readonly StreamOperation[] = request.operations
-  const waiting = new Set(unstarted.map(({ id }) => id))
-  const budgetShare = 1 / unstarted.length
-  const retained = createRetained({ maxBytes: maxRetainedBytes, isOpen: (id) => waiting.has(id) })
+  let waitingOperations: readonly StreamOperation[] = request.operations
+  const waiting = new Set(waitingOperations.map(({ id }) => id))
+  const budgetShare = 1 / waitingOperations.length
+  const retainedParams = createRetained({ maxBytes: maxRetainedBytes, isOpen: (id) => waiting.has(id) })
   let wake: () => void = () => undefined
   let isLeft = false
   let isComplete = false
@@ -127,27 +127,27 @@ export function createOperationStream(
       ...(variables ? { variables } : {}),
       ...(extensions ? { extensions } : {}),
     }
-    const enveloped = options.envelop({
+    const envelope = options.envelop({
       ...({ req, viewer, from, params } satisfies OperationContext),
       cut,
       onStream: (read: () => number) => unread.set(id, read),
-      retain: (parts: RetainedParts) => retained.add(id, parts),
+      retain: (parts: RetainedParts) => retainedParams.add(id, parts),
       budgetShare,
     })
-    const document = enveloped.parse(query)
-    const errors = enveloped.validate(enveloped.schema, document)
+    const document = envelope.parse(query)
+    const errors = envelope.validate(envelope.schema, document)
     if (errors.length > 0) return { errors }
     const operation = getOperationAST(document, operationName)
     if (operation?.operation !== OperationTypeNode.SUBSCRIPTION)
       throw new GraphQLError('Only subscriptions may be among the operations of one stream', {
         extensions: { code: 'BAD_INPUT' },
       })
-    return enveloped.subscribe({
-      schema: enveloped.schema,
+    return envelope.subscribe({
+      schema: envelope.schema,
       document,
       operationName: operationName ?? null,
       variableValues: variables ?? {},
-      contextValue: await enveloped.contextFactory(),
+      contextValue: await envelope.contextFactory(),
     })
   }
   const ask = async (id: string, iterator: AsyncIterator<ExecutionResult>): Promise<void> => {
@@ -178,8 +178,8 @@ export function createOperationStream(
     }
   }
   const startAll = async (): Promise<void> => {
-    const operations = unstarted
-    unstarted = []
+    const operations = waitingOperations
+    waitingOperations = []
     for (const operation of operations.slice(maxSubscriptions)) refuse(operation)
     for (const operation of operations.slice(0, maxSubscriptions)) {
       await work.waitForTurn({ network: from.network, userId: viewer?.userId ?? null })

@@ -328,10 +328,10 @@ function createEventStream(options: {
       return ':\n\n'
     }
     pending ??= frames.next()
-    const woken = new Promise<undefined>((resolve) => {
+    const wakeUp = new Promise<undefined>((resolve) => {
       wake = () => resolve(undefined)
     })
-    const step = why === undefined ? await Promise.race([pending, woken]) : undefined
+    const step = why === undefined ? await Promise.race([pending, wakeUp]) : undefined
     if (response.destroyed) return undefined
     if (step !== undefined) {
       pending = undefined

@@ -56,14 +56,14 @@ export function createSocketProtocol(options: {
 }): SocketProtocol {
   const { maxSubscriptions, api, tokens, connections, budgets, work, metrics, note, maskError } = options
   /** Queries and mutations; a subscription has a {@link Destination} instead. */
-  const prepared = new WeakMap<object, Enveloped>()
+  const envelopes = new WeakMap<object, Enveloped>()
   let operations = 0
   const tooManyMessage = `At most ${maxSubscriptions} operations may be under way on one socket (MAX_SUBSCRIPTIONS_PER_SOCKET)`
   const tooMany = { message: tooManyMessage, extensions: { code: 'RATE_LIMITED', retryable: true } }
   const preparedOf = (args: ExecutionArgs): Enveloped => {
-    const enveloped = prepared.get(args)
-    if (enveloped === undefined) throw new Error('This operation was not prepared')
-    return enveloped
+    const envelope = envelopes.get(args)
+    if (envelope === undefined) throw new Error('This operation was not prepared')
+    return envelope
   }
 
   const prepare = async (
@@ -78,18 +78,18 @@ export function createSocketProtocol(options: {
     const number = ++operations
     const { query, operationName } = payload
     const params: GraphQLParams = operationName ? { query, operationName } : { query }
-    const enveloped = api.envelop({ viewer, from, params, socketId })
-    const document = enveloped.parse(query)
-    const errors = enveloped.validate(enveloped.schema, document)
+    const envelope = api.envelop({ viewer, from, params, socketId })
+    const document = envelope.parse(query)
+    const errors = envelope.validate(envelope.schema, document)
     if (errors.length > 0) return [...errors]
     const operation = getOperationAST(document, operationName)
     if (!operation) return [unknownOperation(operationName)]
     // graphql-ws retains this object, and yoga the parameters, for the lifetime of the operation:
     // they contain nothing that is not read again, and nothing that the operation does not declare.
-    const retained = { query: '', ...declaredParams(operation, payload) }
-    Object.assign(payload, { extensions: undefined, variables: undefined, ...retained })
-    Object.assign(params, retained)
-    const { variables } = retained
+    const retainedPayload = { query: '', ...declaredParams(operation, payload) }
+    Object.assign(payload, { extensions: undefined, variables: undefined, ...retainedPayload })
+    Object.assign(params, retainedPayload)
+    const { variables } = retainedPayload
     if (!socket.retained.add(id, { document, documentChars: api.charsOf(document), variables })) {
       metrics.refused('retained')
       const error = tooMuchRetained('socket')
@@ -97,7 +97,7 @@ export function createSocketProtocol(options: {
       return [error]
     }
     const baseArgs = {
-      schema: enveloped.schema,
+      schema: envelope.schema,
       document,
       ...(operationName ? { operationName } : {}),
       ...(variables ? { variableValues: variables } : {}),
@@ -111,8 +111,8 @@ export function createSocketProtocol(options: {
       }
       return { ...baseArgs, contextValue: destination }
     }
-    const args: ExecutionArgs = { ...baseArgs, contextValue: await enveloped.contextFactory() }
-    prepared.set(args, enveloped)
+    const args: ExecutionArgs = { ...baseArgs, contextValue: await envelope.contextFactory() }
+    envelopes.set(args, envelope)
     return args
   }
 
@@ -130,8 +130,8 @@ export function createSocketProtocol(options: {
    * closes instead.
    */
   const refineFailure = (socket: WebSocket, error: unknown): GraphQLError | null => {
-    const masked = maskError(error)
-    return leaveIfAway(socket, [masked]) ? null : masked
+    const maskedError = maskError(error)
+    return leaveIfAway(socket, [maskedError]) ? null : maskedError
   }
   const subscribe = async (args: ExecutionArgs): ReturnType<Live['subscribe']> => {
     try {
@@ -248,7 +248,7 @@ export function createSocketProtocol(options: {
       errors.map((error) => formatError(error instanceof GraphQLError ? error : maskError(error))),
   })
 
-  const answer: SocketProtocol['answer'] = (served, message, limit) => {
+  const answer: SocketProtocol['answer'] = (servedSocket, message, limit) => {
     const { type, id, payload } = message as {
       readonly type?: unknown
       readonly id?: unknown
@@ -257,20 +257,22 @@ export function createSocketProtocol(options: {
     if (type === MessageType.Ping || type === MessageType.Pong) {
       if (payload !== undefined && !isRecord(payload)) return false
       if (type === MessageType.Ping)
-        void served.send(JSON.stringify({ type: MessageType.Pong, ...(payload === undefined ? {} : { payload }) }))
+        void servedSocket.send(
+          JSON.stringify({ type: MessageType.Pong, ...(payload === undefined ? {} : { payload }) }),
+        )
       return true
     }
     if (typeof id !== 'string') return false
-    if (type === MessageType.Complete) return !(id in served.operations)
+    if (type === MessageType.Complete) return !(id in servedSocket.operations)
     // An id in use is a defect of the client, and closes the socket.
-    if (type !== MessageType.Subscribe || id in served.operations) return false
-    const isTooMany = served.subscriptions() >= maxSubscriptions
+    if (type !== MessageType.Subscribe || id in servedSocket.operations) return false
+    const isTooMany = servedSocket.subscriptions() >= maxSubscriptions
     if (!isTooMany && limit === null) return false
     const reason = isTooMany ? 'subscriptions' : 'work'
     const error = isTooMany || limit === null ? tooMany : tooMuchWork(limit)
     metrics.refused(reason)
-    served.noteLimit(reason, error.message)
-    void served.send(JSON.stringify({ id, type: MessageType.Error, payload: [error] }))
+    servedSocket.noteLimit(reason, error.message)
+    void servedSocket.send(JSON.stringify({ id, type: MessageType.Error, payload: [error] }))
     return true
   }
 

@@ -105,7 +105,7 @@ class OpenWebSocket implements ServedSocket {
   readonly connection: Connection
   readonly sink: SocketSink
   viewer: Viewer | null = null
-  operations: Readonly<Record<string, unknown>> = none
+  operations: Readonly<Record<string, unknown>> = noVariables
   hasBegun = false
   isUnanswered = false
   onClosed: (code: number, reason: string) => Promise<void> = () => Promise.resolve()
@@ -228,20 +228,20 @@ class OpenWebSocket implements ServedSocket {
    * arrived with this one: they wait, in order.
    */
   #throttle(data: Buffer, listener: (message: string) => Promise<void>): void {
-    const throttled: Throttled = { messages: [data], next: 0 }
-    this.#throttled = throttled
+    const throttledMessages: Throttled = { messages: [data], next: 0 }
+    this.#throttled = throttledMessages
     if (performance.now() - this.#throttleEndedAt > floodPauseMs) this.#floodingSince = performance.now()
     this.socket.pause()
     const proceed = (): void => {
       const { socket } = this
       for (;;) {
-        const message = throttled.messages[throttled.next]
+        const message = throttledMessages.messages[throttledMessages.next]
         if (message === undefined) break
         if (!this.#handle(message, listener)) {
           wait()
           return
         }
-        throttled.next++
+        throttledMessages.next++
       }
       this.#throttled = undefined
       // The pong has not been read yet.
@@ -322,7 +322,7 @@ class OpenWebSocket implements ServedSocket {
   }
 }
 
-const none: Readonly<Record<string, unknown>> = {}
+const noVariables: Readonly<Record<string, unknown>> = {}
 /** Close code of WebSocket for a message that is too large. */
 const messageTooBig = 1009
 const shortestThrottleMs = 20

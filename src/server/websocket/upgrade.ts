@@ -47,8 +47,8 @@ export function createUpgrade(options: {
     request: IncomingMessage,
     from: ClientInfo,
   ): readonly [status: number, message: string, retryAfterMs?: number] | null => {
-    const repeated = refuseRepeatedHeader(request)
-    if (repeated !== null) return [400, repeated]
+    const headerRefusal = refuseRepeatedHeader(request)
+    if (headerRefusal !== null) return [400, headerRefusal]
     const [path] = (request.url ?? '').split('?')
     if (path !== endpoint) return [404, `There are no WebSockets here; they are at ${endpoint}`]
     const refusal = origins.refuse(request.headers)

@@ -66,21 +66,21 @@ export function createWebSockets(options: {
     maxBufferedChunks,
     // Compression costs tens of kilobytes per socket, and these messages are small.
     perMessageDeflate: false,
-    // The sockets are tracked in `served`.
+    // The sockets are tracked in `sockets`.
     clientTracking: false,
     // A client that offers only another subprotocol would treat a handshake without one as a
     // failure (1006, without a reason): the server accepts the client's subprotocol, and graphql-ws
     // closes the socket with 4406.
     handleProtocols: (protocols) => handleProtocols(protocols) || ([...protocols][0] ?? false),
   })
-  const served = new Map<WebSocket, ServedSocket>()
+  const sockets = new Map<WebSocket, ServedSocket>()
   // In groups: ten thousand pings at once would block the event loop for a tenth of a second.
-  let pinged = 0
+  let pingedCount = 0
   const pings = setInterval(() => {
-    pinged = (pinged + 1) % pingTurns
-    for (const servedSocket of served.values()) {
+    pingedCount = (pingedCount + 1) % pingTurns
+    for (const servedSocket of sockets.values()) {
       servedSocket.sink.flushLeftCorked()
-      if (servedSocket.pingTurn !== pinged) continue
+      if (servedSocket.pingTurn !== pingedCount) continue
       // A throttled socket is not read, so that its pong does not arrive; its pings keep proxies
       // from closing an idle connection.
       if (servedSocket.isUnanswered && !servedSocket.isThrottled) servedSocket.terminate()
@@ -113,22 +113,22 @@ export function createWebSockets(options: {
 
   // One set of functions for all sockets; `this` is the socket.
   function onPong(this: WebSocket): void {
-    const servedSocket = served.get(this)
+    const servedSocket = sockets.get(this)
     if (servedSocket !== undefined) servedSocket.isUnanswered = false
   }
   // Handles frames that violate the protocol or are too large: ws closes the socket itself, with
   // the right code.
   function onSocketError(this: WebSocket, error: Error): void {
     if ((error as NodeJS.ErrnoException).code === 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH')
-      served
+      sockets
         .get(this)
         ?.noteLimit('message', `A message was larger than ${limits.MAX_MESSAGE_BYTES} bytes (MAX_MESSAGE_BYTES)`)
     logger.debug({ err: error }, 'lost a WebSocket')
   }
   function onClose(this: WebSocket, code: number, reason: Buffer): void {
-    const servedSocket = served.get(this)
+    const servedSocket = sockets.get(this)
     if (servedSocket === undefined) return
-    served.delete(this)
+    sockets.delete(this)
     anonymous.delete(servedSocket)
     servedSocket.closed(code, String(reason))
   }
@@ -145,11 +145,11 @@ export function createWebSockets(options: {
     refine: protocol.refineFailure,
     answer: protocol.answer,
   }
-  let opened = 0
+  let openedCount = 0
   const open = (socket: WebSocket, tcp: Duplex, authorization: string | undefined, from: ClientInfo): void => {
-    const pingTurn = opened++ % pingTurns
+    const pingTurn = openedCount++ % pingTurns
     const servedSocket = createServedSocket({ socket, tcp, authorization, from, pingTurn, surroundings })
-    served.set(socket, servedSocket)
+    sockets.set(socket, servedSocket)
     anonymous.set(servedSocket, 0)
     socket.on('pong', onPong)
     socket.on('error', onSocketError)
@@ -159,14 +159,14 @@ export function createWebSockets(options: {
 
   return {
     upgrade: (request, socket, head, from) =>
-      server.handleUpgrade(request, socket, head, (opened) =>
-        open(opened, socket, request.headers.authorization, from),
+      server.handleUpgrade(request, socket, head, (webSocket) =>
+        open(webSocket, socket, request.headers.authorization, from),
       ),
     [Symbol.asyncDispose]: async () => {
       clearInterval(pings)
       clearInterval(inits)
-      const ends = [...served.keys()].map((socket) => new Promise((resolve) => socket.once('close', resolve)))
-      for (const servedSocket of served.values()) servedSocket.terminate()
+      const ends = [...sockets.keys()].map((socket) => new Promise((resolve) => socket.once('close', resolve)))
+      for (const servedSocket of sockets.values()) servedSocket.terminate()
       await Promise.all(ends)
       server.close()
     },

@@ -6,7 +6,7 @@ const maxTold = 200
 /** Older hours are not included. */
 const toldDays = 30
 /** Percentiles cover only this many recent questions: the work is bounded and the figures are current. */
-const sampled = 1_000
+const maxSamples = 1_000
 
 const milliseconds = 'extract(epoch from completed_at - started_at) * 1000'
 
@@ -20,7 +20,7 @@ const figuresOf = (condition: string): string => /* sql */ `
   cross join lateral (select percentile_cont(array[0.5, 0.9]) within group (order by ms) as ms
     from (select ${milliseconds} as ms from analytics_question
       where owner = $1 ${condition} and completed_at is not null and started_at is not null
-      order by completed_at desc, topic, question_id limit ${sampled}) last) times
+      order by completed_at desc, topic, question_id limit ${maxSamples}) last) times
   cross join lateral (select count(*) filter (where status = 'QUEUED')::int as queued,
       count(*) filter (where status = 'RUNNING')::int as running,
       count(*) filter (where status = 'RETRYING')::int as retrying,
@@ -47,7 +47,7 @@ interface FiguresRow extends TaskCounts {
 
 function toFigures({ generated, replaced, accepted, ms, ...tasks }: FiguresRow): Figures {
   const { queued, running, retrying, completed, failed, canceled } = tasks
-  const ended = completed + failed
+  const endedCount = completed + failed
   const rounded = (value: number | undefined): number | null => (value === undefined ? null : Math.round(value))
   return {
     generatedCount: generated,
@@ -55,7 +55,7 @@ function toFigures({ generated, replaced, accepted, ms, ...tasks }: FiguresRow):
     acceptedCount: accepted,
     medianMs: rounded(ms?.[0]),
     p90Ms: rounded(ms?.[1]),
-    failureRate: ended === 0 ? null : failed / ended,
+    failureRate: endedCount === 0 ? null : failed / endedCount,
     tasks: { queued, running, retrying, completed, failed, canceled },
   }
 }

@@ -41,16 +41,17 @@ export async function projectTopics(
     [topics.map(({ topic }) => topic)],
   )
   const heads = new Map(rows.map((head) => [head.name, head]))
-  const touched = new Map<string, Touched>()
+  const touchedOwners = new Map<string, Touched>()
   const touch = (owner: string): Touched => {
-    const entry = touched.get(owner) ?? { documentIds: new Set(), hours: new Set(), completedQuestions: [] }
-    touched.set(owner, entry)
+    const entry = touchedOwners.get(owner) ?? { documentIds: new Set(), hours: new Set(), completedQuestions: [] }
+    touchedOwners.set(owner, entry)
     return entry
   }
-  for (const locked of topics) await projectOne(client, locked, heads.get(locked.topic), touch(locked.owner), anew)
+  for (const lockedTopic of topics)
+    await projectOne(client, lockedTopic, heads.get(lockedTopic.topic), touch(lockedTopic.owner), anew)
   // A fixed order prevents deadlocks between several projectors on the owners' topics.
-  for (const [owner, entry] of [...touched].sort(([a], [b]) => (a < b ? -1 : 1)))
-    if (entry.documentIds.size > 0) await tell(client, appender, owner, entry)
+  for (const [owner, entry] of [...touchedOwners].sort(([a], [b]) => (a < b ? -1 : 1)))
+    if (entry.documentIds.size > 0) await publishChange(client, appender, owner, entry)
 }
 
 async function projectOne(
@@ -122,7 +123,7 @@ async function readEnd(client: PoolClient, topic: string): Promise<Partial<Pick<
   return row === undefined ? {} : { status: row.status, at: row.finished_at?.toISOString() ?? null }
 }
 
-async function tell(
+async function publishChange(
   client: PoolClient,
   appender: TransactionalAppender,
   owner: string,

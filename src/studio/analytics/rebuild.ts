@@ -30,13 +30,13 @@ export async function rebuildAnalytics({
   const rebuilt = { counted: 0, kept: 0 }
   for (let last = ''; ; ) {
     const rows = await withTransaction(database, async (client) => {
-      const found = await client.query<LockedTopic & { is_kept: boolean }>(
+      const result = await client.query<LockedTopic & { is_kept: boolean }>(
         `select ${lockedColumns}, t.pruned_seq > 0 as is_kept from analytics_topic a join topic t on t.name = a.topic
          where a.topic > $1 order by a.topic limit $2 for no key update of a`,
         [last, topicsPerStep],
       )
-      if (found.rows.length > 0) await projectTopics(client, appender, found.rows, { anew: true })
-      return found.rows
+      if (result.rows.length > 0) await projectTopics(client, appender, result.rows, { anew: true })
+      return result.rows
     })
     const end = rows.at(-1)
     if (end === undefined) return rebuilt

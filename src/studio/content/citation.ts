@@ -39,15 +39,15 @@ export function createCitationCheck(
     find(quotation, sectionKey) {
       const needle = comparable(quotation)
       if (needle.trim().split(' ').length < minWords) return null
-      const named = sections.find(({ key }) => key === sectionKey)
-      const found =
-        named !== undefined && textIn(named).includes(needle)
-          ? named
+      const namedSection = sections.find(({ key }) => key === sectionKey)
+      const citation =
+        namedSection !== undefined && textIn(namedSection).includes(needle)
+          ? namedSection
           : sections.find((section) => textIn(section).includes(needle))
-      if (found === undefined) return null
+      if (citation === undefined) return null
       return {
-        sectionKey: found.key,
-        heading: found.heading,
+        sectionKey: citation.key,
+        heading: citation.heading,
         quotation: quotation.replace(/\s+/g, ' ').trim(),
       }
     },

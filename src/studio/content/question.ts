@@ -119,9 +119,9 @@ export function wordsOf(text: string): string[] {
 
 /** The words that identify a question, without the standard instruction of its kind. */
 function essenceOf({ prompt, answer }: Pick<Question, 'prompt' | 'answer'>): Set<string> {
-  const whole = wordsOf(prompt.replaceAll(gap, ` ${answer} `))
-  const telling = whole.filter((word) => !frame.has(word))
-  return new Set(telling.length > 0 ? telling : whole)
+  const words = wordsOf(prompt.replaceAll(gap, ` ${answer} `))
+  const answerWords = words.filter((word) => !frame.has(word))
+  return new Set(answerWords.length > 0 ? answerWords : words)
 }
 
 /** Minimum share of common words at which two questions are the same. */
@@ -149,10 +149,10 @@ export function createAskedQuestions(questions: readonly Pick<Question, 'prompt'
 }
 
 function isSameEssence(first: ReadonlySet<string>, second: ReadonlySet<string>): boolean {
-  let shared = 0
-  for (const word of first) if (second.has(word)) shared += 1
-  const all = first.size + second.size - shared
-  return all === 0 || shared / all >= sameShare
+  let sharedCount = 0
+  for (const word of first) if (second.has(word)) sharedCount += 1
+  const all = first.size + second.size - sharedCount
+  return all === 0 || sharedCount / all >= sameShare
 }
 
 /**

@@ -48,9 +48,9 @@ export function createDeleting(options: {
              where subject is distinct from $1 and (input->>'documentId' = $1 or subject = any($2::text[]))`,
             [id, dependentSubjects],
           )
-          const canceled: string[] = []
-          for (const task of rows) if (await cancelIfActive(tasks.cancel, task.id, reason)) canceled.push(task.id)
-          return canceled
+          const canceledIds: string[] = []
+          for (const task of rows) if (await cancelIfActive(tasks.cancel, task.id, reason)) canceledIds.push(task.id)
+          return canceledIds
         },
       })
     },

@@ -109,7 +109,7 @@ export function createDocuments(options: {
       const bySubject = new Map(rows.map((row) => [row.subject, row.id]))
       return ids.map((id) => bySubject.get(id) ?? null)
     },
-    search: (searched) => searchPassages(pool, searched),
+    search: (request) => searchPassages(pool, request),
     async list({ owner, isShared = false, before, limit }) {
       const page = `($2::timestamptz is null or (d.created_at, d.id) < ($2::timestamptz, $3::text))
         order by d.created_at desc, d.id desc limit $4`
@@ -137,8 +137,8 @@ export function createDocuments(options: {
          where (document_id, key) in (select * from unnest($1::text[], $2::text[]))`,
         [places.map(({ documentId }) => documentId), places.map(({ sectionKey }) => sectionKey)],
       )
-      const found = new Map(rows.map((row) => [`${row.document_id} ${row.key}`, row]))
-      return places.map(({ documentId, sectionKey }) => found.get(`${documentId} ${sectionKey}`) ?? null)
+      const rowsByKey = new Map(rows.map((row) => [`${row.document_id} ${row.key}`, row]))
+      return places.map(({ documentId, sectionKey }) => rowsByKey.get(`${documentId} ${sectionKey}`) ?? null)
     },
   }
 }

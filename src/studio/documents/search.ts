@@ -61,16 +61,16 @@ export async function searchPassages(
     readonly documentId?: string | undefined
   },
 ): Promise<readonly DocumentMatch[]> {
-  const typed = options.query
+  const searchText = options.query
     .toWellFormed()
     .replaceAll('\0', ' ')
     .slice(0, maxQueryCharacters)
     .replace(/[“”„«»]/g, '"')
-  const query = foldText(typed).trim()
+  const query = foldText(searchText).trim()
   if (query === '') return []
-  const unfinished = /(?:^|\s)([\p{L}\p{N}]{3,})$/u.exec(query)?.[1] ?? null
-  const words = [query, unfinished, unfinished === null ? '' : query.slice(0, -unfinished.length)]
-  const alternatives = unspaced.test(typed) ? alternativesOf(typed) : []
+  const prefix = /(?:^|\s)([\p{L}\p{N}]{3,})$/u.exec(query)?.[1] ?? null
+  const words = [query, prefix, prefix === null ? '' : query.slice(0, -prefix.length)]
+  const alternatives = unspaced.test(searchText) ? alternativesOf(searchText) : []
   const terms = alternatives.flatMap(({ included }) => included)
   const { rows } = await pool.query<MatchRow>(
     `with ${queryTable}, readable as (
@@ -148,11 +148,11 @@ async function headlinesOf(
 ): Promise<readonly string[]> {
   if (rows.length === 0) return []
   const options = `StartSel=${start},StopSel=${stop},MaxWords=40,MinWords=15,MaxFragments=2,FragmentDelimiter=" … "`
-  const { rows: found } = await pool.query<{ headline: string }>(
+  const { rows: headlines } = await pool.query<{ headline: string }>(
     `with ${queryTable}
      select ts_headline('english', t.text, w.q, $5) as headline
      from unnest($4::text[]) with ordinality as t(text, place) cross join search_query w order by place`,
     [...words, rows.map(({ text }) => foldText(text)), options],
   )
-  return found.map(({ headline }) => headline)
+  return headlines.map(({ headline }) => headline)
 }

@@ -35,7 +35,7 @@ export function createSharing(options: {
   readonly appender: Appender
   readonly changed: (id: string) => void
 }): Sharing {
-  const { database, appender, changed } = options
+  const { database, appender, changed: notifyChange } = options
   const { pool } = database
   return {
     async sharedWith(ids, userId) {
@@ -79,7 +79,7 @@ export function createSharing(options: {
         ])
         if (rowCount !== 0) await noteChange(appender, client, id, 'REVOKED')
       })
-      changed(id)
+      notifyChange(id)
     },
   }
 }

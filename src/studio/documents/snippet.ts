@@ -45,8 +45,8 @@ export function snippetOfHeadline(text: string, headline: string): SnippetPart[]
 /** Returns a snippet around the first of the terms; undefined when the text contains none. */
 export function snippetOfTerms(text: string, terms: readonly string[]): SnippetPart[] | undefined {
   if (terms.length === 0) return undefined
-  const escaped = terms.map((term) => term.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'))
-  const pattern = new RegExp(escaped.join('|'), 'giu')
+  const escapedTerms = terms.map((term) => term.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'))
+  const pattern = new RegExp(escapedTerms.join('|'), 'giu')
   const first = text.search(pattern)
   if (first === -1) return undefined
   const from = Math.max(0, first - charactersBefore)

@@ -145,7 +145,11 @@ export function createNotifications(options: {
         'The idempotency key was used for another notification; use a new key for a new one',
       )
   }
-  const delivered = (client: PoolClient, { recipient: _, ...notification }: Notification, to: string | null): void => {
+  const publishDelivery = (
+    client: PoolClient,
+    { recipient: _, ...notification }: Notification,
+    to: string | null,
+  ): void => {
     if (deliver !== undefined) afterCommit(client, () => deliver(notification, to))
   }
 
@@ -159,7 +163,7 @@ export function createNotifications(options: {
       notification: toPayload(notification),
       unreadCount: unread.get(userId) ?? 0,
     })
-    delivered(client, notification, userId)
+    publishDelivery(client, notification, userId)
     return { notification, isNew: true }
   }
 
@@ -167,9 +171,9 @@ export function createNotifications(options: {
     open: (userId) => withTransaction(database, (client) => ensureInbox(client, userId)),
     notify: (userId, draft) =>
       withTransaction(database, async (client) => {
-        const notified = await notifyIn(client, userId, draft)
-        if (!notified.isNew) await refuseAnother(client, userId, draft)
-        return notified
+        const newNotification = await notifyIn(client, userId, draft)
+        if (!newNotification.isNew) await refuseAnother(client, userId, draft)
+        return newNotification
       }),
     notifyIn,
     notifyEveryone: (teller, draft) =>
@@ -182,7 +186,7 @@ export function createNotifications(options: {
         }
         const notification = toNotification(row, teller)
         await tellAll({ appender, client }, users, 'NotificationArrived', { notification: toPayload(notification) })
-        delivered(client, notification, null)
+        publishDelivery(client, notification, null)
         return { notification, isNew: true }
       }),
     async list({ userId, isUnread = false, before, limit }) {

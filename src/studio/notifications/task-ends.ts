@@ -1,7 +1,7 @@
 import type { PoolClient } from 'pg'
 import type { Logger } from '../../logger.ts'
 import type { Presence } from '../../presence/presence.ts'
-import type { CompletionHook, Ended } from '../../tasks/model/completion-hooks.ts'
+import type { CompletionHook, TaskEnd } from '../../tasks/model/completion-hooks.ts'
 import type { Announcement } from '../../tasks/model/define-task.ts'
 import { taskTopic } from '../../tasks/model/task.ts'
 import type { Draft } from './notification.ts'
@@ -29,24 +29,24 @@ export function createEndNotices(options: {
     }
   }
 
-  return async (ended) => {
-    const { id, owner } = ended.task
-    if (ended.ending.status === 'CANCELED' || (await isWatched(id, owner))) return undefined
+  return async (taskEnd) => {
+    const { id, owner } = taskEnd.task
+    if (taskEnd.ending.status === 'CANCELED' || (await isWatched(id, owner))) return undefined
     return async (client) => {
-      const announcement = await announce(client, ended)
-      if (announcement !== null) await notifications.notifyIn(client, owner, toDraft(announcement, ended))
+      const announcement = await announce(client, taskEnd)
+      if (announcement !== null) await notifications.notifyIn(client, owner, toDraft(announcement, taskEnd))
     }
   }
 }
 
-async function announce(client: PoolClient, { task, definition, ending }: Ended): Promise<Announcement | null> {
+async function announce(client: PoolClient, { task, definition, ending }: TaskEnd): Promise<Announcement | null> {
   const input = definition?.input.safeParse(task.input)
   if (definition?.announce !== undefined && input?.success === true)
     return definition.announce(client, input.data, ending)
   return { title: `${nameOf(task.kind)} ${ending.status === 'COMPLETED' ? 'is done' : 'failed'}` }
 }
 
-function toDraft({ title, message, isPartial = false, aboutId }: Announcement, { task, ending }: Ended): Draft {
+function toDraft({ title, message, isPartial = false, aboutId }: Announcement, { task, ending }: TaskEnd): Draft {
   const isCompleted = ending.status === 'COMPLETED'
   const { error } = ending
   const reason = error === null ? null : [error.message, error.advice ?? ''].map(endSentence).join(' ').trim()

@@ -42,7 +42,7 @@ export async function replaceFiles(
     projectId,
     removedPaths,
   ])
-  const changed = files.filter(({ path, content }) => present.get(path) !== content)
-  if (changed.length > 0) await storeFiles(client, projectId, changed)
-  return { written: changed.length, removed: removedPaths.length }
+  const changedFiles = files.filter(({ path, content }) => present.get(path) !== content)
+  if (changedFiles.length > 0) await storeFiles(client, projectId, changedFiles)
+  return { written: changedFiles.length, removed: removedPaths.length }
 }

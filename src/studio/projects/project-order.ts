@@ -50,15 +50,16 @@ export async function decideProject(
       throw new TidingsError('CONFLICT', `Quiz "${quizId}" is still being made; wait until it is a DRAFT`)
     title = quiz.title
   }
-  const chosen =
+  const templateName =
     template ?? (hasModel ? null : quizId !== null && documentId === null ? quizTemplateOf(prompt) : templateOf(prompt))
   const issue = (path: string, message: string): TidingsError =>
     new TidingsError('BAD_INPUT', message, { issues: [{ path, message }] })
-  if (chosen === null && prompt.trim() === '') throw issue('prompt', 'say what the project is to be')
-  if (chosen !== null && documentId === null && quizId === null)
+  if (templateName === null && prompt.trim() === '') throw issue('prompt', 'say what the project is to be')
+  if (templateName !== null && documentId === null && quizId === null)
     throw issue('documentId', 'a template needs a document or a quiz to be filled with')
-  if (chosen === 'READING_PAGE' && documentId === null) throw issue('documentId', 'a page for reading needs a document')
-  return { title: title === '' ? 'Untitled' : title, template: chosen }
+  if (templateName === 'READING_PAGE' && documentId === null)
+    throw issue('documentId', 'a page for reading needs a document')
+  return { title: title === '' ? 'Untitled' : title, template: templateName }
 }
 
 /** A quiz alone is not enough for a reading page. */

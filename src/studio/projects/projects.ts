@@ -77,22 +77,22 @@ export function createProjects(options: {
     },
     async updateFile({ owner, projectId, path, content, expectedVersion }) {
       const [files = []] = await filesOf([projectId])
-      const changed = normalizePath(path)
+      const changedPath = normalizePath(path)
       const { files: sorted, problems } = sortFiles([
-        ...files.filter((file) => file.path !== changed),
+        ...files.filter((file) => file.path !== changedPath),
         { path, content },
       ])
-      const found: FileProblem[] = [...problems]
-      const file = sorted.find((candidate) => candidate.path === changed)
-      if (file !== undefined && found.length === 0) {
+      const allProblems: FileProblem[] = [...problems]
+      const file = sorted.find((candidate) => candidate.path === changedPath)
+      if (file !== undefined && allProblems.length === 0) {
         await using checker = createChecker()
         const paths = sorted.map((candidate) => candidate.path)
-        found.push(...(await checker.check(file, paths)))
+        allProblems.push(...(await checker.check(file, paths)))
       }
-      if (found.length > 0) throw refuse(found)
+      if (allProblems.length > 0) throw refuse(allProblems)
       const isRunning = await withTransaction(database, async (client) => {
         await lockProject(client, projectId, owner, expectedVersion)
-        await storeFiles(client, projectId, [{ path: changed, content }])
+        await storeFiles(client, projectId, [{ path: changedPath, content }])
         await client.query('update project set version = version + 1, updated_at = now() where id = $1', [projectId])
         const { rowCount } = await client.query(
           `select from project_preview where project_id = $1 and status in ('STARTING', 'READY')`,

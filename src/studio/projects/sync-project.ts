@@ -56,9 +56,9 @@ async function* run(context: TaskContext<Input>) {
   const { projectId, files: inputFiles } = context.input
   yield stage('validating', 0, `Checking ${inputFiles.length} ${inputFiles.length === 1 ? 'file' : 'files'}`)
   const { files, problems } = sortFiles(inputFiles)
-  const found: FileProblem[] = [...problems]
-  yield* check(context, files, found)
-  if (found.length > 0) throw refuse(found, new Set(found.map(({ path }) => path)).size)
+  const foundProblems: FileProblem[] = [...problems]
+  yield* check(context, files, foundProblems)
+  if (foundProblems.length > 0) throw refuse(foundProblems, new Set(foundProblems.map(({ path }) => path)).size)
 
   yield stage('syncing', 0, 'Storing what has changed')
   let outcome = { written: 0, removed: 0, version: 0 }
@@ -86,11 +86,11 @@ async function* run(context: TaskContext<Input>) {
   return { type: 'ProjectSynced' as const, projectId, version, writtenCount: written, removedCount: removed }
 }
 
-/** Checks each file in the given order, and adds its problems to `found`. */
+/** Checks each file in the given order, and adds its problems to `foundProblems`. */
 async function* check(
   { input: { files: inputFiles }, items, signal }: TaskContext<Input>,
   files: readonly FileInput[],
-  found: FileProblem[],
+  foundProblems: FileProblem[],
 ) {
   await using checker = createChecker()
   const paths = files.map(({ path }) => path)
@@ -101,16 +101,16 @@ async function* check(
   // Pages last: whether one may load a script as it does depends on the script.
   const isPage = (path: string): boolean => /\.html$/i.test(path)
   const order = [...inputFiles.entries()].sort(([, a], [, b]) => Number(isPage(a.path)) - Number(isPage(b.path)))
-  let checked = 0
+  let checkedCount = 0
   for (const [index, { path: raw }] of order) {
     const key = keyOf(index)
     const name = printable(raw)
     const path = raw.normalize('NFC')
     const file = byPath.get(path)
-    if (file !== undefined) found.push(...(await checker.check(file, paths, signal)))
-    const own = found.filter((problem) => problem.path === path || problem.path === name)
-    checked += 1
-    yield advance({ stagePercent: (100 * checked) / inputFiles.length, message: `Checked ${name}` })
+    if (file !== undefined) foundProblems.push(...(await checker.check(file, paths, signal)))
+    const own = foundProblems.filter((problem) => problem.path === path || problem.path === name)
+    checkedCount += 1
+    yield advance({ stagePercent: (100 * checkedCount) / inputFiles.length, message: `Checked ${name}` })
     if (isDone.has(key) || index >= items.length) continue
     yield own.length === 0 ? item.completed(key) : item.failed(key, describe(own))
   }
@@ -129,11 +129,11 @@ function describe(problems: readonly FileProblem[]): FailureState {
 
 function refuse(problems: readonly FileProblem[], fileCount: number): FinalError {
   const count = `${problems.length} ${problems.length === 1 ? 'problem' : 'problems'} in ${fileCount} ${fileCount === 1 ? 'file' : 'files'}`
-  const shown = problems.slice(0, 5).map(describeProblem)
-  const more = problems.length - shown.length
+  const texts = problems.slice(0, 5).map(describeProblem)
+  const restCount = problems.length - texts.length
   return new FinalError(
     'INVALID_FILES',
-    `${count}, so nothing was changed. ${shown.join('; ')}${more > 0 ? `; and ${more} more` : ''}`,
+    `${count}, so nothing was changed. ${texts.join('; ')}${restCount > 0 ? `; and ${restCount} more` : ''}`,
     { advice: 'Mend them and sync again.', problems },
   )
 }

@@ -64,8 +64,10 @@ function storageIssues(changes: Changes): Issue[] {
 }
 
 function lengthIssues({ prompt, options, answer, explanation, alternatives }: QuestionBody): Issue[] {
-  const tooLong = (path: string, text: string, most: number): Issue[] =>
-    text.length > most ? [{ path, message: `it has ${text.length} characters; at most ${most} are allowed` }] : []
+  const tooLong = (path: string, text: string, maxLength: number): Issue[] =>
+    text.length > maxLength
+      ? [{ path, message: `it has ${text.length} characters; at most ${maxLength} are allowed` }]
+      : []
   return [
     ...(prompt === '' ? [{ path: 'input.prompt', message: 'a question needs a text' }] : []),
     ...tooLong('input.prompt', prompt, maxCharacters.prompt),

@@ -44,8 +44,8 @@ function comparable(text: string): string {
 function isOneSlipAway(first: string, second: string): boolean {
   const [short, long] = first.length <= second.length ? [first, second] : [second, first]
   if (long.length - short.length > 1) return false
-  let same = 0
-  while (same < short.length && short[same] === long[same]) same += 1
-  const rest = short.length === long.length ? same + 1 : same
-  return short.slice(rest) === long.slice(same + 1)
+  let sameCount = 0
+  while (sameCount < short.length && short[sameCount] === long[sameCount]) sameCount += 1
+  const rest = short.length === long.length ? sameCount + 1 : sameCount
+  return short.slice(rest) === long.slice(sameCount + 1)
 }

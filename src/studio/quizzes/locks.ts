@@ -43,12 +43,12 @@ export async function lockQuiz(client: PoolClient, quizId: string, owner: string
  * generates the quiz, or with the one that replaces the question
  */
 export async function lockForReview(client: PoolClient, questionId: string, owner: string): Promise<Locked> {
-  const found = await client.query<{ quiz_id: string }>(
+  const result = await client.query<{ quiz_id: string }>(
     `select q.quiz_id from question q join quiz z on z.id = q.quiz_id
      where q.id = $1 and z.owner = $2 and q.version is not null`,
     [questionId, owner],
   )
-  const quizId = found.rows[0]?.quiz_id
+  const quizId = result.rows[0]?.quiz_id
   if (quizId === undefined)
     throw new TidingsError('NOT_FOUND', `There is no question "${questionId}"`, { id: questionId })
   const quiz = await lockQuiz(client, quizId, owner)

@@ -99,13 +99,13 @@ export function createQuizzes(options: ReviewOptions & { readonly tasks: Pick<Ta
       return lists
     },
     async questions(ids) {
-      const found = await pool.query<{ quiz_id: string }>(
+      const result = await pool.query<{ quiz_id: string }>(
         'select distinct quiz_id from question where id = any($1::text[])',
         [ids],
       )
       // Selected by the quiz's id, the numbering reads no other quiz; a condition on the question's
       // id would be applied only after numbering.
-      const all = await questionsOf(found.rows.map((row) => row.quiz_id))
+      const all = await questionsOf(result.rows.map((row) => row.quiz_id))
       const byId = new Map(all.flat().map((question) => [question.id, question]))
       return ids.map((id) => byId.get(id) ?? null)
     },

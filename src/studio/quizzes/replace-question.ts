@@ -61,7 +61,7 @@ export function defineReplaceQuestion(provider: QuestionProvider, teller: QuizTe
   })
 }
 
-const deleted = (): FinalError =>
+const createDeletedError = (): FinalError =>
   new FinalError('QUIZ_DELETED', 'The quiz was deleted meanwhile.', { advice: 'Make a new one.' })
 
 interface Place {
@@ -98,12 +98,12 @@ async function* run(
         seed: seedOf(questionId, avoid.length, attempt),
         signal,
       }
-      const found = await findFirst(provider, request, orders)
-      if (found === undefined)
+      const newQuestion = await findFirst(provider, request, orders)
+      if (newQuestion === undefined)
         throw new FinalError('NO_OTHER_QUESTION', 'The document yields no other question that was not asked before.', {
           advice: 'Edit the question, or leave it out of the quiz by not accepting it.',
         })
-      version = await reserve(database, { ...place, questionId, taskId, reason, found })
+      version = await reserve(database, { ...place, questionId, taskId, reason, found: newQuestion })
       if (version === null) yield advance({ message: 'Another replacement found the same; looking further' })
     }
   }
@@ -111,15 +111,15 @@ async function* run(
     throw new FinalError('NO_OTHER_QUESTION', 'Other replacements took every question that was found.', {
       advice: 'Try again when they are done.',
     })
-  const swapped = version
+  const newVersion = version
   yield stage('swapping', 0, 'Putting it in its place')
   yield item.completed(questionId, async (client) => {
-    await swap(client, questionId, swapped)
+    await swap(client, questionId, newVersion)
     await teller.tell(client, place.quiz_id, {
       type: 'QuizQuestionChanged',
-      payload: { questionId, version: swapped, isAccepted: false, cause: 'REPLACED' },
+      payload: { questionId, version: newVersion, isAccepted: false, cause: 'REPLACED' },
     })
-    await noteReview(client, appender, { quizId: place.quiz_id, questionId, version: swapped, isAccepted: false })
+    await noteReview(client, appender, { quizId: place.quiz_id, questionId, version: newVersion, isAccepted: false })
   })
   return { type: 'QuestionReplaced' as const, quizId: place.quiz_id, questionId, version }
 }
@@ -149,7 +149,7 @@ async function readPlace({ pool }: Database, questionId: string, taskId: string)
     [questionId, taskId],
   )
   const [place] = rows
-  if (place === undefined) throw deleted()
+  if (place === undefined) throw createDeletedError()
   return place
 }
 
@@ -191,5 +191,5 @@ async function swap(client: PoolClient, questionId: string, version: number): Pr
     [questionId, version],
   )
   const { rowCount } = await client.query('update question set version = $2 where id = $1', [questionId, version])
-  if (rowCount === 0) throw deleted()
+  if (rowCount === 0) throw createDeletedError()
 }

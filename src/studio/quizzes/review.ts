@@ -75,7 +75,7 @@ export function createReview({ database, appender }: ReviewOptions): Review {
         if (before === undefined) throw new Error(`Question "${questionId}" has no version ${version}`)
         const body = changeBody(before, changes)
         if (JSON.stringify(body) === JSON.stringify(before)) return
-        const { rows: edited } = await client.query<{ version: number; isAccepted: boolean }>(
+        const { rows: editedRows } = await client.query<{ version: number; isAccepted: boolean }>(
           `with made as (
              insert into question_version (question_id, version, parent, origin, body, accepted_at)
              select $1, (select max(version) + 1 from question_version where question_id = $1), $2, 'EDITED', $3, accepted_at
@@ -85,7 +85,7 @@ export function createReview({ database, appender }: ReviewOptions): Review {
            returning made.version, made.accepted_at is not null as "isAccepted"`,
           [questionId, version, JSON.stringify(body)],
         )
-        for (const change of edited)
+        for (const change of editedRows)
           await teller.tell(client, quiz.id, {
             type: 'QuizQuestionChanged',
             payload: { questionId, ...change, cause: 'EDITED' },

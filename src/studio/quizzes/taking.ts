@@ -61,7 +61,7 @@ export function createTaking(
       if (earlier !== null) return sameOrRefused(earlier, { quizId, answers })
       const quiz = await read.published(quizId)
       if (quiz === null) throw new TidingsError('NOT_FOUND', `There is no published quiz "${quizId}"`, { id: quizId })
-      const graded = grade(await read.questions(quizId), answers)
+      const gradedAnswers = grade(await read.questions(quizId), answers)
       const { rows } = await pool.query<Attempt>(
         `insert into quiz_attempt (id, quiz_id, taker, answers, correct_count, question_count, submit_key)
          values ($1, $2, $3, $4, $5, $6, $7)
@@ -70,9 +70,9 @@ export function createTaking(
           typeid('attempt').toString(),
           quizId,
           taker,
-          JSON.stringify(graded),
-          graded.filter(({ isCorrect }) => isCorrect).length,
-          graded.length,
+          JSON.stringify(gradedAnswers),
+          gradedAnswers.filter(({ isCorrect }) => isCorrect).length,
+          gradedAnswers.length,
           idempotencyKey ?? null,
         ],
       )
@@ -136,13 +136,13 @@ function sameOrRefused(
 ): Attempt {
   const toText = (answers: readonly (readonly [questionId: string, text: string])[]): string =>
     JSON.stringify(answers.toSorted(([a], [b]) => (a < b ? -1 : 1)))
-  const stored = toText(
+  const storedText = toText(
     attempt.answers.flatMap(({ questionId, given }) => (given === null ? [] : [[questionId, given]])),
   )
-  const answered = submitted.answers.filter(({ answer }) => answer.trim() !== '')
+  const answeredQuestions = submitted.answers.filter(({ answer }) => answer.trim() !== '')
   const isSame =
     attempt.quizId === submitted.quizId &&
-    stored === toText(answered.map(({ questionId, answer }) => [questionId, storableText(answer)]))
+    storedText === toText(answeredQuestions.map(({ questionId, answer }) => [questionId, storableText(answer)]))
   if (isSame) return attempt
   throw keyReused('input.idempotencyKey', 'The idempotency key was used for other answers; use a new key for new ones')
 }

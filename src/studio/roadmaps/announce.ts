@@ -49,8 +49,8 @@ async function titleOf(client: PoolClient, { subject }: Ending): Promise<string 
 
 /** Describes the failed pieces reported by the result. */
 function describeFailed({ result }: Ending): Partial<Announcement> {
-  const failed = Number(result?.['failedCount'] ?? 0)
-  if (failed === 0) return {}
-  const message = `${failed === 1 ? 'One piece' : `${failed} pieces`} could not be made; open it to try again.`
+  const failedCount = Number(result?.['failedCount'] ?? 0)
+  if (failedCount === 0) return {}
+  const message = `${failedCount === 1 ? 'One piece' : `${failedCount} pieces`} could not be made; open it to try again.`
   return { isPartial: true, message }
 }

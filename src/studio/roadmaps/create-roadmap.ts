@@ -115,17 +115,17 @@ export function defineCreateRoadmap(
         })
       const open = pieces.filter(({ status }) => status !== 'COMPLETED')
       yield stage('generating')
-      const generated = yield* generatePieces(
+      const generation = yield* generatePieces(
         { ...context, keys: open.map(({ conceptId, piece }) => itemKey(conceptId, piece)) },
         provider,
         options,
       )
-      failIfNothing(generated)
+      failIfNothing(generation)
       return {
         type: 'CreateRoadmapResult',
         roadmapId,
         conceptCount: pieces.length / contentPieces.length,
-        failedCount: generated.failed,
+        failedCount: generation.failed,
       }
     },
     settle: (client, _input, ending) => settlePieces(client, ending, teller),
@@ -194,13 +194,13 @@ interface PlacedConcept {
 }
 
 function placeConcepts(outline: Outline): PlacedConcept[] {
-  const placed: PlacedConcept[] = []
+  const placedConcepts: PlacedConcept[] = []
   for (const [stagePosition, outlineStage] of outline.stages.entries())
     for (const [modulePosition, module] of outlineStage.modules.entries())
       for (const concept of module.concepts)
-        placed.push({
+        placedConcepts.push({
           id: typeid('concept').toString(),
-          position: placed.length,
+          position: placedConcepts.length,
           stage_position: stagePosition,
           stage_title: outlineStage.title,
           module_position: modulePosition,
@@ -209,7 +209,7 @@ function placeConcepts(outline: Outline): PlacedConcept[] {
           source: concept.text,
           links: concept.links,
         })
-  return placed
+  return placedConcepts
 }
 
 async function storeOutline(

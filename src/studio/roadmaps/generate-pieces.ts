@@ -54,8 +54,8 @@ export async function* generatePieces(
     context.items.filter(({ status }) => status !== 'COMPLETED' && status !== 'SKIPPED').map(({ key }) => key)
   const sources = await readSources(database, keys)
   const corpus = await readCorpus(database, sources[0]?.concept_id)
-  let completed = 0
-  let failed = 0
+  let completedCount = 0
+  let failedCount = 0
   let complex = 0
   let lastFailure: FailureState | null = null
 
@@ -91,12 +91,12 @@ export async function* generatePieces(
         await storeBody(client, conceptId, piece, body)
         await tell(client, { status: 'COMPLETED', error: null })
       })
-      completed++
+      completedCount++
     } catch (error) {
       if (!(error instanceof ContentError)) throw error
       if (error.retryable) throw toTaskFailure(error)
       const failure: FailureState = { code: error.code, message: error.message, retryable: false, advice: error.advice }
-      failed++
+      failedCount++
       lastFailure = failure
       if (error.code === 'TOO_COMPLEX') complex++
       // Each of them took its whole time: the other pieces of such a document hardly differ.
@@ -109,7 +109,7 @@ export async function* generatePieces(
   }
 
   yield* parallel(sources, concurrency, generateOne)
-  return { completed, failed, lastFailure }
+  return { completed: completedCount, failed: failedCount, lastFailure }
 }
 
 /** Throws the error of a task that completed no piece at all; does nothing otherwise. */

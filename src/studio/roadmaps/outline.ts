@@ -55,7 +55,7 @@ export function outlineRoadmap(structure: DocumentStructure): Outline {
   const linksByKey = Map.groupBy(structure.links, ({ sectionKey }) => sectionKey)
   // A title taken from the first of several equal headings does not apply to the others.
   const wholeTitle = isTitled || structure.sections[0]?.heading !== structure.title ? structure.title : undefined
-  const whole = full.map((stage, index): OutlineStage => {
+  const stages = full.map((stage, index): OutlineStage => {
     const modules = stage.modules.map((module) => {
       const concepts = module.drafts.flatMap((draft) => toConcepts(draft, linksByKey))
       return { title: module.title, concepts }
@@ -74,7 +74,7 @@ export function outlineRoadmap(structure: DocumentStructure): Outline {
       modules: spread,
     }
   })
-  return limitConcepts(structure.title, whole)
+  return limitConcepts(structure.title, stages)
 }
 
 function toConcepts(draft: Draft, linksByKey: ReadonlyMap<string, readonly OutlineLink[]>): OutlineConcept[] {

@@ -125,13 +125,13 @@ export function defineRetryFailedContent(
     },
     async *run(context) {
       yield stage('generating')
-      const generated = yield* generatePieces(context, provider, options)
-      failIfNothing(generated)
+      const generation = yield* generatePieces(context, provider, options)
+      failIfNothing(generation)
       return {
         type: 'RetryFailedContentResult',
         roadmapId: context.input.roadmapId,
-        completedCount: generated.completed,
-        failedCount: generated.failed,
+        completedCount: generation.completed,
+        failedCount: generation.failed,
       }
     },
     settle: (client, _input, ending) => settlePieces(client, ending, teller),

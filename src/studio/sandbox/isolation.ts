@@ -18,7 +18,7 @@ interface Isolation {
 type MissingProtection = 'network' | 'user'
 
 /** `nobody` on every common system; needs no entry in the list of users. */
-const nobody = 65_534
+const nobodyId = 65_534
 const probeMs = 20_000
 
 let search: Promise<Isolation> | undefined
@@ -56,8 +56,8 @@ async function tryAll(): Promise<Isolation> {
 function candidatesFor(unshare: string | undefined, isRoot: boolean): Isolation[] {
   if (!isRoot)
     return unshare === undefined ? [] : [{ wrapper: [unshare, '--user', '--net'], user: undefined, missing: [] }]
-  const asNobody = ['--setgid', String(nobody), '--setuid', String(nobody)]
-  const withNetwork: Isolation = { wrapper: [], user: nobody, missing: ['network'] }
+  const asNobody = ['--setgid', String(nobodyId), '--setuid', String(nobodyId)]
+  const withNetwork: Isolation = { wrapper: [], user: nobodyId, missing: ['network'] }
   if (unshare === undefined) return [withNetwork]
   return [
     { wrapper: [unshare, '--net', ...asNobody], user: undefined, missing: [] },

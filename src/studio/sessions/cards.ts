@@ -111,8 +111,8 @@ export function createCards(options: { readonly database: Database; readonly tel
     remove: (cardId, userId, sessionIds) =>
       withTransaction(database, async (client) => {
         const missing = new TidingsError('NOT_FOUND', `There is no card "${cardId}"`, { id: cardId })
-        const found = await client.query<CardRow>('select * from session_card where id = $1', [cardId])
-        const [card] = found.rows
+        const result = await client.query<CardRow>('select * from session_card where id = $1', [cardId])
+        const [card] = result.rows
         if (card === undefined || sessionIds?.includes(card.session_id) === false) throw missing
         const session = await lockSession(client, card.session_id, userId).catch((error: unknown) => {
           throw error instanceof TidingsError && error.code === 'NOT_FOUND' ? missing : error

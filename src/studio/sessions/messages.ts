@@ -189,9 +189,9 @@ export function createMessages(options: {
         idempotencyKey: `${sessionId} ${clientId}`,
         headStartMs,
       })
-      const stored = await find(database.pool, sending, text)
-      if (stored === null) throw new Error(`The message "${clientId}" of task "${task.id}" was not stored`)
-      return { ...stored, task }
+      const storedMessage = await find(database.pool, sending, text)
+      if (storedMessage === null) throw new Error(`The message "${clientId}" of task "${task.id}" was not stored`)
+      return { ...storedMessage, task }
     },
     async range(sessionId, { after, before, limit, isFromStart }) {
       const { rows } = await database.pool.query<MessageRow>(

@@ -86,8 +86,8 @@ export function* parseInWindows(text: string): Generator<MarkdownWindow, void> {
     const end = endOfWindow(text, start, Math.max(size, context.length * 4))
     const body = text.slice(start, end)
     const prefix = definitionsUsedIn(context + body, definitions) + context
-    const masked = maskHostile(body)
-    const parsed = prefix + masked
+    const maskedBody = maskHostile(body)
+    const parsed = prefix + maskedBody
     const { children } = parser.parse(parsed)
     const toDocument = start - prefix.length
     const nodes = children.flatMap((node) => clip(node, prefix.length, parsed.length, parsed) ?? [])
@@ -334,12 +334,12 @@ function labelKey(label: string): string {
  */
 function definitionsUsedIn(text: string, definitions: ReadonlyMap<string, string>): string {
   if (definitions.size === 0) return ''
-  const used = new Map<string, string>()
+  const usedLabels = new Map<string, string>()
   for (const [, label = ''] of text.matchAll(/\[([^[\]]{1,200})\](?!:)/g)) {
     const url = definitions.get(labelKey(label))
-    if (url !== undefined) used.set(labelKey(label), url)
+    if (url !== undefined) usedLabels.set(labelKey(label), url)
   }
-  return used.size === 0 ? '' : `${[...used].map(([label, url]) => `[${label}]: <${url}>`).join('\n')}\n\n`
+  return usedLabels.size === 0 ? '' : `${[...usedLabels].map(([label, url]) => `[${label}]: <${url}>`).join('\n')}\n\n`
 }
 
 /** Finds the definitions of a whole document once, and appends the referenced ones to pieces of it. */

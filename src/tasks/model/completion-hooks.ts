@@ -9,7 +9,7 @@ import type { Task } from './task.ts'
 type EndingTask = Pick<Task, 'id' | 'kind' | 'owner' | 'subject' | 'input'>
 
 /** A task that ends, of any kind. */
-export interface Ended {
+export interface TaskEnd {
   readonly task: EndingTask
   /** Undefined when this process does not define the kind. */
   readonly definition: TaskDefinition | undefined
@@ -23,7 +23,7 @@ export interface Ended {
  * the task ends otherwise after all, not at all. A failure in either part is logged and does not
  * keep a task from ending.
  */
-export type CompletionHook = (ended: Ended) => Promise<Commit | undefined>
+export type CompletionHook = (taskEnd: TaskEnd) => Promise<Commit | undefined>
 
 /** The completion hooks to run in the transaction that ends a task. */
 interface PreparedHooks {
@@ -49,16 +49,16 @@ export function createCompletionHooks(options: {
 }): CompletionHooks {
   const { definitions, completionHook, logger } = options
 
-  const prepare = async (ended: Ended): Promise<Commit | undefined> => {
-    const failed = (error: unknown): void =>
-      logger.error({ err: error, taskId: ended.task.id }, 'failed to run a completion hook; ending the task without')
+  const prepare = async (taskEnd: TaskEnd): Promise<Commit | undefined> => {
+    const onError = (error: unknown): void =>
+      logger.error({ err: error, taskId: taskEnd.task.id }, 'failed to run a completion hook; ending the task without')
     try {
-      const commit = await completionHook?.(ended)
+      const commit = await completionHook?.(taskEnd)
       if (commit === undefined) return undefined
       // If the connection broke, the append that follows reports it.
-      return (client) => withSavepoint(client, () => commit(client)).catch(failed)
+      return (client) => withSavepoint(client, () => commit(client)).catch(onError)
     } catch (error) {
-      failed(error)
+      onError(error)
       return undefined
     }
   }

@@ -97,11 +97,11 @@ export function divideItems(
   report: ItemDeclaration,
   table: Pick<ItemTable, 'has' | 'size'>,
 ): readonly ItemDeclaration[] {
-  const added = new Map<string, ItemDeclaration['items'][number]>()
-  for (const declared of report.items)
-    if (!table.has(declared.key) && !added.has(declared.key)) added.set(declared.key, declared)
-  checkItemCount(table.size, added.size)
-  const items = [...added.values()]
+  const declarations = new Map<string, ItemDeclaration['items'][number]>()
+  for (const item of report.items)
+    if (!table.has(item.key) && !declarations.has(item.key)) declarations.set(item.key, item)
+  checkItemCount(table.size, declarations.size)
+  const items = [...declarations.values()]
   if (items.length <= itemPageSize) return [{ ...report, items }]
   const { commit, ...others } = report
   return Array.from({ length: Math.ceil(items.length / itemPageSize) }, (_, index): ItemDeclaration => {
@@ -112,10 +112,13 @@ export function divideItems(
 }
 
 /** @throws TidingsError `TOO_MANY_ITEMS` when a task would have more than {@link maxItems} */
-export function checkItemCount(existing: number, added: number): void {
-  if (existing + added <= maxItems) return
-  const other = existing === 0 ? '' : ` beside its ${existing}`
-  throw new TidingsError('TOO_MANY_ITEMS', `The task declares ${added} items${other}; a task has at most ${maxItems}`)
+export function checkItemCount(existing: number, newCount: number): void {
+  if (existing + newCount <= maxItems) return
+  const existingText = existing === 0 ? '' : ` beside its ${existing}`
+  throw new TidingsError(
+    'TOO_MANY_ITEMS',
+    `The task declares ${newCount} items${existingText}; a task has at most ${maxItems}`,
+  )
 }
 
 /**
@@ -137,9 +140,10 @@ export function reduceReport(
         report.stagePercent === undefined ? (isNewStage ? 0 : progress.stagePercent) : clampPercent(report.stagePercent)
       const stagePercent =
         isNewStage || reportedPercent === null ? reportedPercent : Math.max(reportedPercent, progress.stagePercent ?? 0)
-      const derived = stages !== undefined && stage !== null ? percentOfStages(stages, stage, stagePercent ?? 0) : null
+      const derivedPercent =
+        stages !== undefined && stage !== null ? percentOfStages(stages, stage, stagePercent ?? 0) : null
       const percent =
-        report.percent === undefined ? (derived ?? progress.percent) : roundPercent(clampPercent(report.percent))
+        report.percent === undefined ? (derivedPercent ?? progress.percent) : roundPercent(clampPercent(report.percent))
       return {
         ...unchanged,
         items,
@@ -153,17 +157,17 @@ export function reduceReport(
       }
     }
     case 'items': {
-      const changed: TaskItem[] = []
+      const changedItems: TaskItem[] = []
       for (const { key, label } of report.items) {
         if (items.has(key)) continue
-        const added: TaskItem = { key, label, position: items.size, status: 'PENDING', percent: 0, error: null }
-        items.set(added)
-        changed.push(added)
+        const newItem: TaskItem = { key, label, position: items.size, status: 'PENDING', percent: 0, error: null }
+        items.set(newItem)
+        changedItems.push(newItem)
       }
       const undo = (): void => {
-        for (const { key } of changed) items.delete(key)
+        for (const { key } of changedItems) items.delete(key)
       }
-      return { items, progress: { ...progress, ...countsOf(items) }, changed, undo }
+      return { items, progress: { ...progress, ...countsOf(items) }, changed: changedItems, undo }
     }
     case 'item':
       return changeItem(state, report.key, stages, (item) => ({
@@ -200,7 +204,7 @@ function changeItem(
   items.set(after)
   const share = roundPercent(items.meanPercent)
   // With weighted stages, the items belong to the current stage.
-  const derived =
+  const derivedPercent =
     stages !== undefined && progress.stage !== null ? percentOfStages(stages, progress.stage, share) : share
   return {
     items,
@@ -208,7 +212,7 @@ function changeItem(
       ...progress,
       ...countsOf(items),
       stagePercent: progress.stage === null ? null : Math.max(progress.stagePercent ?? 0, share),
-      percent: Math.max(progress.percent, derived ?? share),
+      percent: Math.max(progress.percent, derivedPercent ?? share),
     },
     changed: [after],
     undo: () => items.set(before),

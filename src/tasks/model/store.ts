@@ -129,13 +129,13 @@ export function createTaskStore(database: Database): TaskStore {
       values: [possiblePages.map(({ taskId }) => taskId), possiblePages.map(({ first }) => first)],
     })
     // Many concurrent reads of the same task share one object.
-    const found = new Map(
+    const tasksById = new Map(
       rows.map(({ items, first, ...task }) => [
         keyOfPage({ taskId: task.id, first }),
         { seq: task.seq, state: { task, items: items ?? [] } },
       ]),
     )
-    return pages.map((page) => found.get(keyOfPage(page)) ?? null)
+    return pages.map((page) => tasksById.get(keyOfPage(page)) ?? null)
   })
 
   return {
@@ -172,12 +172,12 @@ export function createTaskStore(database: Database): TaskStore {
           possiblePages.map(({ statuses }) => statuses?.join() ?? null),
         ],
       })
-      const found = pages.map((): TaskItem[] => [])
+      const itemPages = pages.map((): TaskItem[] => [])
       for (const { page, isUnknown, ...item } of rows) {
         if (isUnknown) unknown.add(page - 1)
-        if (item.key !== null) found[page - 1]?.push(item)
+        if (item.key !== null) itemPages[page - 1]?.push(item)
       }
-      return found.map((items, index) => (unknown.has(index) ? unknownItem(pages[index]) : items))
+      return itemPages.map((items, index) => (unknown.has(index) ? unknownItem(pages[index]) : items))
     },
     snapshot: (taskId, first = itemPageSize) => snapshots({ taskId, first }),
     async list({ owner, only, statuses, kinds, otherThan, before, limit }) {

@@ -71,15 +71,15 @@ function fitLine(points: readonly Point[]): Line {
   const rates = points.map(({ x, ms }) => ms / Math.max(x, 1e-9)).sort((a, b) => a - b)
   let line: Line = { baseMs: 0, perUnitMs: rates[rates.length >> 1] ?? 0 }
   for (let pass = 0; pass < passes; pass++) {
-    const weighted = points.map(({ x, ms, weight: recency }) => {
+    const weightedPoints = points.map(({ x, ms, weight: recency }) => {
       const expectedMs = Math.max(at(line, x), meanMs * 1e-3, 1e-3)
       return { x, ms: Math.min(ms, maxRatio * expectedMs), weight: recency / expectedMs ** 2 }
     })
-    const sw = sumOf(weighted, () => 1)
-    const sx = sumOf(weighted, ({ x }) => x)
-    const sxx = sumOf(weighted, ({ x }) => x * x)
-    const sy = sumOf(weighted, ({ ms }) => ms)
-    const sxy = sumOf(weighted, ({ x, ms }) => x * ms)
+    const sw = sumOf(weightedPoints, () => 1)
+    const sx = sumOf(weightedPoints, ({ x }) => x)
+    const sxx = sumOf(weightedPoints, ({ x }) => x * x)
+    const sy = sumOf(weightedPoints, ({ ms }) => ms)
+    const sxy = sumOf(weightedPoints, ({ x, ms }) => x * ms)
     // Sizes that hardly differ do not tell the two parts apart: proportional, unless the data say
     // otherwise. Counts as one task.
     const prior = sw / weight
@@ -130,32 +130,32 @@ const measureOf = (task: Workload, measure: Measure): number | null =>
 type Weighted = CompletedTask & { readonly weight: number }
 
 function fitStages(tasks: readonly Weighted[], x: (task: Weighted) => number): Pick<Model, 'stages' | 'stagesWeight'> {
-  const measured = tasks.filter(({ stageMs }) => stageMs !== null)
-  const names = new Set(measured.flatMap(({ stageMs }) => Object.keys(stageMs ?? {})))
-  const stagesWeight = measured.reduce((sum, { weight }) => sum + weight, 0)
+  const measuredTasks = tasks.filter(({ stageMs }) => stageMs !== null)
+  const names = new Set(measuredTasks.flatMap(({ stageMs }) => Object.keys(stageMs ?? {})))
+  const stagesWeight = measuredTasks.reduce((sum, { weight }) => sum + weight, 0)
   if (names.size === 0) return { stages: null, stagesWeight: 0 }
   const lines = [...names].map((name) => {
-    const points = measured.map((task) => ({ x: x(task), ms: task.stageMs?.[name] ?? 0, weight: task.weight }))
+    const points = measuredTasks.map((task) => ({ x: x(task), ms: task.stageMs?.[name] ?? 0, weight: task.weight }))
     return [name, fitLine(points)] as const
   })
   return { stages: new Map(lines), stagesWeight }
 }
 
 function fitModel(tasks: readonly Weighted[], measure: Measure): Model | null {
-  const sized = tasks.filter((task) => measureOf(task, measure) !== null)
-  if (sized.length === 0) return null
+  const sizedTasks = tasks.filter((task) => measureOf(task, measure) !== null)
+  if (sizedTasks.length === 0) return null
   const x = (task: Weighted): number => measureOf(task, measure) ?? 0
-  const points = sized.map((task) => ({ x: x(task), ms: task.ms, weight: task.weight }))
+  const points = sizedTasks.map((task) => ({ x: x(task), ms: task.ms, weight: task.weight }))
   const line = fitLine(points)
-  return { line, spread: spreadOf(points, (point) => at(line, point.x)), ...fitStages(sized, x) }
+  return { line, spread: spreadOf(points, (point) => at(line, point.x)), ...fitStages(sizedTasks, x) }
 }
 
 function fitVariant(tasks: readonly CompletedTask[]): Variant {
-  const weighted = tasks.map((task, index) => ({ ...task, weight: 2 ** (-index / halfLife) }))
+  const weightedTasks = tasks.map((task, index) => ({ ...task, weight: 2 ** (-index / halfLife) }))
   return {
-    mean: fitMean(weighted.map(({ ms, weight }) => ({ x: 1, ms, weight }))),
-    models: { items: fitModel(weighted, 'items'), size: fitModel(weighted, 'size') },
-    stages: fitStages(weighted, () => 1),
+    mean: fitMean(weightedTasks.map(({ ms, weight }) => ({ x: 1, ms, weight }))),
+    models: { items: fitModel(weightedTasks, 'items'), size: fitModel(weightedTasks, 'size') },
+    stages: fitStages(weightedTasks, () => 1),
   }
 }
 
@@ -194,19 +194,21 @@ export function createDurations(tasks: readonly CompletedTask[]): Durations {
         all ??= fitVariant(tasks).mean
         return { ...all, spread: otherVariantSpread }
       }
-      const found = modelOf(workload, fit)
-      return found === null ? fit.mean : { ms: at(found.model.line, found.x), spread: found.model.spread }
+      const durationModel = modelOf(workload, fit)
+      return durationModel === null
+        ? fit.mean
+        : { ms: at(durationModel.model.line, durationModel.x), spread: durationModel.model.spread }
     },
     stages(workload, weights) {
       const fit = fitOf(workload.variant)
       if (fit === null) return weights
-      const found = modelOf(workload, fit)
-      const { stages, stagesWeight } = found?.model ?? fit.stages
+      const durationModel = modelOf(workload, fit)
+      const { stages, stagesWeight } = durationModel?.model ?? fit.stages
       if (stages === null) return weights
       const names = Object.keys(weights)
       const msOf = (name: string): number => {
         const line = stages.get(name)
-        return line === undefined ? 0 : at(line, found?.x ?? 1)
+        return line === undefined ? 0 : at(line, durationModel?.x ?? 1)
       }
       const totalMs = names.reduce((sum, name) => sum + msOf(name), 0)
       const total = names.reduce((sum, name) => sum + (weights[name] ?? 0), 0)
@@ -214,9 +216,9 @@ export function createDurations(tasks: readonly CompletedTask[]): Durations {
       // The declared weights count as one task.
       return Object.fromEntries(
         names.map((name) => {
-          const measured = msOf(name) / totalMs
-          const declared = (weights[name] ?? 0) / total
-          return [name, (100 * (stagesWeight * measured + declared)) / (stagesWeight + 1)]
+          const measuredShare = msOf(name) / totalMs
+          const declaredShare = (weights[name] ?? 0) / total
+          return [name, (100 * (stagesWeight * measuredShare + declaredShare)) / (stagesWeight + 1)]
         }),
       )
     },

@@ -24,7 +24,7 @@ export function forecast(
   { waiting, running }: QueueState,
   { slots, perUser }: { readonly slots: number; readonly perUser: number | null },
 ): ReadonlyMap<string, Forecast> {
-  const found = new Map<string, Forecast>()
+  const forecasts = new Map<string, Forecast>()
   const limit = perUser ?? Number.POSITIVE_INFINITY
   const busy = new Map<string, number>()
   const queues = new Map<string, number[]>()
@@ -47,12 +47,12 @@ export function forecast(
 
   let free = Math.max(slots, 1) - running.length
   let nowMs = 0
-  while (found.size < waiting.length) {
+  while (forecasts.size < waiting.length) {
     const next = free > 0 ? ready.shift() : undefined
     const task = next === undefined ? undefined : waiting[next]
     if (task !== undefined) {
       free--
-      found.set(task.id, { position: found.size + 1, waitMs: Math.round(nowMs) })
+      forecasts.set(task.id, { position: forecasts.size + 1, waitMs: Math.round(nowMs) })
       queues.get(task.owner)?.shift()
       busy.set(task.owner, (busy.get(task.owner) ?? 0) + 1)
       endAt(nowMs + task.expectedMs, task.owner)
@@ -68,7 +68,7 @@ export function forecast(
     // Below the limit, the owner's first task was offered before.
     if (count === limit) offer(end.owner)
   }
-  return found
+  return forecasts
 }
 
 /** Inserts `item` after all items of lower or equal rank. */

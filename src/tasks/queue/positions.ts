@@ -31,9 +31,9 @@ export interface QueuePositions extends AsyncDisposable {
 }
 
 /** The wait of a task behind all that are forecast: the queue continues at the same pace. */
-function beyondMs(found: ReadonlyMap<string, Forecast>, position: number): number | null {
-  const lastMs = Math.max(0, ...[...found.values()].map(({ waitMs }) => waitMs))
-  return found.size === 0 ? null : Math.round((lastMs * position) / found.size)
+function beyondMs(queuePositions: ReadonlyMap<string, Forecast>, position: number): number | null {
+  const lastMs = Math.max(0, ...[...queuePositions.values()].map(({ waitMs }) => waitMs))
+  return queuePositions.size === 0 ? null : Math.round((lastMs * position) / queuePositions.size)
 }
 
 /** The channel for changes of a kind's queue. */
@@ -58,13 +58,13 @@ export function createQueuePositions(options: {
   readonly perUser?: (kind: string) => number | null
 }): QueuePositions {
   const { database, bus, estimates, logger, movedMs, perUser = () => null } = options
-  interface Watched {
+  interface WatchedTask {
     readonly id: string
     readonly kind: string
     readonly listener: (queuePosition: QueuePosition) => void
     last: QueuePosition | undefined
   }
-  const watched = new Map<string, Set<Watched>>()
+  const watchedTasks = new Map<string, Set<WatchedTask>>()
   const subscriptions = new Map<string, BusSubscription>()
   const dirty = new Set<string>()
   const unsaid = new Map<string, NodeJS.Timeout>()
@@ -108,19 +108,19 @@ export function createQueuePositions(options: {
     )
     for (const { id, kind, position, waiting } of rows) {
       const kindForecast = forecasts.get(kind)
-      const found = kindForecast?.found.get(id)
+      const result = kindForecast?.found.get(id)
       queuePositions.set(id, {
-        position: found?.position ?? position,
+        position: result?.position ?? position,
         waiting,
         // Without durations or workers there is no basis for an estimate.
-        estimatedWaitMs: kindForecast?.isTimed ? (found?.waitMs ?? beyondMs(kindForecast.found, position)) : null,
+        estimatedWaitMs: kindForecast?.isTimed ? (result?.waitMs ?? beyondMs(kindForecast.found, position)) : null,
       })
     }
     return queuePositions
   }
 
   const tell = async (kinds: readonly string[]): Promise<void> => {
-    const entries = kinds.flatMap((kind) => [...(watched.get(kind) ?? [])])
+    const entries = kinds.flatMap((kind) => [...(watchedTasks.get(kind) ?? [])])
     if (entries.length === 0) return
     const queuePositions = await of(entries)
     for (const entry of entries) {
@@ -128,7 +128,7 @@ export function createQueuePositions(options: {
       if (queuePosition === undefined) continue
       if (entry.last?.position === queuePosition.position && entry.last.waiting === queuePosition.waiting) continue
       entry.last = queuePosition
-      if (watched.get(entry.kind)?.has(entry)) entry.listener(queuePosition)
+      if (watchedTasks.get(entry.kind)?.has(entry)) entry.listener(queuePosition)
     }
   }
 
@@ -137,8 +137,8 @@ export function createQueuePositions(options: {
   const tick = (): void => {
     ticks++
     const isIdleLook = ticks % idleFactor === 0
-    if (telling !== undefined || watched.size === 0 || (dirty.size === 0 && !isIdleLook)) return
-    const kinds = isIdleLook ? [...watched.keys()] : [...dirty]
+    if (telling !== undefined || watchedTasks.size === 0 || (dirty.size === 0 && !isIdleLook)) return
+    const kinds = isIdleLook ? [...watchedTasks.keys()] : [...dirty]
     dirty.clear()
     telling = tell(kinds)
       .catch((error: unknown) => {
@@ -155,9 +155,9 @@ export function createQueuePositions(options: {
     of,
     watch(task, listener) {
       const { id, kind } = task
-      const entry: Watched = { id, kind, listener, last: undefined }
-      const watchers = watched.get(kind) ?? new Set()
-      watched.set(kind, watchers.add(entry))
+      const entry: WatchedTask = { id, kind, listener, last: undefined }
+      const watchers = watchedTasks.get(kind) ?? new Set()
+      watchedTasks.set(kind, watchers.add(entry))
       if (!subscriptions.has(kind))
         subscriptions.set(
           kind,
@@ -166,8 +166,8 @@ export function createQueuePositions(options: {
       dirty.add(kind)
       return () => {
         watchers.delete(entry)
-        if (watchers.size > 0 || watched.get(kind) !== watchers) return
-        watched.delete(kind)
+        if (watchers.size > 0 || watchedTasks.get(kind) !== watchers) return
+        watchedTasks.delete(kind)
         const subscription = subscriptions.get(kind)
         subscriptions.delete(kind)
         subscription

@@ -15,7 +15,7 @@ export interface QueueStatistics {
   readonly running: number
 }
 
-const none: QueueStatistics = { waiting: 0, oldestSeconds: 0, retrying: 0, running: 0 }
+const noStatistics: QueueStatistics = { waiting: 0, oldestSeconds: 0, retrying: 0, running: 0 }
 
 /**
  * Reads the figures of all `kinds`; a kind with an empty queue is included with zeros, kinds that
@@ -35,7 +35,7 @@ export async function readQueueStatistics(
     values: [kinds],
   })
   return new Map([
-    ...kinds.map((kind) => [kind, none] as const),
+    ...kinds.map((kind) => [kind, noStatistics] as const),
     ...rows.map(({ kind, ...figures }) => [kind, figures] as const),
   ])
 }

@@ -132,7 +132,7 @@ export async function createWakeUps(options: {
     async ring(kind, taskId, attempt, { delayMs = 0, after } = {}) {
       if (isClosing) return
       try {
-        const added = queueOf(kind).add(
+        const addition = queueOf(kind).add(
           'ring',
           { taskId },
           {
@@ -142,7 +142,7 @@ export async function createWakeUps(options: {
             removeOnFail: true,
           },
         )
-        if (!(await withTimeout(patienceMs, added)))
+        if (!(await withTimeout(patienceMs, addition)))
           logger.warn({ taskId, kind }, 'failed to send a wake-up in time; the sweeper sends it again')
       } catch (error) {
         // The wake-up is lost; the sweeper sends it again.
@@ -182,9 +182,7 @@ export async function createWakeUps(options: {
       const closing = [
         ...workers.map((worker) => worker.close(answering > 0)),
         ...[...queues.values()].map((queue) => queue.close()),
-      ].map((closed) =>
-        closed.catch((error: unknown) => logger.warn({ err: error }, 'failed to close the wake-up queue')),
-      )
+      ].map((task) => task.catch((error: unknown) => logger.warn({ err: error }, 'failed to close the wake-up queue')))
       const closed = Promise.all(closing).then(() => backing[Symbol.asyncDispose]())
       if (!(await withTimeout(closePatienceMs, closed))) logger.warn('failed to close the wake-up queue in time')
     },
@@ -267,14 +265,14 @@ function createRedisBacking(address: RedisAddress, givenPrefix: string | undefin
   const prefix = givenPrefix ?? (address.kind === 'cluster' ? '{bull}' : 'bull')
   const base: ConnectionOptions = { silenceMs: redisSilenceMs, maxRetriesPerRequest: null, maxRedirections: 32 }
   /** One for all queues, and one for all workers: BullMQ does not close connections that it was given. */
-  const opened = new Map<boolean, RedisConnection>()
+  const openConnections = new Map<boolean, RedisConnection>()
   const connect = (options: ConnectionOptions): QueueConnection => {
     const single = connections.optionsOf(options)
     // bullmq declares its own types for the options of ioredis.
     if (single !== null) return single as QueueConnection
     const { enableOfflineQueue = true } = options
-    const cluster = opened.get(enableOfflineQueue) ?? connections.open(options)
-    opened.set(enableOfflineQueue, cluster)
+    const cluster = openConnections.get(enableOfflineQueue) ?? connections.open(options)
+    openConnections.set(enableOfflineQueue, cluster)
     return cluster as unknown as QueueConnection
   }
   return {
@@ -282,7 +280,7 @@ function createRedisBacking(address: RedisAddress, givenPrefix: string | undefin
     createWorker: (name, process, settings) =>
       new Worker(name, process, { connection: connect(base), prefix, drainDelay, ...settings }),
     [Symbol.asyncDispose]: async () => {
-      for (const connection of opened.values()) connection.disconnect()
+      for (const connection of openConnections.values()) connection.disconnect()
       connections[Symbol.dispose]()
     },
   }

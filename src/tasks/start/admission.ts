@@ -114,10 +114,10 @@ export function createAdmission(options: {
  * and the retried task.
  */
 function digestOf({ kind, input, retryOf }: StartRequest): string {
-  const ordered = JSON.stringify([kind, input, retryOf ?? null], (_key, value: unknown) =>
+  const canonicalJson = JSON.stringify([kind, input, retryOf ?? null], (_key, value: unknown) =>
     typeof value === 'object' && value !== null && !Array.isArray(value)
       ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)))
       : value,
   )
-  return createHash('sha256').update(ordered).digest('base64url')
+  return createHash('sha256').update(canonicalJson).digest('base64url')
 }

@@ -22,10 +22,10 @@ export async function eraseTasks(
     `select id, status in ('QUEUED', 'RUNNING', 'RETRYING') as is_active from task where id = any($1::text[]) order by id`,
     [ids],
   )
-  const canceled: string[] = []
+  const canceledIds: string[] = []
   for (const { id, is_active } of rows) {
     const isCanceled = is_active && (await cancelIfActive(cancel, id, reason))
-    if (isCanceled) canceled.push(id)
+    if (isCanceled) canceledIds.push(id)
     // One transaction per task, and the topic's row locked before the task's, as everywhere.
     await withTransaction(database, async (client) => {
       const topic = taskTopic(id)
@@ -41,7 +41,7 @@ export async function eraseTasks(
       )
     })
   }
-  return canceled
+  return canceledIds
 }
 
 /** Cancels a task that may already be final or deleted. @returns whether this call ended it */
@@ -79,9 +79,9 @@ export async function deleteTasks(
   ids: readonly string[],
   reason: string,
 ): Promise<readonly string[]> {
-  const canceled: string[] = []
+  const canceledIds: string[] = []
   for (const id of ids) {
-    if ((await isActive(database, id)) && (await cancelIfActive(cancel, id, reason))) canceled.push(id)
+    if ((await isActive(database, id)) && (await cancelIfActive(cancel, id, reason))) canceledIds.push(id)
     await withTransaction(database, async (client) => {
       const topic = taskTopic(id)
       // The topic's row is locked before the task's, as everywhere.
@@ -107,7 +107,7 @@ export async function deleteTasks(
       )
     })
   }
-  return canceled
+  return canceledIds
 }
 
 async function isActive(database: Database, id: string): Promise<boolean> {

@@ -207,9 +207,9 @@ export function createTaskService(
     if (existingId !== null) return { task: await mustGet(existingId), isNew: false }
     // One start per owner at a time in this process, so that starts waiting for each other take one
     // connection and not the whole pool.
-    const outcome = await inTurn(request.owner, () => startInTransaction(request, definition, parsed.data))
-    if ('known' in outcome) return { task: await mustGet(outcome.known), isNew: false }
-    const { id } = outcome
+    const start = await inTurn(request.owner, () => startInTransaction(request, definition, parsed.data))
+    if ('known' in start) return { task: await mustGet(start.known), isNew: false }
+    const { id } = start
     queuePositions.moved(request.kind)
     await wakeUps.ring(request.kind, id, 1)
     return { task: await mustGet(id), isNew: true }

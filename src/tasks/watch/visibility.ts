@@ -55,7 +55,7 @@ interface WatchedSubject {
 const channel = 'tasks:visibility'
 const message = z.object({ subject: z.string() })
 
-interface Guarded {
+interface GuardedSubject {
   readonly subject: string | null
   readonly isAllowed: () => Promise<boolean>
   readonly refuse: () => TidingsError
@@ -71,7 +71,7 @@ export function createVisibility(options: {
   readonly checkMs: number
 }): Visibility {
   const { database, bus, definitions, logger, checkMs } = options
-  const guarded = new Set<Guarded>()
+  const guardedSubjects = new Set<GuardedSubject>()
   const mayWatch = new Map<string, (watcher: Watcher) => Promise<boolean>>()
   for (const { kind, mayWatch: answer } of definitions.values())
     if (answer !== undefined)
@@ -87,9 +87,9 @@ export function createVisibility(options: {
     if (ask === undefined || task.subject === null || viewer.userId === task.owner) return false
     return ask([task.subject, viewer.userId])
   }
-  const check = async (entry: Guarded): Promise<void> => {
+  const check = async (entry: GuardedSubject): Promise<void> => {
     try {
-      if ((await entry.isAllowed()) || !guarded.delete(entry)) return
+      if ((await entry.isAllowed()) || !guardedSubjects.delete(entry)) return
       entry.revoke(entry.refuse())
     } catch (error) {
       // The result is unknown; the next periodic check repeats the query.
@@ -97,21 +97,21 @@ export function createVisibility(options: {
     }
   }
   const checkAll = (subject?: string): void => {
-    for (const entry of guarded) if (subject === undefined || entry.subject === subject) void check(entry)
+    for (const entry of guardedSubjects) if (subject === undefined || entry.subject === subject) void check(entry)
   }
 
-  const guard = (watched: Omit<Guarded, 'revoke'>): ((revoke: Guarded['revoke']) => () => void) => {
+  const guard = (watched: Omit<GuardedSubject, 'revoke'>): ((revoke: GuardedSubject['revoke']) => () => void) => {
     return (revoke) => {
       const entry = { ...watched, revoke }
-      guarded.add(entry)
+      guardedSubjects.add(entry)
       // Access may have been revoked between the check that admitted the viewer and this call.
       void check(entry)
-      return () => void guarded.delete(entry)
+      return () => void guardedSubjects.delete(entry)
     }
   }
 
-  const subscription = bus.subscribe(channel, (received) => {
-    const parsed = message.safeParse(received)
+  const subscription = bus.subscribe(channel, (busMessage) => {
+    const parsed = message.safeParse(busMessage)
     if (parsed.success) checkAll(parsed.data.subject)
   })
   const offGap = bus.onGap(() => checkAll())
@@ -141,12 +141,12 @@ export function createVisibility(options: {
     },
     guardSubject: guard,
     get size() {
-      return guarded.size
+      return guardedSubjects.size
     },
     [Symbol.asyncDispose]: async () => {
       clearInterval(timer)
       offGap()
-      guarded.clear()
+      guardedSubjects.clear()
       await subscription.close()
     },
   }

@@ -58,11 +58,11 @@ export async function claimNext(
   for (let attempt = 0; attempt < maxTries; attempt++) {
     const id = await findCandidate(database, kind, perUser)
     if (id === null) return null
-    const found = await store.snapshot(id)
-    if (found === null) continue
-    const { task } = found.state
+    const snapshot = await store.snapshot(id)
+    if (snapshot === null) continue
+    const { task } = snapshot.state
     if (task.status !== 'QUEUED' && task.status !== 'RETRYING') continue
-    const items = await readItems(store, found.state)
+    const items = await readItems(store, snapshot.state)
     const state = beginAttempt(items, (task.startedAt ?? new Date()).toISOString(), stages !== undefined)
     const next = task.attempt + 1
     const request: AppendRequest & Required<Pick<AppendRequest, 'task'>> = {
@@ -77,13 +77,13 @@ export async function claimNext(
         ...(items.length > 0 ? { resetItems: true } : {}),
       },
     }
-    const claimed = await appendOrRecall(options, request, next, () =>
+    const append = await appendOrRecall(options, request, next, () =>
       perUser === null ? appender.append(request) : appendWithin(options, task, perUser, request),
     )
-    if (claimed === null) continue
+    if (append === null) continue
     const waitedMs =
-      next === 1 && claimed.startedAt !== null ? claimed.startedAt.getTime() - task.createdAt.getTime() : null
-    return { task: { ...task, attempt: next }, attempt: next, state, seq: claimed.seq, waitedMs }
+      next === 1 && append.startedAt !== null ? append.startedAt.getTime() - task.createdAt.getTime() : null
+    return { task: { ...task, attempt: next }, attempt: next, state, seq: append.seq, waitedMs }
   }
   return null
 }

@@ -203,10 +203,10 @@ export function createJournal(options: {
 
   const accept = async (report: Report): Promise<void> => {
     const before = state
-    const reduced = reduceReport(state, report, stages())
-    state = reduced
+    const newState = reduceReport(state, report, stages())
+    state = newState
     clock.enter(state.progress.stage)
-    const entry = entryOf(report, before, reduced, isBatchTold)
+    const entry = entryOf(report, before, newState, isBatchTold)
     if (entry !== undefined) {
       if (report.is === 'item') pendingItems.delete(report.key)
       try {
@@ -214,7 +214,7 @@ export function createJournal(options: {
         isBatchTold = (isBatchTold && report.is !== 'items') || isBatchDone(state.progress)
       } catch (error) {
         // The report has not taken effect: the terminal event must not include it.
-        reduced.undo()
+        newState.undo()
         state = before
         throw error
       }

@@ -71,9 +71,9 @@ export function createLeases(options: {
         leaseMs,
       ],
     })
-    const renewed = new Set(rows.map(({ id }) => id))
+    const renewedIds = new Set(rows.map(({ id }) => id))
     for (const [id, entry] of entries) {
-      if (renewed.has(id)) entry.renewedAt = startedAt
+      if (renewedIds.has(id)) entry.renewedAt = startedAt
       else if (leases.get(id) === entry) entry.controller.abort('lease lost' satisfies StopReason)
     }
   }

@@ -56,14 +56,14 @@ export async function runAttempt(
   const logger = options.logger.child({ taskId: task.id, kind: task.kind, attempt })
   const start = { atMs: Date.now(), percent: claim.state.progress.percent }
   const { variant, size } = task
-  let measured: Readonly<Record<string, number>> | undefined
+  let stageDurations: Readonly<Record<string, number>> | undefined
   /** The shares of the stages: measured as soon as durations are known, and unchanged from then on. */
   const stages = (): Readonly<Record<string, number>> | undefined => {
-    const declared = definition.stages
-    if (declared === undefined) return undefined
+    const declaredStages = definition.stages
+    if (declaredStages === undefined) return undefined
     const items = claim.state.progress.totalItems
-    measured ??= estimates.recall(task.kind)?.stages({ variant, size, items }, declared)
-    return measured ?? declared
+    stageDurations ??= estimates.recall(task.kind)?.stages({ variant, size, items }, declaredStages)
+    return stageDurations ?? declaredStages
   }
   const journal = createJournal({
     taskId: task.id,

@@ -83,7 +83,7 @@ export function createSweeper(
       await wakeUps.ring(task.kind, task.id, task.attempt + 1)
       return
     }
-    const { commit: whole, unsettled } = await completionHooks.of(task, { status: 'FAILED', error, result: null })
+    const { commit: commitAll, unsettled } = await completionHooks.of(task, { status: 'FAILED', error, result: null })
     const request: AppendRequest = {
       topic: taskTopic(task.id),
       close: true,
@@ -101,7 +101,7 @@ export function createSweeper(
         )
         return fail(unsettled)
       })
-    const result = await fail(whole)
+    const result = await fail(commitAll)
     // Another sweeper was first, or the task ended otherwise.
     if (!result.accepted) return
     counters.takenBack++

@@ -75,8 +75,8 @@ export async function startWorker(
   let isDraining = false
 
   // Excludes kinds that this process does not run.
-  const answered = [...definitions.values()].filter(({ concurrency }) => concurrency > 0)
-  const slots = Object.fromEntries(answered.map(({ kind, concurrency }) => [kind, concurrency]))
+  const definitionsToRun = [...definitions.values()].filter(({ concurrency }) => concurrency > 0)
+  const slots = Object.fromEntries(definitionsToRun.map(({ kind, concurrency }) => [kind, concurrency]))
   const leases = createLeases({ database, logger, worker: id, leaseMs, slots })
   const control = bus.subscribe(controlChannel, (message) => {
     const parsed = controlMessage.safeParse(message)
@@ -92,7 +92,7 @@ export async function startWorker(
    * Runs an attempt in the trace in which the task was started, in whichever process, or in a new
    * trace.
    */
-  const traced = ({ task, attempt, waitedMs }: Claim, run: () => Promise<Outcome>): Promise<Outcome> =>
+  const runTraced = ({ task, attempt, waitedMs }: Claim, run: () => Promise<Outcome>): Promise<Outcome> =>
     tracing.within(`attempt ${task.kind}`, { role: 'consumer', parent: task.trace }, async (facts) => {
       const outcome = await run()
       facts['tidings.task'] = task.id
@@ -118,7 +118,7 @@ export async function startWorker(
     const startedAt = performance.now()
     measures.began(definition.kind)
     try {
-      const outcome = await traced(claim, () => runAttempt(attemptParts, definition, claim, lease.signal))
+      const outcome = await runTraced(claim, () => runAttempt(attemptParts, definition, claim, lease.signal))
       measures.ended(definition.kind, outcome, performance.now() - startedAt)
       outcomes[outcome]++
       // Work that the attempt started must not outlive it.
@@ -191,7 +191,9 @@ export async function startWorker(
     })
   }
   await Promise.all(
-    answered.map((definition) => wakeUps.answer(definition.kind, definition.concurrency, () => answer(definition))),
+    definitionsToRun.map((definition) =>
+      wakeUps.answer(definition.kind, definition.concurrency, () => answer(definition)),
+    ),
   )
   logger.debug({ worker: id, slots }, 'started worker')
 
@@ -199,10 +201,10 @@ export async function startWorker(
   const drain = (): Promise<void> => {
     draining ??= (async () => {
       isDraining = true
-      const paused = wakeUps.pause()
+      const pause = wakeUps.pause()
       leases.stopAll('shutdown')
       for (const resolve of [...heldWakeUps.values()].flat()) resolve()
-      await paused
+      await pause
       if (!(await withTimeout(letGoMs, Promise.allSettled(underWay))))
         logger.warn({ running: underWay.size }, 'failed to stop some attempts; their leases will expire')
     })()

@@ -46,7 +46,7 @@ export function createMetricsPage({
         registers: [registry],
         collect() {
           this.reset()
-          for (const [named, value] of readValues(read, labels)) this.inc(named, value)
+          for (const [labelValues, value] of readValues(read, labels)) this.inc(labelValues, value)
         },
       })
     }

@@ -32,7 +32,7 @@ type JobProcess = Sandbox<JobMessage>
 
 const child = new URL('./job-child.ts', import.meta.url)
 
-let shared: GenerationPool | undefined
+let sharedPool: GenerationPool | undefined
 
 /**
  * Returns the pool of this process, which all its workers share: the limit of generation processes is that of a machine.
@@ -40,8 +40,8 @@ let shared: GenerationPool | undefined
  * @param logger - used when this is the first call
  */
 export function shareGenerationPool(logger: Logger): GenerationPool {
-  shared ??= createGenerationPool({ logger })
-  return shared
+  sharedPool ??= createGenerationPool({ logger })
+  return sharedPool
 }
 
 /**
@@ -88,48 +88,48 @@ export function createGenerationPool({
   }
 
   async function take(): Promise<JobProcess> {
-    for (let found = idle.pop(); found !== undefined; found = idle.pop()) {
-      clearTimeout(found.timer)
-      if (found.process.process.connected) return hold(found.process)
+    for (let idleProcess = idle.pop(); idleProcess !== undefined; idleProcess = idle.pop()) {
+      clearTimeout(idleProcess.timer)
+      if (idleProcess.process.process.connected) return hold(idleProcess.process)
     }
     return startSandbox<JobMessage>({ module: child, maxHeapBytes })
   }
 
-  function keep(used: JobProcess): void {
+  function keep(jobProcess: JobProcess): void {
     const timer = setTimeout(() => {
       idle.splice(
-        idle.findIndex(({ process }) => process === used),
+        idle.findIndex(({ process }) => process === jobProcess),
         1,
       )
-      used.process.kill('SIGKILL')
+      jobProcess.process.kill('SIGKILL')
     }, idleMs)
     timer.unref()
-    idle.push({ process: release(used), timer })
+    idle.push({ process: release(jobProcess), timer })
   }
 
   async function* execute(request: JobRequest, signal: AbortSignal): AsyncGenerator<unknown, void, void> {
     await enter(signal)
-    let used: JobProcess | undefined
+    let jobProcess: JobProcess | undefined
     let isReusable = false
     let isLate = false
     let timer: NodeJS.Timeout | undefined
-    const kill = (): void => void used?.process.kill('SIGKILL')
+    const kill = (): void => void jobProcess?.process.kill('SIGKILL')
     signal.addEventListener('abort', kill, { once: true })
     try {
-      used = await take()
+      jobProcess = await take()
       signal.throwIfAborted()
       timer = setTimeout(() => {
         isLate = true
         kill()
       }, timeoutMs)
-      used.process.send(request, (error) => {
+      jobProcess.process.send(request, (error) => {
         // The process ended before the job was sent; its exit status gives the reason.
         if (error !== null) logger.debug({ err: error }, 'failed to send a job to the generation process')
       })
       for (;;) {
-        const message = await used.next()
+        const message = await jobProcess.next()
         signal.throwIfAborted()
-        if (message === null) throw isLate ? tooComplex(tookTooLong(timeoutMs)) : toError(used, logger)
+        if (message === null) throw isLate ? tooComplex(tookTooLong(timeoutMs)) : toError(jobProcess, logger)
         if (message.is === 'part') {
           yield message.part
           continue
@@ -141,7 +141,7 @@ export function createGenerationPool({
     } finally {
       clearTimeout(timer)
       signal.removeEventListener('abort', kill)
-      if (isReusable && used?.process.connected === true) keep(used)
+      if (isReusable && jobProcess?.process.connected === true) keep(jobProcess)
       else kill()
       exit()
     }
@@ -162,29 +162,29 @@ export function createGenerationPool({
 }
 
 /** Lets the server exit while a process is idle. */
-function release(used: JobProcess): JobProcess {
-  used.process.unref()
-  used.process.channel?.unref()
+function release(jobProcess: JobProcess): JobProcess {
+  jobProcess.process.unref()
+  jobProcess.process.channel?.unref()
   // A pipe is a socket.
-  ;(used.process.stderr as Socket | null)?.unref()
-  return used
+  ;(jobProcess.process.stderr as Socket | null)?.unref()
+  return jobProcess
 }
 
-function hold(used: JobProcess): JobProcess {
-  used.process.ref()
-  used.process.channel?.ref()
-  return used
+function hold(jobProcess: JobProcess): JobProcess {
+  jobProcess.process.ref()
+  jobProcess.process.channel?.ref()
+  return jobProcess
 }
 
 function tookTooLong(timeoutMs: number): string {
   return `took longer than ${Math.round(timeoutMs / 1_000)} s`
 }
 
-function toError(used: JobProcess, logger: Logger): Error {
-  const { code, signal, error, isOutOfMemory, isOutOfTime } = used.ending()
+function toError(jobProcess: JobProcess, logger: Logger): Error {
+  const { code, signal, error, isOutOfMemory, isOutOfTime } = jobProcess.ending()
   if (isOutOfTime) return tooComplex(`took more than ${defaults.maxJobCpuMs / 1_000} s of processor time`)
   if (isOutOfMemory) return tooComplex('took more memory than it may use')
-  logger.error({ code, signal, err: error, detail: used.takeErrorText() }, 'lost the generation process')
+  logger.error({ code, signal, err: error, detail: jobProcess.takeErrorText() }, 'lost the generation process')
   return new ContentError(
     'GENERATOR_UNAVAILABLE',
     'The process that generates content could not be started, or ended unexpectedly',

@@ -45,7 +45,7 @@ export function createCodes(): {
       text.replace(identifierRun, (run) =>
         run.length > maxRunCharacters
           ? run
-          : run.replace(identifier, (found) => (notIdentifier.test(found) ? found : encode(found))),
+          : run.replace(identifier, (word) => (notIdentifier.test(word) ? word : encode(word))),
       ),
   }
 }

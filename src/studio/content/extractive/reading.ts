@@ -79,9 +79,9 @@ export function rankSentences(reading: Reading, title: string, jitter: () => num
   const links = sets.map((own, from) =>
     sets.map((otherStems, to) => {
       if (from === to || own.size === 0 || otherStems.size === 0) return 0
-      let shared = 0
-      for (const stem of own) if (otherStems.has(stem)) shared += weights.get(stem) ?? 0
-      return shared / (Math.log(1 + own.size) + Math.log(1 + otherStems.size))
+      let sharedCount = 0
+      for (const stem of own) if (otherStems.has(stem)) sharedCount += weights.get(stem) ?? 0
+      return sharedCount / (Math.log(1 + own.size) + Math.log(1 + otherStems.size))
     }),
   )
   const totals = links.map((row) => row.reduce((sum, weight) => sum + weight, 0))

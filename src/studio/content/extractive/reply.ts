@@ -65,13 +65,13 @@ export function composeQuotation({ passages, cardCount }: Pick<ReplyRequest, 'pa
       citations: [],
     }
   const sentences = passages.map(({ text }) => splitSentences(text.slice(0, maxPassageCharacters)))
-  const chosen = choose(passages, sentences)
-  if (chosen.length === 0)
+  const candidates = choose(passages, sentences)
+  if (candidates.length === 0)
     return {
       text: `${cardCount === 1 ? 'The card of this session says' : `The ${cardCount} cards of this session say`} nothing about that, or not in these words. I only quote from cards: add one that does, or ask in other words.`,
       citations: [],
     }
-  const citations = chosen.map(({ passage, index }) => ({
+  const citations = candidates.map(({ passage, index }) => ({
     passage,
     quotation: quote(sentences[passage] ?? [], index),
   }))
@@ -91,19 +91,19 @@ function choose(passages: readonly ReplyPassage[], sentences: readonly (readonly
   for (const words of wordsIn) for (const word of new Set(words.flat())) counts.set(word, (counts.get(word) ?? 0) + 1)
   const weightOf = (word: string): number => 1 / Math.sqrt(counts.get(word) ?? 1)
   const best = wordsIn.flatMap((words, passage): Candidate[] => {
-    const scored = words.map((own, index) => ({
+    const scores = words.map((own, index) => ({
       passage,
       index,
       score: isProse(sentences[passage]?.[index] ?? '')
         ? [...new Set(own)].reduce((sum, word) => sum + weightOf(word), 0)
         : 0,
     }))
-    const top = scored.toSorted((a, b) => b.score - a.score || a.index - b.index)[0]
+    const top = scores.toSorted((a, b) => b.score - a.score || a.index - b.index)[0]
     return top === undefined || top.score === 0 ? [] : [top]
   })
-  const ordered = best.toSorted((a, b) => b.score - a.score || a.passage - b.passage)
-  const least = (ordered[0]?.score ?? 0) * leastShare
-  return ordered.filter(({ score }) => score >= least).slice(0, maxQuotations)
+  const orderedScores = best.toSorted((a, b) => b.score - a.score || a.passage - b.passage)
+  const least = (orderedScores[0]?.score ?? 0) * leastShare
+  return orderedScores.filter(({ score }) => score >= least).slice(0, maxQuotations)
 }
 
 /**

@@ -68,21 +68,25 @@ function writeLink({ text, url, context }: Resource): string {
   return `[${text}](${/[()<>]/.test(url) ? `<${url.replace(/[<>]/g, encodeURIComponent)}>` : url})${context}`
 }
 
-function writeShared(shared: readonly string[]): string {
-  return shared.length === 0 ? '' : ` – also about ${shared.map(escapeMarkdown).join(', ')}`
+function writeShared(terms: readonly string[]): string {
+  return terms.length === 0 ? '' : ` – also about ${terms.map(escapeMarkdown).join(', ')}`
 }
 
 function collectResources(source: SourceText, requestLinks: ContentRequest['links']): Resource[] {
-  const found = new Map<string, Resource>()
+  const resources = new Map<string, Resource>()
   // Links that contain only an image are badges.
   const badges = new Set(source.links.flatMap(({ text, url }) => (text === '' ? [url] : [])))
   const add = (url: string, text: string, sentence: string): void => {
     const address = safeUrl(url)
-    if (address === undefined || found.has(address) || badges.has(address)) return
+    if (address === undefined || resources.has(address) || badges.has(address)) return
     const name = /[\p{L}\p{N}\ue000-\uf8ff]/u.test(text) ? shorten(text, 120) : nameOf(address)
     const isTelling = sentence.split(' ').length > name.split(' ').length + 3
     const context = isTelling ? ` – ${renderText(shorten(sentence, 240), source)}` : ''
-    found.set(address, { url: address, text: renderText(name === address ? nameOf(address) : name, source), context })
+    resources.set(address, {
+      url: address,
+      text: renderText(name === address ? nameOf(address) : name, source),
+      context,
+    })
   }
   for (const { text, url, sentence } of source.links) add(url, text, sentence)
   for (const { text, url } of requestLinks) add(url, text, '')
@@ -91,7 +95,7 @@ function collectResources(source: SourceText, requestLinks: ContentRequest['link
     for (const [name, number] of text.matchAll(/\bRFC[ -]?(\d{3,5})\b/g))
       add(`https://www.rfc-editor.org/rfc/rfc${number}`, name, text)
   }
-  return [...found.values()]
+  return [...resources.values()]
 }
 
 /** Shortens an address for display: host and path, without scheme, `www.` and trailing slash. */
@@ -112,18 +116,18 @@ function suggestReading(reading: Reading, { title, corpus }: Pick<ContentRequest
   const subjects = subjectsOf(reading)
   return documents
     .map(({ title: name, words }) => {
-      const shared = [...subjects]
+      const sharedTerms = [...subjects]
         .flatMap(([stem, count]) => {
           const word = words.get(stem)
           const rarity = Math.log((documents.length + 1) / (occurrences.get(stem) ?? 1))
           return word === undefined ? [] : [{ word, weight: rarity * Math.sqrt(count) }]
         })
         .sort((a, b) => b.weight - a.weight || (a.word < b.word ? -1 : 1))
-      const weight = shared.slice(0, 12).reduce((sum, match) => sum + match.weight, 0)
+      const weight = sharedTerms.slice(0, 12).reduce((sum, match) => sum + match.weight, 0)
       return {
         title: name,
         weight,
-        shared: shared
+        shared: sharedTerms
           .filter((match) => match.weight > 0.5)
           .slice(0, 3)
           .map(({ word }) => word),

@@ -139,8 +139,8 @@ function createReader(hasMarks: boolean) {
     }
   }
 
-  const addBlock = (whole: string, label: string, list: Block['list'], lead: Sentence | undefined): void => {
-    const text = whole.slice(label.length).replace(/^[\s:–—-]+/, '')
+  const addBlock = (blockText: string, label: string, list: Block['list'], lead: Sentence | undefined): void => {
+    const text = blockText.slice(label.length).replace(/^[\s:–—-]+/, '')
     if (!/[\p{L}\p{N}\ue000-\uf8ff]/u.test(text)) return
     const id = blocks.length
     const own = splitSentences(text)

@@ -25,34 +25,36 @@ export function writeTutorial(reading: Reading, request: Pick<ContentRequest, 't
   const random = createRandom(request.seed)
   const scores = rankSentences(reading, request.title, random.next)
   const summary = chooseSummary(reading, scores)
-  const chosen = chooseSentences(reading, scores, summary)
+  const sentences = chooseSentences(reading, scores, summary)
   const isGlossary = source.sentences.length < 3 && source.definitions.length > 0
   const terms = findKeyTerms(
     reading,
     scores,
     isGlossary ? maxDefinitionsAlone : source.definitions.length > 0 ? maxDefinitions : maxTerms,
   )
-  const shown = new Set([...chosen, ...(summary === undefined ? [] : [summary])].map(({ text }) => text))
-  const explained = terms.filter(({ term, text, isDefined }) => {
+  const shownTexts = new Set([...sentences, ...(summary === undefined ? [] : [summary])].map(({ text }) => text))
+  const explainedTerms = terms.filter(({ term, text, isDefined }) => {
     const isPlain = !isDefined && !/[\s\p{Lu}\ue000-\uf8ff]/u.test(term)
-    return !isPlain && ![...shown].some((sentence) => sentence.includes(text))
+    return !isPlain && ![...shownTexts].some((sentence) => sentence.includes(text))
   })
-  const named = terms
-    .filter((term) => !explained.includes(term) && !plainText(term.term, source).startsWith('npm '))
+  const namedTerms = terms
+    .filter((term) => !explainedTerms.includes(term) && !plainText(term.term, source).startsWith('npm '))
     .map(({ term }) => renderText(term, source))
-  const points = writePoints(reading, chosen)
+  const points = writePoints(reading, sentences)
   const parts = [
     `# ${escapeMarkdown(request.title)}`,
     writeSummary(reading, summary),
-    ...section(points.includes('\n') || explained.length > 0 ? 'The main points' : '', points),
+    ...section(points.includes('\n') || explainedTerms.length > 0 ? 'The main points' : '', points),
     ...section(
       'Key terms',
-      explained.map(({ term, text }) => `- **${renderText(term, source)}** – ${renderText(text, source)}`).join('\n'),
+      explainedTerms
+        .map(({ term, text }) => `- **${renderText(term, source)}** – ${renderText(text, source)}`)
+        .join('\n'),
     ),
     isGlossary && source.definitions.length > terms.length
       ? `*The text explains ${source.definitions.length - terms.length} more.*`
       : '',
-    named.length > 1 ? `**Terms to remember:** ${named.join(', ')}.` : '',
+    namedTerms.length > 1 ? `**Terms to remember:** ${namedTerms.join(', ')}.` : '',
     ...section('At a glance', writeTable(reading)),
     ...section('Try it', writeExample(reading)),
     source.sentences.length + source.definitions.length + source.tables.length > 0
@@ -69,8 +71,8 @@ function writeSummary({ source }: Reading, summary: Sentence | undefined): strin
   const terms = source.definitions.map(({ term }) => `**${renderText(term, source)}**`)
   if (terms.length < 2)
     return source.codeBlocks.length > 0 && source.sentences.length === 0 ? 'The text shows this by example only.' : ''
-  const listed = terms.slice(0, 6).join(', ')
-  return `This part explains ${terms.length} terms: ${listed}${terms.length > 6 ? ' …' : ''}`
+  const termList = terms.slice(0, 6).join(', ')
+  return `This part explains ${terms.length} terms: ${termList}${terms.length > 6 ? ' …' : ''}`
 }
 
 function section(heading: string, body: string): string[] {
@@ -129,19 +131,19 @@ function chooseSentences({ source }: Reading, scores: readonly number[], summary
   return chosen
 }
 
-function writePoints({ source }: Reading, chosen: ReadonlySet<Sentence>): string {
+function writePoints({ source }: Reading, sentences: ReadonlySet<Sentence>): string {
   const parts: string[] = []
   let heading = ''
   let lastList: number | undefined
-  const headings = new Set([...chosen].map((sentence) => sentence.heading))
+  const headings = new Set([...sentences].map((sentence) => sentence.heading))
   for (const block of source.blocks) {
-    const own = block.sentences.filter((sentence) => chosen.has(sentence))
+    const own = block.sentences.filter((sentence) => sentences.has(sentence))
     if (own.length === 0) continue
     if (block.heading !== heading && headings.size > 1) {
       heading = block.heading
       parts.push(`### ${renderText(heading, source)}`)
     }
-    if (block.lead !== undefined && block.list?.id !== lastList && !chosen.has(block.lead))
+    if (block.lead !== undefined && block.list?.id !== lastList && !sentences.has(block.lead))
       parts.push(renderText(block.lead.text, source))
     const label = block.label === '' ? '' : `**${renderText(block.label, source)}** `
     const text = label + own.map((sentence) => renderText(sentence.text, source)).join(' ')
@@ -163,17 +165,17 @@ function writeTable({ source }: Reading): string {
   const [head = [], ...body] = table.rows
   const row = (cells: readonly string[]): string => `| ${cells.map((cell) => renderText(cell, source)).join(' | ')} |`
   const lines = [row(head), `|${'---|'.repeat(head.length)}`, ...body.slice(0, maxTableRows).map(row)]
-  const more = body.length > maxTableRows ? `\n\n*The table has ${body.length - maxTableRows} more rows.*` : ''
-  return `${lines.join('\n')}${more}`
+  const restNote = body.length > maxTableRows ? `\n\n*The table has ${body.length - maxTableRows} more rows.*` : ''
+  return `${lines.join('\n')}${restNote}`
 }
 
 /** Writes the first example of a readable length; a longer one is truncated. */
 function writeExample({ source }: Reading): string {
   const { codeBlocks } = source
   const lines = ({ value }: CodeBlock): number => value.split('\n').length
-  const named = codeBlocks.filter(({ language }) => language !== '')
+  const namedBlocks = codeBlocks.filter(({ language }) => language !== '')
   const code =
-    named.find((block) => lines(block) >= 2 && lines(block) <= maxCodeLines) ??
+    namedBlocks.find((block) => lines(block) >= 2 && lines(block) <= maxCodeLines) ??
     codeBlocks.find((block) => lines(block) <= maxCodeLines) ??
     codeBlocks[0]
   if (code === undefined) return ''

@@ -85,17 +85,17 @@ export function stemsIn(text: string, source: Pick<SourceText, 'codes'>): string
 export function phrasesIn(sentence: string, source: Pick<SourceText, 'codes'>, english: boolean): Phrase[] {
   if (sentence.length > maxPhraseSentence) return []
   const spans = english ? englishSpans(sentence) : wordSpans(sentence)
-  const found = spans.map(({ start, end, kind }): Phrase => {
+  const phrases = spans.map(({ start, end, kind }): Phrase => {
     const text = sentence.slice(start, end)
     return { text, kind, start, end, stem: stemOfPhrase(text, source) }
   })
   for (const match of sentence.matchAll(/[\ue000-\uf8ff]/g)) {
     const { index: start } = match
     const end = start + 1
-    if (!found.some((phrase) => phrase.start <= start && phrase.end >= end))
-      found.push({ text: match[0], kind: 'CODE', start, end, stem: stemOfPhrase(match[0], source) })
+    if (!phrases.some((phrase) => phrase.start <= start && phrase.end >= end))
+      phrases.push({ text: match[0], kind: 'CODE', start, end, stem: stemOfPhrase(match[0], source) })
   }
-  return found.sort((a, b) => a.start - b.start)
+  return phrases.sort((a, b) => a.start - b.start)
 }
 
 /** Returns the stem of a phrase, for comparison with others. */

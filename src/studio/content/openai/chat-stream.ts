@@ -27,7 +27,7 @@ export async function* readChunks(response: Response, silence: Silence): AsyncGe
   if (body === null) return
   const reader = body.pipeThrough(new TextDecoderStream()).getReader()
   let text = ''
-  const more = async (): Promise<boolean> => {
+  const readMore = async (): Promise<boolean> => {
     // The timer runs only while waiting for data, not while the caller processes it.
     const next = await silence.during(reader.read())
     if (next.done) return false
@@ -36,17 +36,17 @@ export async function* readChunks(response: Response, silence: Silence): AsyncGe
     return true
   }
 
-  while (text.trimStart() === '') if (!(await more())) return
+  while (text.trimStart() === '') if (!(await readMore())) return
   const first = text.trimStart().charAt(0)
   if (first === '<') throw refusePage(response)
   if (first === '{') {
-    while (await more());
+    while (await readMore());
     yield JSON.parse(text) as unknown
     yield done
     return
   }
   const events = createEventParser()
-  for (let isOpen = true; isOpen; isOpen = await more()) {
+  for (let isOpen = true; isOpen; isOpen = await readMore()) {
     for (const data of events.parse(text)) yield data === '[DONE]' ? done : (JSON.parse(data) as unknown)
     text = ''
   }
@@ -63,15 +63,15 @@ function createEventParser(): { parse(text: string): readonly string[] } {
       // A trailing carriage return may be the first half of a line end.
       const lines = (rest + text).split(/\r\n|\n|\r(?!$)/)
       rest = lines.pop() ?? ''
-      const found: string[] = []
+      const completeLines: string[] = []
       for (const line of lines)
         if (line === '') {
-          if (data.length > 0) found.push(data.join('\n'))
+          if (data.length > 0) completeLines.push(data.join('\n'))
           data = []
         } else if (line.startsWith('data:')) data.push(line.slice(line.startsWith('data: ') ? 6 : 5))
-      const buffered = data.reduce((sum, line) => sum + line.length, rest.length)
-      if (buffered > maxBufferedCharacters) throw new Error('an event of the answer is too long')
-      return found
+      const bufferedLength = data.reduce((sum, line) => sum + line.length, rest.length)
+      if (bufferedLength > maxBufferedCharacters) throw new Error('an event of the answer is too long')
+      return completeLines
     },
   }
 }

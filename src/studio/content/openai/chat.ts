@@ -49,11 +49,11 @@ export function createChat({ baseUrl, apiKey, model, silenceMs }: OpenAiOptions)
   }
   return async function* (messages, { seed, signal }) {
     const controller = new AbortController()
-    const either = AbortSignal.any([signal, controller.signal])
+    const anySignal = AbortSignal.any([signal, controller.signal])
     const silence = watchSilence(silenceMs, controller)
     try {
       const body = JSON.stringify({ model, stream: true, seed: seed % 2_147_483_647, messages })
-      const response = await silence.during(fetch(url, { method: 'POST', headers, body, signal: either }))
+      const response = await silence.during(fetch(url, { method: 'POST', headers, body, signal: anySignal }))
       if (!response.ok) throw toEndpointError(response, await silence.during(response.text()))
       return yield* readAnswer(readChunks(response, silence))
     } catch (error) {

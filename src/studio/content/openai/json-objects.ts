@@ -25,7 +25,7 @@ export function createJsonObjects(): JsonObjects {
   return {
     add(piece) {
       text += piece
-      const found: string[] = []
+      const objects: string[] = []
       for (; at < text.length; at += 1) {
         const character = text[at]
         if (isString) {
@@ -35,7 +35,7 @@ export function createJsonObjects(): JsonObjects {
         else if (character === '{') starts.push(at)
         else if (character === '}') {
           const start = starts.pop()
-          if (start !== undefined && at - start < maxObjectCharacters) found.push(text.slice(start, at + 1))
+          if (start !== undefined && at - start < maxObjectCharacters) objects.push(text.slice(start, at + 1))
         }
       }
       if (starts.length === 0 || text.length > maxCharacters) {
@@ -44,7 +44,7 @@ export function createJsonObjects(): JsonObjects {
         starts.length = 0
         isString = false
       }
-      return found
+      return objects
     },
   }
 }

@@ -77,12 +77,12 @@ export function readReply(
   const citation = check.find(data.quotation, data.section ?? undefined)
   if (citation === null)
     return { complaint: `${name}: its quotation does not occur in the source. Copy a passage of it word for word.` }
-  const shaped = shape[data.kind](data)
-  if (typeof shaped === 'string') return { complaint: `${name}: ${shaped}` }
+  const newQuestion = shape[data.kind](data)
+  if (typeof newQuestion === 'string') return { complaint: `${name}: ${newQuestion}` }
   const question: Question = {
     kind: data.kind,
     alternatives: [],
-    ...shaped,
+    ...newQuestion,
     explanation: data.explanation ?? `The text says: ${escapeMarkdown(citation.quotation)}`,
     difficulty: data.difficulty,
     citation,
@@ -105,11 +105,11 @@ const shape: Readonly<Record<QuestionKind, (data: Data) => Shaped | string>> = {
     return right === undefined ? 'its answer is none of its options.' : { prompt, options: bare, answer: right }
   },
   CLOZE({ prompt, answer }) {
-    const whole = prompt.replace(/_{3,}|\[blank\]|\.{4,}/gi, gap)
-    if (whole.split(gap).length !== 2) return `its prompt needs exactly one gap, written ${gap}.`
+    const fullPrompt = prompt.replace(/_{3,}|\[blank\]|\.{4,}/gi, gap)
+    if (fullPrompt.split(gap).length !== 2) return `its prompt needs exactly one gap, written ${gap}.`
     const plain = String(answer).replace(/^[`*"“]+|[`*"”]+$/g, '')
     if (plain === '' || plain.split(/\s+/).length > 5) return 'its answer has to be one to five words.'
-    return { prompt: whole, options: [], answer: plain }
+    return { prompt: fullPrompt, options: [], answer: plain }
   },
   TRUE_FALSE({ prompt, answer }) {
     const verdict = String(answer).toUpperCase()

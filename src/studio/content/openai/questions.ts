@@ -133,7 +133,10 @@ function partsOf({ sections, count, nearSection }: QuestionRequest): QuestionSec
   const near = windows.find((window) => window.some(({ key }) => key === nearSection))
   if (near !== undefined) return [near, ...windows.filter((window) => window !== near).slice(0, 2)]
   // At least four questions per window, so that no window is sent for a single question.
-  const most = Math.max(1, Math.ceil(count / 4))
-  if (windows.length <= most) return windows
-  return Array.from({ length: most }, (_, index) => windows[Math.floor(((index + 0.5) * windows.length) / most)] ?? [])
+  const maxCount = Math.max(1, Math.ceil(count / 4))
+  if (windows.length <= maxCount) return windows
+  return Array.from(
+    { length: maxCount },
+    (_, index) => windows[Math.floor(((index + 0.5) * windows.length) / maxCount)] ?? [],
+  )
 }

@@ -39,16 +39,16 @@ export async function* convertApart(
       if (error !== null) logger.debug({ err: error }, 'failed to send to the converter')
     })
     for (;;) {
-      const received = await sandbox.next()
+      const reply = await sandbox.next()
       signal.throwIfAborted()
-      if (received === null) break
+      if (reply === null) break
       // JSON of texts that were sanitized before.
-      if (received.is === 'sections' || received.is === 'passages') {
-        parts[received.is].push(received.json)
+      if (reply.is === 'sections' || reply.is === 'passages') {
+        parts[reply.is].push(reply.json)
         continue
       }
       // Written by `convert-child.ts`, with texts of a document that may contain anything.
-      const message = sanitize(received)
+      const message = sanitize(reply)
       if (message.is === 'converted') return { ...message.head, ...parts }
       if (message.is === 'refused') {
         const detail = sandbox.takeErrorText()

@@ -55,8 +55,8 @@ export function prepareList(list: Element): Element[] {
 
 /** The lists within a list that has no text of its own: an item that only indents them. */
 function listsInside({ children }: Element): Element[] | undefined {
-  const [item, ...others] = children.filter((child) => child.type !== 'text' || child.value.trim() !== '')
-  if (others.length > 0 || item?.type !== 'element' || item.properties.label !== undefined) return undefined
+  const [item, ...otherItems] = children.filter((child) => child.type !== 'text' || child.value.trim() !== '')
+  if (otherItems.length > 0 || item?.type !== 'element' || item.properties.label !== undefined) return undefined
   const lists = item.children.filter((child) => child.type !== 'text' || child.value.trim() !== '')
   const isList = (child: (typeof lists)[number]): child is Element =>
     child.type === 'element' && /^[ou]l$/.test(child.tagName)

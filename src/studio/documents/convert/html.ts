@@ -36,7 +36,7 @@ interface HtmlText {
 }
 
 /** Dropped with their content: they contain no text, or none for a reader. */
-const dropped = new Set([
+const droppedTags = new Set([
   ...['script', 'style', 'template', 'noscript', 'iframe', 'object', 'embed', 'applet', 'frame', 'frameset'],
   ...['input', 'button', 'select', 'textarea', 'datalist', 'nav', 'canvas', 'link', 'meta', 'base'],
 ])
@@ -58,7 +58,7 @@ const schema: Options = {
   attributes: { a: ['href'], ol: ['start'], td: ['align'], th: ['align'], code: [['className', /^language-./]] },
 }
 /** Other elements are replaced with their content. */
-const written = new Set([...(schema.tagNames ?? []), ...otherBlocks, 'caption'])
+const keptTags = new Set([...(schema.tagNames ?? []), ...otherBlocks, 'caption'])
 const createWriter = (bullet: '-' | '*', bulletOrdered: '.' | ')') =>
   unified()
     .use(rehypeSanitize, schema)
@@ -115,7 +115,7 @@ type ParsedParent = DefaultTreeAdapterTypes.ParentNode
 type Template = DefaultTreeAdapterTypes.Template
 type ParsedElement = DefaultTreeAdapterTypes.Element
 
-interface Found {
+interface Findings {
   images: number
   forms: number
   navigation: number
@@ -146,7 +146,7 @@ export function* htmlToMarkdown(
   html: string,
   findMain: (page: Page) => MainContent = () => ({}),
 ): Generator<number, HtmlText, void> {
-  const found: Found = { images: 0, forms: 0, navigation: 0, withText: 0, title: '', hasHeading: false, nodes: 0 }
+  const findings: Findings = { images: 0, forms: 0, navigation: 0, withText: 0, title: '', hasHeading: false, nodes: 0 }
   const page = parse(html)
   const total = countNodes(page)
   const texts: string[] = []
@@ -154,7 +154,7 @@ export function* htmlToMarkdown(
   let length = 0
   yield parsedPercent
   const { elements: main, note } = findMain(page)
-  for (const { children, isMain } of partsOf(page, main, found)) {
+  for (const { children, isMain } of partsOf(page, main, findings)) {
     const own = isMain ? writer : asideWriter
     const markdown = own.runSync({ type: 'root', children: [...children] }) as Markdown
     // Normalized here, so that the ranges remain valid.
@@ -164,19 +164,19 @@ export function* htmlToMarkdown(
       if (!isMain) asides.push({ start: length, end: length + text.length })
       length += text.length + separator.length
     }
-    yield parsedPercent + (found.nodes / total) * (100 - parsedPercent)
+    yield parsedPercent + (findings.nodes / total) * (100 - parsedPercent)
   }
   return {
     markdown: `${texts.join(separator)}\n`,
     asides,
-    title: found.title,
-    hasHeading: found.hasHeading,
-    images: found.images,
+    title: findings.title,
+    hasHeading: findings.hasHeading,
+    images: findings.images,
     notes: [
       ...(note === undefined ? [] : [note]),
-      ...(found.forms > 0 ? ['Form fields were left out.'] : []),
-      ...(found.navigation > 0 ? ['Navigation was left out.'] : []),
-      ...(found.withText > 0 ? ['Text in pictures, embedded objects or hidden elements was left out.'] : []),
+      ...(findings.forms > 0 ? ['Form fields were left out.'] : []),
+      ...(findings.navigation > 0 ? ['Navigation was left out.'] : []),
+      ...(findings.withText > 0 ? ['Text in pictures, embedded objects or hidden elements was left out.'] : []),
     ],
   }
 }
@@ -199,7 +199,7 @@ function countNodes(page: Page): number {
  * Splits a page into parts: runs of content, each a block of its own, several to a part. Consumes
  * the page.
  */
-function* partsOf(page: Page, main: MainElements | undefined, found: Found): Generator<Part, void, void> {
+function* partsOf(page: Page, main: MainElements | undefined, findings: Findings): Generator<Part, void, void> {
   const withBlocks = findBlockParents(page)
   const isWrapper = (node: ParsedElement): boolean =>
     (wrappers.has(node.tagName) || (withBlocks.has(node) && isInline(node))) && !isHidden(node)
@@ -216,17 +216,17 @@ function* partsOf(page: Page, main: MainElements | undefined, found: Found): Gen
   }
   const endPart = (): Part => {
     endStretch()
-    const ended: Part = { children: part, isMain: isMainPart }
+    const endedPart: Part = { children: part, isMain: isMainPart }
     part = []
-    begunAt = found.nodes
-    return ended
+    begunAt = findings.nodes
+    return endedPart
   }
   function* add(nodes: readonly Parsed[], isMain = isMainPart): Generator<Part, void, void> {
     const [first] = nodes
     const isFull = first !== undefined && isElement(first) && beginnings.test(first.tagName)
-    if (isMain !== isMainPart || (isFull && found.nodes - begunAt >= partSize)) yield endPart()
+    if (isMain !== isMainPart || (isFull && findings.nodes - begunAt >= partSize)) yield endPart()
     isMainPart = isMain
-    for (const node of nodes) append(stretch, tidy(node, found))
+    for (const node of nodes) append(stretch, tidy(node, findings))
   }
   function* endLine(): Generator<Part, void, void> {
     yield* add(line, isMainLine)
@@ -240,7 +240,7 @@ function* partsOf(page: Page, main: MainElements | undefined, found: Found): Gen
     parent.childNodes = []
     for (let node = rest.pop(); node !== undefined; node = rest.pop()) {
       if (isElement(node) && isWrapper(node)) {
-        found.nodes += 1
+        findings.nodes += 1
         yield* endLine()
         endStretch()
         yield* visit(node, main === undefined ? isMainParent && node.tagName !== 'footer' : main.has(node))
@@ -272,22 +272,22 @@ function isInline(node: ParsedElement): boolean {
 
 /** Finds the elements outside blocks that contain blocks. */
 function findBlockParents(page: Page): ReadonlySet<ParsedParent> {
-  const found = new Set<ParsedParent>()
+  const parents = new Set<ParsedParent>()
   const open: Parsed[] = [...page.childNodes]
   for (let node = open.pop(); node !== undefined; node = open.pop()) {
-    if (!isElement(node) || dropped.has(node.tagName) || pictures.has(node.tagName) || isHidden(node)) continue
+    if (!isElement(node) || droppedTags.has(node.tagName) || pictures.has(node.tagName) || isHidden(node)) continue
     const isWrapper = wrappers.has(node.tagName)
     if (isWrapper || blocks.has(node.tagName)) {
       // The parents of a wrapper were added when it was reached.
       for (let parent = node.parentNode; parent !== null && isElement(parent); parent = parent.parentNode) {
-        if (wrappers.has(parent.tagName) || found.has(parent)) break
-        found.add(parent)
+        if (wrappers.has(parent.tagName) || parents.has(parent)) break
+        parents.add(parent)
       }
       if (!isWrapper) continue
     }
     for (const child of node.childNodes) open.push(child)
   }
-  return found
+  return parents
 }
 
 function hasMain(element: ParsedElement, main: MainElements): boolean {
@@ -303,7 +303,7 @@ function hasMain(element: ParsedElement, main: MainElements): boolean {
 /** Whether a node has text, and is not dropped. */
 function isShown(node: Parsed): boolean {
   if (!isElement(node)) return 'value' in node && node.value.trim() !== ''
-  return !dropped.has(node.tagName) && node.tagName !== 'title' && !isHidden(node) && hasText([node])
+  return !droppedTags.has(node.tagName) && node.tagName !== 'title' && !isHidden(node) && hasText([node])
 }
 
 const isEditLink = (node: Parsed): boolean => isElement(node) && editLink.test(attribute(node, 'class') ?? '')
@@ -318,34 +318,34 @@ function takeEditLinks(parent: ParsedElement): Parsed[] {
 const isElement = (node: Parsed | ParsedParent): node is ParsedElement => 'tagName' in node
 
 /** Returns the kept content of a node, with only the attributes listed below. */
-function tidy(node: Parsed, found: Found): ElementContent[] {
-  found.nodes += 1
+function tidy(node: Parsed, findings: Findings): ElementContent[] {
+  findings.nodes += 1
   if (!isElement(node)) return 'value' in node ? [{ type: 'text', value: node.value.replace(label, '$1 ') }] : []
   const { tagName } = node
   const properties = propertiesOf(node)
-  if (tagName === 'title' && found.title === '') found.title = textOf(node).replace(/\s+/g, ' ').trim()
+  if (tagName === 'title' && findings.title === '') findings.title = textOf(node).replace(/\s+/g, ' ').trim()
   if (pictures.has(tagName)) {
-    found.images += 1
-    if (hasText([node])) found.withText += 1
+    findings.images += 1
+    if (hasText([node])) findings.withText += 1
     const alt = attribute(node, 'alt') ?? ''
     return [{ type: 'text', value: tagName === 'img' && alt.trim() !== '' ? alt : ' ' }]
   }
   // A link of a heading to itself.
   if (tagName === 'a' && /^[#¶§🔗]$/u.test(textOf(node).trim())) return []
   if (tagName === 'math') return [{ type: 'text', value: ` ${writeMath(toMath(node)).replace(/\s+/g, ' ').trim()} ` }]
-  if (forms.has(tagName)) found.forms += 1
-  if (tagName === 'nav') found.navigation += 1
+  if (forms.has(tagName)) findings.forms += 1
+  if (tagName === 'nav') findings.navigation += 1
   const isClosed = tagName === 'dialog' && attribute(node, 'open') === undefined
-  if (dropped.has(tagName) || tagName === 'title' || isClosed || isHidden(node)) {
-    if (tagName !== 'nav' && !forms.has(tagName) && hasText([node])) found.withText += 1
+  if (droppedTags.has(tagName) || tagName === 'title' || isClosed || isHidden(node)) {
+    if (tagName !== 'nav' && !forms.has(tagName) && hasText([node])) findings.withText += 1
     // What surrounds a field is not one word.
     return forms.has(tagName) ? [{ type: 'text', value: ' ' }] : []
   }
-  if (tagName === 'h1') found.hasHeading = true
+  if (tagName === 'h1') findings.hasHeading = true
   const children: ElementContent[] = []
-  for (const child of node.childNodes) append(children, tidy(child, found))
+  for (const child of node.childNodes) append(children, tidy(child, findings))
   const isEmpty = children.length === 0 && inlines.has(tagName)
-  if (isEmpty || !written.has(tagName) || (tagName === 'a' && !isLink(node))) return children
+  if (isEmpty || !keptTags.has(tagName) || (tagName === 'a' && !isLink(node))) return children
   const element: Element = {
     type: 'element',
     tagName: otherBlocks.has(tagName) ? 'div' : tagName,
@@ -374,9 +374,9 @@ const label = /^\s*\ue000([^\ue001]*)\ue001/
 /** Removes the label of a list item from its text; undefined when it has none. */
 function takeLabel({ childNodes: [first] }: ParsedElement): string | undefined {
   if (first === undefined || isElement(first) || !('value' in first)) return undefined
-  const found = label.exec(first.value)
-  if (found !== null) first.value = first.value.slice(found[0].length)
-  return found?.[1]
+  const match = label.exec(first.value)
+  if (match !== null) first.value = first.value.slice(match[0].length)
+  return match?.[1]
 }
 
 function toMath(node: ParsedElement): MathNode {
@@ -449,13 +449,13 @@ const metaCharset = /<meta[^>]{0,500}?charset\s*=\s*["']?\s*([\w.:-]{1,40})/i
  * @throws DocumentError `BAD_ENCODING` when it is not in the declared encoding
  */
 export function decodeHtml(bytes: Uint8Array): DecodedText {
-  const marked = decodeMarked(bytes)
-  if (marked !== undefined) return marked
+  const markedText = decodeMarked(bytes)
+  if (markedText !== undefined) return markedText
   const head = decodeBytes(bytes.subarray(0, 8_192))
   // In this order (https://html.spec.whatwg.org/#prescan-a-byte-stream-to-determine-its-encoding).
-  const named = (metaCharset.exec(head) ?? xmlEncoding.exec(head))?.[1]?.toLowerCase()
+  const declaredCharset = (metaCharset.exec(head) ?? xmlEncoding.exec(head))?.[1]?.toLowerCase()
   // A declaration readable as ASCII cannot be in UTF-16.
-  const label = named?.startsWith('utf-16') ? 'utf-8' : named
+  const label = declaredCharset?.startsWith('utf-16') ? 'utf-8' : declaredCharset
   if (label === undefined) return decodeText(bytes)
   const asUtf8 = decodeStrictly('utf-8', bytes)
   const isUnicode = asUtf8 !== undefined && bytes.some((byte) => byte >= 0x80)
@@ -465,7 +465,7 @@ export function decodeHtml(bytes: Uint8Array): DecodedText {
   } catch (error) {
     if (!(error instanceof RangeError)) throw error
     const { text, notes } = decodeText(bytes)
-    return { text, notes: [`The page names the unknown encoding ${JSON.stringify(named)}.`, ...notes] }
+    return { text, notes: [`The page names the unknown encoding ${JSON.stringify(declaredCharset)}.`, ...notes] }
   }
   if (asUtf8 !== undefined && (isUnicode || encoding === 'utf-8'))
     return {
@@ -475,10 +475,10 @@ export function decodeHtml(bytes: Uint8Array): DecodedText {
   const text = decodeStrictly(encoding, bytes)
   if (text !== undefined) return { text, notes: [] }
   const lenient = new TextDecoder(encoding).decode(bytes)
-  const damaged = lenient.match(/\ufffd/g)?.length ?? 0
-  const whole = lenient.match(/[\u0080-\uffef]/g)?.length ?? 0
-  if (whole > damaged * 4)
-    return { text: lenient, notes: [`${damaged} characters of the page were damaged and are shown as \ufffd.`] }
+  const damagedCount = lenient.match(/\ufffd/g)?.length ?? 0
+  const intactCount = lenient.match(/[\u0080-\uffef]/g)?.length ?? 0
+  if (intactCount > damagedCount * 4)
+    return { text: lenient, notes: [`${damagedCount} characters of the page were damaged and are shown as \ufffd.`] }
   throw new DocumentError(
     'BAD_ENCODING',
     `The page says that it is ${encoding.toUpperCase()} and is not`,

@@ -71,11 +71,11 @@ export function numberParagraphs(xml: string, numbering: string, styles: string)
 }
 
 function placeOf(properties: string, byStyle: ReadonlyMap<string, Place>): Place | undefined {
-  const inherited = byStyle.get(valueIn(properties, 'pStyle') ?? '')
+  const styleNumbering = byStyle.get(valueIn(properties, 'pStyle') ?? '')
   const own = /<w:numPr>.*?<\/w:numPr>/s.exec(properties)?.[0]
-  if (own === undefined) return inherited
-  const list = valueIn(own, 'numId') ?? inherited?.list
-  const depth = valueIn(own, 'ilvl') ?? inherited?.depth ?? 0
+  if (own === undefined) return styleNumbering
+  const list = valueIn(own, 'numId') ?? styleNumbering?.list
+  const depth = valueIn(own, 'ilvl') ?? styleNumbering?.depth ?? 0
   return list === undefined ? undefined : { list, depth: Number(depth) }
 }
 

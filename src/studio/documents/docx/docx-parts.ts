@@ -29,7 +29,7 @@ export function prepareDocx(parts: DocxParts): PreparedDocx {
   const main = mainPart(parts)
   const chunks: string[] = []
   const notes = [...omissionsOf(parts)]
-  const written = new Map(parts)
+  const newParts = new Map(parts)
   for (const [name, bytes] of parts) {
     if (name !== main && !/(^|\/)(footnotes|endnotes)\.xml$/.test(name)) continue
     const xml = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('utf8')
@@ -39,9 +39,9 @@ export function prepareDocx(parts: DocxParts): PreparedDocx {
       text = numberParagraphs(text, sibling('numbering.xml'), sibling('styles.xml'))
       text = markChunks(text, name, parts, chunks, notes)
     }
-    if (text !== xml) written.set(name, Buffer.from(text))
+    if (text !== xml) newParts.set(name, Buffer.from(text))
   }
-  return { archive: writeZip(written), chunks, notes }
+  return { archive: writeZip(newParts), chunks, notes }
 }
 
 function textOf(parts: DocxParts, name: string): string {

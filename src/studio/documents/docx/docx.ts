@@ -48,16 +48,16 @@ export function checkArchive(
     )
   const total = entries.reduce((sum, { compressedBytes }) => sum + compressedBytes, 0)
   let done = 0
-  let expanded = 0
+  let expandedBytes = 0
   const parts = new Map<string, Uint8Array>()
   for (const entry of entries) {
-    const part = expandEntry(bytes, entry, maxExpandedBytes - expanded)
-    expanded += part.length
+    const part = expandEntry(bytes, entry, maxExpandedBytes - expandedBytes)
+    expandedBytes += part.length
     done += entry.compressedBytes
-    if (expanded > harmlessBytes && expanded > maxRatio * done)
+    if (expandedBytes > harmlessBytes && expandedBytes > maxRatio * done)
       throw new DocumentError(
         'EXPANDS_TOO_MUCH',
-        `The Word document is an archive of ${bytes.length} bytes that expands to more than ${expanded}`,
+        `The Word document is an archive of ${bytes.length} bytes that expands to more than ${expandedBytes}`,
       )
     if (/\.(xml|rels)$/i.test(entry.name)) checkXml(entry.name, part)
     if (/\.(xml|rels|x?html?|txt)$/i.test(entry.name)) parts.set(entry.name, part)

@@ -44,14 +44,14 @@ const entry = /^(?:[-*+]\s+)?\\?\[\d+\\?\]|(?<!\d)(?:1[5-9]|20)\d\d(?!\d)|https?
  */
 export function markMainContent(structure: DocumentStructure): DocumentStructure {
   const isApart = findApart(structure.sections)
-  const marked = structure.sections.map((section, index): Section => {
+  const markedSections = structure.sections.map((section, index): Section => {
     if (isApart[index] !== true) return section
     const { mainBody: _, ...whole } = section
     return { ...whole, isMain: false }
   })
-  const words = countMain(marked)
+  const words = countMain(markedSections)
   const wordsOfPage = countMain(structure.sections)
-  if (words >= minMainWords && words * 5 >= wordsOfPage) return addNote(structure, marked)
+  if (words >= minMainWords && words * 5 >= wordsOfPage) return addNote(structure, markedSections)
   if (wordsOfPage >= minMainWords) return addNote(structure, structure.sections)
   return {
     ...structure,
@@ -69,10 +69,10 @@ function addNote(structure: DocumentStructure, sections: readonly Section[]): Do
     0,
   )
   const withWords = apartSections.filter(({ body }) => countWords(body) > 0)
-  const named = withWords.slice(0, maxNamed).map(({ heading }) => `“${heading}”`)
-  const unnamedCount = withWords.length - named.length
+  const headings = withWords.slice(0, maxNamed).map(({ heading }) => `“${heading}”`)
+  const unnamedCount = withWords.length - headings.length
   const parts = [
-    ...named,
+    ...headings,
     ...(unnamedCount > 0 ? [`${unnamedCount} more sections`] : []),
     ...(words > 0 ? [`${words} words around the main text`] : []),
   ]

@@ -33,16 +33,16 @@ const maxMapped = 180
  *   whose text is unusual are examined, up to 20
  */
 export function createFontInspector(): (page: unknown, texts: ReadonlyMap<string, string>) => Promise<boolean> {
-  const guessed = new Map<string, boolean>()
-  let examined = 0
+  const isGuessedById = new Map<string, boolean>()
+  let examinedCount = 0
   return async (page, texts) => {
     const { commonObjs } = page as PageWithFonts
     const unusual = [...texts].filter(
       ([, text]) => text.length >= minCharacters && shareOf(text, plainLetter) < plainShare,
     )
-    const unknown = unusual.filter(([name]) => !guessed.has(name))
-    if (unknown.length > 0 && examined < maxPages) {
-      examined += 1
+    const unknown = unusual.filter(([name]) => !isGuessedById.has(name))
+    if (unknown.length > 0 && examinedCount < maxPages) {
+      examinedCount += 1
       try {
         await (page as PageWithFonts).getOperatorList()
       } catch (error) {
@@ -50,9 +50,9 @@ export function createFontInspector(): (page: unknown, texts: ReadonlyMap<string
         if (error instanceof RangeError) throw error
       }
       for (const [name, text] of unknown)
-        guessed.set(name, commonObjs.has(name) && isGuessed(commonObjs.get(name) as Font, text))
+        isGuessedById.set(name, commonObjs.has(name) && isGuessed(commonObjs.get(name) as Font, text))
     }
-    return unusual.some(([name]) => guessed.get(name) === true)
+    return unusual.some(([name]) => isGuessedById.get(name) === true)
   }
 }
 
@@ -62,8 +62,8 @@ function shareOf(text: string, pattern: RegExp): number {
 
 function isGuessed(font: Font, text: string): boolean {
   const { composite, differences = [], toUnicode, type, isSymbolicFont, missingFile } = font
-  const mapped = toUnicode?._map?.filter((character) => character !== null && character !== undefined) ?? []
-  if (composite === true || mapped.length <= maxMapped) return false
+  const characters = toUnicode?._map?.filter((character) => character !== null && character !== undefined) ?? []
+  if (composite === true || characters.length <= maxMapped) return false
   const names = differences.filter((name) => typeof name === 'string' && name !== '')
   if (names.length > 0)
     return names.every((name) => /^[a-z]{0,5}[\da-f]{2,5}$/i.test(name ?? '')) && shareOf(text, /[a-z]/gi) < plainShare

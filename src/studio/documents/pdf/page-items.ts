@@ -19,7 +19,7 @@ export interface PageItems {
  */
 export function createPageItems(labels: readonly string[], previousItems: readonly TaskItem[]): PageItems {
   const size = Math.ceil(labels.length / maxItems)
-  const completed = new Set(previousItems.flatMap(({ key, status }) => (status === 'COMPLETED' ? [key] : [])))
+  const completedKeys = new Set(previousItems.flatMap(({ key, status }) => (status === 'COMPLETED' ? [key] : [])))
   const items = Array.from({ length: Math.ceil(labels.length / Math.max(1, size)) }, (_, index) => {
     const first = index * size + 1
     const last = Math.min(labels.length, first + size - 1)
@@ -28,17 +28,17 @@ export function createPageItems(labels: readonly string[], previousItems: readon
       ? { key: `page-${first}`, label: `Page ${labelOf(first)}`, last }
       : { key: `pages-${first}-${last}`, label: `Pages ${labelOf(first)}–${labelOf(last)}`, last }
   })
-  let broken: number[] = []
+  let brokenPages: number[] = []
   return {
     declared: declareItems(items.map(({ key, label }) => ({ key, label }))),
     done(page, isBroken) {
-      if (isBroken) broken.push(page)
+      if (isBroken) brokenPages.push(page)
       const own = items[Math.floor((page - 1) / Math.max(1, size))]
       if (own === undefined || page < own.last) return []
-      const failed = broken
-      broken = []
+      const failed = brokenPages
+      brokenPages = []
       if (failed.length > 0) return [item.failed(own.key, toFailure(failed))]
-      return completed.has(own.key) ? [] : [item.completed(own.key)]
+      return completedKeys.has(own.key) ? [] : [item.completed(own.key)]
     },
   }
 }

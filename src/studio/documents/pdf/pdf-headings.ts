@@ -31,8 +31,8 @@ const headingRatio = 1.12
 
 /** Finds the headings of a PDF: those of its outline, or else lines set larger than the text. */
 export function findHeadings(pages: readonly PdfPage[], outline: readonly OutlineEntry[]): PdfHeadings {
-  const named = outline.length >= 2 ? fromOutline(pages, outline) : undefined
-  return named ?? fromSizes(pages)
+  const outlineHeadings = outline.length >= 2 ? fromOutline(pages, outline) : undefined
+  return outlineHeadings ?? fromSizes(pages)
 }
 
 const normalize = (text: string): string => text.toLowerCase().replace(/[^\p{L}\p{N}]/gu, '')
@@ -41,7 +41,7 @@ const normalize = (text: string): string => text.toLowerCase().replace(/[^\p{L}\
 function fromOutline(pages: readonly PdfPage[], outline: readonly OutlineEntry[]): PdfHeadings | undefined {
   const byNumber = new Map(pages.map((page) => [page.number, page]))
   const headings = new Map<number, PdfHeading[]>()
-  let found = 0
+  let foundCount = 0
   for (const { title, level, page: number } of outline) {
     const page = byNumber.get(number)
     const titleText = normalize(title)
@@ -49,12 +49,12 @@ function fromOutline(pages: readonly PdfPage[], outline: readonly OutlineEntry[]
     const earlier = headings.get(number) ?? []
     const after = earlier.at(-1)?.to ?? 0
     const place = findTitle(page.lines, titleText, after)
-    if (place !== undefined) found += 1
+    if (place !== undefined) foundCount += 1
     const { from, to } = place ?? { from: after, to: after }
     const text = title.replace(/\s+/g, ' ').trim().slice(0, maxHeadingCharacters)
     headings.set(number, [...earlier, { text, level: Math.min(level, 6), from, to }])
   }
-  return found * 2 >= outline.length ? headings : undefined
+  return foundCount * 2 >= outline.length ? headings : undefined
 }
 
 function findTitle(

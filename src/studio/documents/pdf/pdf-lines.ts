@@ -87,14 +87,14 @@ export function joinLines(pieces: readonly PdfPiece[]): PdfLine[] {
     open = undefined
     isSpacePending = false
   }
-  for (const drawn of pieces) {
-    const { endsLine } = drawn
-    if (drawn.text.trim() === '') {
-      isSpacePending ||= drawn.text !== ''
+  for (const nextPiece of pieces) {
+    const { endsLine } = nextPiece
+    if (nextPiece.text.trim() === '') {
+      isSpacePending ||= nextPiece.text !== ''
       if (endsLine) close()
       continue
     }
-    const piece = withoutRepetition(drawn)
+    const piece = withoutRepetition(nextPiece)
     if (piece === undefined) {
       if (endsLine) close()
       continue
@@ -144,18 +144,18 @@ const boldShift = 0.1
  * @returns a function that returns the new text of a piece; undefined when all of it is repeated
  */
 function createRepetitionFilter(): (piece: PdfPiece) => PdfPiece | undefined {
-  const drawn = new Map<string, PdfPiece[]>()
+  const piecesByText = new Map<string, PdfPiece[]>()
   return (piece) => {
     let rest = piece
     for (;;) {
       const key = `${rest.angle} ${rest.text.charAt(0)}`
-      const others = drawn.get(key) ?? []
-      drawn.set(key, others)
+      const candidates = piecesByText.get(key) ?? []
+      piecesByText.set(key, candidates)
       const { text, x, width } = rest
-      const first = others.find((other) => text.startsWith(other.text) && isSamePlace(rest, other))
+      const first = candidates.find((other) => text.startsWith(other.text) && isSamePlace(rest, other))
       if (first?.text === text) return undefined
       if (first === undefined || isMostlyRtl(text)) {
-        others.push(rest)
+        candidates.push(rest)
         return rest
       }
       const share = first.text.length / text.length
@@ -227,27 +227,27 @@ function toReadingOrder(pieces: readonly OpenPiece[]): OpenPiece[] {
   const isRtlLine = isMostlyRtl(pieces.map(({ text }) => text).join(''))
   const sorted = pieces.toSorted((a, b) => a.x - b.x)
   if (isRtlLine) sorted.reverse()
-  const ordered: OpenPiece[] = []
+  const orderedPieces: OpenPiece[] = []
   let against: OpenPiece[] = []
   for (const piece of sorted) {
     const isRtl = isMostlyRtl(piece.text)
     const isAgainst = isRtlLine ? !isRtl && /[\p{L}\p{Nd}]/u.test(piece.text) : isRtl
     if (isAgainst) against.unshift(piece)
     else {
-      ordered.push(...against, piece)
+      orderedPieces.push(...against, piece)
       against = []
     }
   }
-  return [...ordered, ...against]
+  return [...orderedPieces, ...against]
 }
 
 /** The key with the greatest count. */
 export function commonest(counts: ReadonlyMap<number, number>): number {
   let best = 0
-  let most = 0
+  let maxCount = 0
   for (const [key, count] of counts)
-    if (count > most) {
-      most = count
+    if (count > maxCount) {
+      maxCount = count
       best = key
     }
   return best

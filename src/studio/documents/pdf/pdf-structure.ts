@@ -110,18 +110,18 @@ function finish(
     const { key = '', body = '' } = sections[section] ?? {}
     return { number, label, sectionKey: key, offset: Math.min(offset, body.length) }
   })
-  const reported = new Set([...broken, ...unmapped])
-  const empty = pages.filter(({ number, lines }) => lines.length === 0 && !reported.has(number))
+  const reportedPages = new Set([...broken, ...unmapped])
+  const empty = pages.filter(({ number, lines }) => lines.length === 0 && !reportedPages.has(number))
   const notes = [
     ...sayLeftOut(images),
-    ...sayPages(broken, (which) => `${which} could not be read.`),
+    ...sayPages(broken, (pageNames) => `${pageNames} could not be read.`),
     ...sayPages(
       empty.map(({ number }) => number),
-      (which) => `${which} ${empty.length === 1 ? 'is' : 'are'} without text.`,
+      (pageNames) => `${pageNames} ${empty.length === 1 ? 'is' : 'are'} without text.`,
     ),
     ...sayPages(
       unmapped,
-      (which) => `${which}: fonts do not say which letters they show, so text is missing or wrong.`,
+      (pageNames) => `${pageNames}: fonts do not say which letters they show, so text is missing or wrong.`,
     ),
     ...own,
     ...(found.isChanged ? ['Page numbers and titles that repeat at the edges of pages were left out.'] : []),
@@ -139,6 +139,6 @@ function finish(
 /** A note on some pages; empty when there are none. */
 function sayPages(numbers: readonly number[], sentence: (pages: string) => string): string[] {
   if (numbers.length === 0) return []
-  const more = numbers.length > 10 ? ` and ${numbers.length - 10} more` : ''
-  return [sentence(`${numbers.length === 1 ? 'Page' : 'Pages'} ${numbers.slice(0, 10).join(', ')}${more}`)]
+  const rest = numbers.length > 10 ? ` and ${numbers.length - 10} more` : ''
+  return [sentence(`${numbers.length === 1 ? 'Page' : 'Pages'} ${numbers.slice(0, 10).join(', ')}${rest}`)]
 }

@@ -77,56 +77,65 @@ export async function readPdf(
   const labels = (await pdf.getPageLabels().catch(() => null))?.map((label) => cleanText(label).trim())
   tell({ is: 'opened', labels: Array.from({ length: count }, (_, index) => labels?.[index] || String(index + 1)) })
   const pages: PdfPage[] = []
-  const broken: number[] = []
-  const unmapped: number[] = []
+  const brokenPages: number[] = []
+  const unmappedPages: number[] = []
   const links: { page: number; url: string }[] = []
   const isGuessed = createFontInspector()
-  const drawn = { comments: 0, captions: 0, stamps: 0, players: 0 }
+  const counts = { comments: 0, captions: 0, stamps: 0, players: 0 }
   for (let number = 1; number <= count; number += 1) {
     const label = labels?.[number - 1] || String(number)
     try {
       const page = await pdf.getPage(number)
       const { isUnmapped, lines, width, height, texts } = await readPage(page)
       const annotations = await readAnnotations(page)
-      drawn.comments += annotations.comments
-      drawn.captions += annotations.captions
-      drawn.stamps += annotations.stamps
-      drawn.players += annotations.players
-      if (isUnmapped || (await isGuessed(page, texts))) unmapped.push(number)
+      counts.comments += annotations.comments
+      counts.captions += annotations.captions
+      counts.stamps += annotations.stamps
+      counts.players += annotations.players
+      if (isUnmapped || (await isGuessed(page, texts))) unmappedPages.push(number)
       pages.push({ number, label, width, height, lines: insertFields(lines, annotations.fields) })
       for (const url of webAddresses(annotations.urls)) if (links.length < maxLinks) links.push({ page: number, url })
       page.cleanup()
       tell({ is: 'page', number, isBroken: false })
     } catch (error) {
       if (error instanceof RangeError) throw error
-      broken.push(number)
+      brokenPages.push(number)
       pages.push({ number, label, width: 0, height: 0, lines: [] })
       tell({ is: 'page', number, isBroken: true })
     }
   }
-  if (file.isCutOff && broken.length > 0) throw cutOff()
-  if (broken.length === count)
+  if (file.isCutOff && brokenPages.length > 0) throw cutOff()
+  if (brokenPages.length === count)
     throw new DocumentError('DAMAGED', `None of the PDF's ${count} pages can be read: the file is damaged`)
-  if (pages.every(({ lines }) => lines.length === 0)) throw noText(count, file.images, unmapped.length > 0)
+  if (pages.every(({ lines }) => lines.length === 0)) throw noText(count, file.images, unmappedPages.length > 0)
   const { title, hasXfa } = await readProperties(pdf)
   const notes = [
     ...(file.isCutOff ? ['The end of the file is missing; text that was stored there is missing as well.'] : []),
     ...(hasXfa ? ['The document is an XFA form; text that only the form contains was left out.'] : []),
-    ...sayCount(drawn.comments, 'A comment was left out.', 'comments were left out.'),
+    ...sayCount(counts.comments, 'A comment was left out.', 'comments were left out.'),
     ...sayCount(
-      drawn.captions,
+      counts.captions,
       'The text on a button or a signature was left out.',
       'texts on buttons and signatures were left out.',
     ),
-    ...sayCount(drawn.stamps, 'A stamp was left out.', 'stamps were left out.'),
+    ...sayCount(counts.stamps, 'A stamp was left out.', 'stamps were left out.'),
     ...sayCount(
-      drawn.players,
+      counts.players,
       'A player for sound or video was left out.',
       'players for sound or video were left out.',
     ),
     ...sayCount(file.attachments, 'An attached file was left out.', 'attached files were left out.'),
   ]
-  return { title, pages, outline: await readOutline(pdf), links, broken, unmapped, images: file.images, notes }
+  return {
+    title,
+    pages,
+    outline: await readOutline(pdf),
+    links,
+    broken: brokenPages,
+    unmapped: unmappedPages,
+    images: file.images,
+    notes,
+  }
 }
 
 function sayCount(count: number, singular: string, plural: string): string[] {
@@ -320,8 +329,8 @@ async function readOutline(pdf: PdfDocument): Promise<OutlineEntry[]> {
 
 async function pageOf(pdf: PdfDocument, dest: OutlineNode['dest']): Promise<number | undefined> {
   try {
-    const resolved = typeof dest === 'string' ? await pdf.getDestination(dest) : dest
-    const [page] = (resolved ?? []) as readonly unknown[]
+    const destination = typeof dest === 'string' ? await pdf.getDestination(dest) : dest
+    const [page] = (destination ?? []) as readonly unknown[]
     if (typeof page === 'number') return page + 1
     if (typeof page !== 'object' || page === null) return undefined
     return (await pdf.getPageIndex(page as Parameters<PdfDocument['getPageIndex']>[0])) + 1

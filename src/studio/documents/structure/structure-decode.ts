@@ -115,10 +115,13 @@ function decodeUnmarkedUtf16(bytes: Uint8Array): DecodedText | undefined {
  */
 function decodeLegacy(bytes: Uint8Array): DecodedText {
   const lenient = new TextDecoder('utf-8').decode(bytes)
-  const damaged = lenient.match(/\ufffd/g)?.length ?? 0
+  const damagedCount = lenient.match(/\ufffd/g)?.length ?? 0
   const multiByte = lenient.match(/[\u0080-\uffef]/g)?.length ?? 0
-  if (multiByte > damaged * 4)
-    return { text: lenient, notes: [`${damaged} characters of the document were damaged and are shown as \ufffd.`] }
+  if (multiByte > damagedCount * 4)
+    return {
+      text: lenient,
+      notes: [`${damagedCount} characters of the document were damaged and are shown as \ufffd.`],
+    }
   const guesses = guessEncodings(bytes)
   for (const encoding of guesses) {
     const text = decodeStrictly(encoding, bytes)
@@ -176,12 +179,12 @@ export function decodeText(bytes: Uint8Array): DecodedText {
  */
 function decodeUnicode(bytes: Uint8Array): DecodedText | undefined {
   refuseKnownBinary(bytes)
-  const marked = decodeMarked(bytes)
-  if (marked !== undefined) return marked
-  const unmarked = bytes.includes(0) ? decodeUnmarkedUtf16(bytes) : undefined
-  if (unmarked === undefined && (bytes.includes(0) || isBinary(bytes)))
+  const markedText = decodeMarked(bytes)
+  if (markedText !== undefined) return markedText
+  const unmarkedText = bytes.includes(0) ? decodeUnmarkedUtf16(bytes) : undefined
+  if (unmarkedText === undefined && (bytes.includes(0) || isBinary(bytes)))
     throw new DocumentError('UNSUPPORTED_FORMAT', `The document is binary; ${readable}`)
-  return unmarked
+  return unmarkedText
 }
 
 function decodeUtf8(bytes: Uint8Array): DecodedText | undefined {
@@ -247,8 +250,8 @@ export function detectFormat(name: string, bytes: Uint8Array): DocumentFormat {
   if (isPdf(start, bytes)) return 'PDF'
   if (start.startsWith('PK\x03\x04')) return requireDocx(bytes)
   if (start.startsWith('\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1')) return refuseCompoundFile(bytes)
-  const decoded = decodeSample(cutBetweenCharacters(bytes, 65_536))
-  const sample = normalizeText(decoded)
+  const decodedSample = decodeSample(cutBetweenCharacters(bytes, 65_536))
+  const sample = normalizeText(decodedSample)
   if (beginsAsHtml(sample)) return 'HTML'
   // A fragment of a page may be Markdown as well.
   if (/\.x?html?$/i.test(name) && /^\s*<[a-z!]/i.test(sample)) return 'HTML'

@@ -50,9 +50,9 @@ export function* findMarkdownParts(text: string): Generator<FoundParts, void> {
       collectLinks(node, window, links)
     }
     const prose = window.nodes.map((node) => (node.type === 'html' ? stripTags(node.value) : textOf(node)))
-    const found = findEdits(window, text, headings)
-    const edits = [...found.edits, ...markers].toSorted((a, b) => a.start - b.start)
-    yield { ...found, edits, headings, links, text: prose.join('\n'), done: window.done }
+    const windowEdits = findEdits(window, text, headings)
+    const edits = [...windowEdits.edits, ...markers].toSorted((a, b) => a.start - b.start)
+    yield { ...windowEdits, edits, headings, links, text: prose.join('\n'), done: window.done }
   }
 }
 
@@ -61,10 +61,10 @@ function headingsOf(node: RootContent, { toOffset }: MarkdownWindow): FoundHeadi
   const end = node.position?.end.offset
   if (start === undefined || end === undefined) return []
   if (node.type === 'heading') {
-    const whole = textOf(node, { includeHtml: false })
-    const text = shorten(whole, maxHeadingCharacters)
+    const nodeText = textOf(node, { includeHtml: false })
+    const text = shorten(nodeText, maxHeadingCharacters)
     // The body of a section begins with the text of a heading that had to be shortened.
-    const bodyStart = isShortened(whole) ? start : end
+    const bodyStart = isShortened(nodeText) ? start : end
     return text === '' ? [] : [{ start: toOffset(start), end: toOffset(bodyStart), level: node.depth, text }]
   }
   if (node.type !== 'html') return []

@@ -39,9 +39,9 @@ export function findEdits(
   const visit = (node: Nodes, { isBlock, isInLink }: Place): void => {
     const start = node.position?.start.offset
     const end = node.position?.end.offset
-    const masked = node.type === 'paragraph' || node.type === 'tableCell' ? maskedText(node) : undefined
-    if (masked !== undefined && start !== undefined && end !== undefined) {
-      replace(start, end, toText(whole.slice(toOffset(start), toOffset(end)), masked))
+    const nodeText = node.type === 'paragraph' || node.type === 'tableCell' ? maskedText(node) : undefined
+    if (nodeText !== undefined && start !== undefined && end !== undefined) {
+      replace(start, end, toText(whole.slice(toOffset(start), toOffset(end)), nodeText))
       return
     }
     if (node.type === 'image' || node.type === 'imageReference') {

@@ -183,14 +183,14 @@ function* readMarkdown(
     fallbackTitle(name, firstWords)
   const stretches = stretchesOf(text, headings.slice(0, maxSections), title)
   const complete = createDefinitionAppender(text)
-  const edited = createEditor(text, edits)
+  const editor = createEditor(text, edits)
   const keyOf = createSlugger()
   const sections: Section[] = []
-  let assembled = 0
+  let assembledLength = 0
   const { isIn, mainRanges } = readAsides(asides)
   const editedMain = createEditor(text, edits)
   for (const { heading, level, start, bodyStart, bodyEnd } of stretches) {
-    const own = yield* settle(text, { start: bodyStart, end: bodyEnd }, edited)
+    const own = yield* settle(text, { start: bodyStart, end: bodyEnd }, editor)
     const body = own.length > assembleCharacters ? own : complete(own)
     const ranges = mainRanges(bodyStart, bodyEnd)
     const mainParts: string[] = []
@@ -207,9 +207,9 @@ function* readMarkdown(
       ...(isMain ? {} : { isMain }),
       ...(isMain && ranges !== undefined && mainBody !== own ? { mainBody } : {}),
     })
-    assembled += body.length
-    if (assembled > assembleCharacters) {
-      assembled = 0
+    assembledLength += body.length
+    if (assembledLength > assembleCharacters) {
+      assembledLength = 0
       yield { done: text.length, total: text.length }
     }
   }
@@ -219,11 +219,11 @@ function* readMarkdown(
     ...sayMore(headings.length, maxSections, 'headings', 'the text under the rest belongs to the last of them'),
     ...sayMore(links.length, maxLinks, 'links', 'the rest is left out'),
   ]
-  const placed = placeLinks(links.slice(0, maxLinks), stretches, sections)
+  const placedLinks = placeLinks(links.slice(0, maxLinks), stretches, sections)
   return {
     title,
     sections,
-    links: placed.map(({ start, ...link }) => (isIn(start) ? { ...link, isMain: false } : link)),
+    links: placedLinks.map(({ start, ...link }) => (isIn(start) ? { ...link, isMain: false } : link)),
     wordCount,
     notes,
   }
@@ -284,8 +284,8 @@ export function sayLeftOut(images: number): string[] {
 }
 
 /** A note that something was truncated; empty when it was not. */
-function sayMore(count: number, max: number, what: string, consequence: string): string[] {
-  return count > max ? [`The document has ${count} ${what}; the first ${max} were taken, ${consequence}.`] : []
+function sayMore(count: number, max: number, subject: string, consequence: string): string[] {
+  return count > max ? [`The document has ${count} ${subject}; the first ${max} were taken, ${consequence}.`] : []
 }
 
 function stretchesOf(text: string, headings: readonly FoundHeading[], title: string): Stretch[] {
@@ -319,18 +319,18 @@ function placeLinks(
 }
 
 function* readPlain(text: string, name: string | undefined): Generator<StructureProgress, DocumentStructure> {
-  const found = yield* readPlainSections(text)
+  const plainSections = yield* readPlainSections(text)
   const [firstLine = '', secondLine = ''] = text.trimStart().split('\n', 2)
   const isTitleLine = secondLine.trim() === '' && firstLine.length <= 100 && !/[.,;:]$/.test(firstLine.trim())
-  const title = isTitleLine ? firstLine.trim() : (found[0]?.heading ?? fallbackTitle(name, text.slice(0, 500)))
+  const title = isTitleLine ? firstLine.trim() : (plainSections[0]?.heading ?? fallbackTitle(name, text.slice(0, 500)))
   const keyOf = createSlugger()
-  const limitedSections = found.slice(0, maxSections)
-  const rest = found.slice(maxSections).map(({ heading = '', body }) => `${heading}\n\n${body}`)
+  const limitedSections = plainSections.slice(0, maxSections)
+  const rest = plainSections.slice(maxSections).map(({ heading = '', body }) => `${heading}\n\n${body}`)
   const sections: Section[] = []
   const links: DocumentLink[] = []
   let wordCount = 0
   for (const [position, { heading: ownHeading, level, body: own }] of limitedSections.entries()) {
-    const heading = ownHeading ?? (found.length === 1 ? title : 'Introduction')
+    const heading = ownHeading ?? (plainSections.length === 1 ? title : 'Introduction')
     const body = position === maxSections - 1 ? [own, ...rest].join('\n\n') : own
     const key = keyOf(heading)
     sections.push({ key, level: toLevel(level), heading, body, position })
@@ -339,21 +339,26 @@ function* readPlain(text: string, name: string | undefined): Generator<Structure
       if (links.length < maxLinks) links.push({ text: url, url, sectionKey: key })
     if (position % 100 === 99) yield { done: text.length, total: text.length }
   }
-  const notes = sayMore(found.length, maxSections, 'headings', 'the text under the rest belongs to the last of them')
+  const notes = sayMore(
+    plainSections.length,
+    maxSections,
+    'headings',
+    'the text under the rest belongs to the last of them',
+  )
   return { title, sections, links, wordCount, notes }
 }
 
 /** Front matter of a Markdown file, YAML between `---` or TOML between `+++`, is not content. */
-function splitFrontMatter(whole: string): { text: string; title: string | undefined } {
-  const match = /^(---|\+\+\+)[ \t]*\n([\s\S]{0,65536}?)\n(?:\1|\.\.\.)[ \t]*(?:\n|$)/.exec(whole)
+function splitFrontMatter(fullText: string): { text: string; title: string | undefined } {
+  const match = /^(---|\+\+\+)[ \t]*\n([\s\S]{0,65536}?)\n(?:\1|\.\.\.)[ \t]*(?:\n|$)/.exec(fullText)
   const block = match?.[2] ?? ''
-  if (match === null || !/^[\w."-]+[ \t]*[:=]/m.test(block)) return { text: whole, title: undefined }
+  if (match === null || !/^[\w."-]+[ \t]*[:=]/m.test(block)) return { text: fullText, title: undefined }
   const titleValue = /^title[ \t]*[:=][ \t]*(.+)$/m
     .exec(block)?.[1]
     ?.trim()
     .replace(/^(["'])(.*)\1$/, '$2')
   const title = titleValue === undefined || titleValue === '' ? undefined : shorten(titleValue, 200)
-  return { text: whole.slice(match[0].length), title }
+  return { text: fullText.slice(match[0].length), title }
 }
 
 /** Returns a title for a document without one: its file's name without the extension, or its first words. */

@@ -35,17 +35,18 @@ async function* generate(chat: Chat, request: GenerateRequest): AsyncGenerator<G
     const messages = round === 0 ? ask(request) : askAgain(request, files, problems)
     const isCut = yield* write(chat(messages, { seed: request.seed + round, signal: request.signal }), files, round)
     const sorted = sortFiles([...files].map(([path, content]) => ({ path, content })))
-    const found = [...sorted.problems]
+    const allProblems = [...sorted.problems]
     for (const file of sorted.files)
-      found.push(
+      allProblems.push(
         ...(await checker.check(
           file,
           sorted.files.map(({ path }) => path),
           request.signal,
         )),
       )
-    if (isCut) found.push({ path: '', line: null, column: null, message: 'the answer was too long and was cut off' })
-    problems = found
+    if (isCut)
+      allProblems.push({ path: '', line: null, column: null, message: 'the answer was too long and was cut off' })
+    problems = allProblems
     if (problems.length === 0) {
       for (const file of sorted.files) yield { is: 'done', file }
       return
@@ -70,8 +71,8 @@ async function* write(
 ): AsyncGenerator<GeneratorReport, boolean, undefined> {
   const marks = createFileMarks()
   let current: { readonly path: string; readonly stream: string } | undefined
-  const read = function* (found: ReturnType<typeof marks.add>): Generator<GeneratorReport> {
-    for (const part of found)
+  const read = function* (fileMarks: ReturnType<typeof marks.add>): Generator<GeneratorReport> {
+    for (const part of fileMarks)
       if (part.is === 'file') {
         // A file with an invalid name is skipped with its text.
         const isFile = refusePath(part.path) === null
@@ -123,7 +124,7 @@ function askAgain(
   files: ReadonlyMap<string, string>,
   problems: readonly FileProblem[],
 ): ChatMessage[] {
-  const broken = new Set(problems.map(({ path }) => path))
+  const brokenPaths = new Set(problems.map(({ path }) => path))
   const present = [...files].map(([path, content]): FileInput => ({ path, content }))
   const problemList = problems.map((problem) => `- ${describeProblem(problem)}`).join('\n')
   return [
@@ -131,7 +132,7 @@ function askAgain(
     {
       role: 'user',
       content: `You are making a small static web project. What is wanted: ${prompt.toWellFormed()}\n\n${rules}\n\nThese files are there: ${present.map(({ path }) => path).join(', ') || 'none'}. They have problems:\n${problemList}\n\nWrite the files with problems again, whole, mended; leave the others out.\n\n${present
-        .filter(({ path }) => broken.has(path))
+        .filter(({ path }) => brokenPaths.has(path))
         .map(({ path, content }) => `=== ${path} ===\n${content}`)
         .join('\n')}`,
     },

@@ -134,14 +134,14 @@ const quiz = `    <main>
 
 /** A document that exceeds the size limit of a project is truncated between two sections, with a note. */
 function writeReading({ title: name, sections }: Material): string {
-  const shown: { readonly key: string; readonly heading: string; readonly html: string }[] = []
+  const cards: { readonly key: string; readonly heading: string; readonly html: string }[] = []
   let bytes = 0
   let omittedCount = 0
   for (const { level, heading, body } of sections) {
     const tag = `h${Math.min(6, Math.max(2, level + 1))}`
-    const key = `section-${shown.length + 1}`
+    const key = `section-${cards.length + 1}`
     // The page already has it as its own heading.
-    const isTitle = shown.length === 0 && heading.trim() === name.trim()
+    const isTitle = cards.length === 0 && heading.trim() === name.trim()
     const title = isTitle || heading.trim() === '' ? '' : `        <${tag}>${escapeHtml(heading)}</${tag}>\n`
     // Such a section cannot fit, whatever it contains.
     if (omittedCount > 0 || body.length > projectLimits.maxFileBytes * 0.8) {
@@ -151,9 +151,9 @@ function writeReading({ title: name, sections }: Material): string {
     const html = `      <section id="${key}">\n${title}${renderMarkdown(body)}      </section>`
     bytes += Buffer.byteLength(html)
     if (bytes > projectLimits.maxFileBytes * 0.8) omittedCount += 1
-    else shown.push({ key, heading, html })
+    else cards.push({ key, heading, html })
   }
-  const list = shown
+  const list = cards
     .filter(({ heading }) => heading.trim() !== '')
     .map(({ key, heading }) => `        <li><a href="#${key}">${escapeHtml(heading)}</a></li>`)
   const note =
@@ -170,7 +170,7 @@ ${list.join('\n')}
       </ol>
     </nav>
     <main>
-${shown.map(({ html }) => html).join('\n')}
+${cards.map(({ html }) => html).join('\n')}
 ${note}    </main>`
 }
 

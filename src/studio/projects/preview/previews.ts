@@ -68,13 +68,13 @@ export function createPreviews(options: {
       const target = await decide(client, toPreview(row))
       if (target === null) return toPreview(row)
       const { status = row.status, key = row.key, version = row.version, error = null } = target
-      const changed = await client.query<PreviewRow>(
+      const result = await client.query<PreviewRow>(
         `update project_preview p set status = $2, key = $3, version = $4, error = $5, changed_at = clock_timestamp(),
            used_at = clock_timestamp()
          where project_id = $1 returning ${previewColumns}`,
         [projectId, status, key, version, error === null ? null : JSON.stringify(error)],
       )
-      const [now] = changed.rows
+      const [now] = result.rows
       if (now === undefined) throw new Error(`The preview of "${projectId}" is gone in the middle of its change`)
       const preview = toPreview(now)
       await appendInTransaction(appender, client, {

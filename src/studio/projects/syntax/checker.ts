@@ -27,15 +27,15 @@ export function createChecker({ longestMs = 10_000 }: { readonly longestMs?: num
   let thread: Worker | undefined
   const open = (): Worker => {
     if (thread !== undefined) return thread
-    const opened = new Worker(new URL('./check-thread.ts', import.meta.url), {
+    const newThread = new Worker(new URL('./check-thread.ts', import.meta.url), {
       resourceLimits: { maxOldGenerationSizeMb: maxHeapMb, maxYoungGenerationSizeMb: 32 },
       // Output of a thread that runs out of memory does not belong in this process's log.
       stderr: true,
     })
     // Without a listener, an error while no caller is waiting would end the process.
-    opened.on('error', () => undefined)
-    thread = opened
-    return opened
+    newThread.on('error', () => undefined)
+    thread = newThread
+    return newThread
   }
   const close = async (): Promise<void> => {
     const ending = thread
@@ -47,10 +47,10 @@ export function createChecker({ longestMs = 10_000 }: { readonly longestMs?: num
       signal?.throwIfAborted()
       const worker = open()
       const late = AbortSignal.timeout(longestMs)
-      const either = signal === undefined ? late : AbortSignal.any([signal, late])
+      const anySignal = signal === undefined ? late : AbortSignal.any([signal, late])
       worker.postMessage({ file, paths })
       try {
-        const [problems] = (await once(worker, 'message', { signal: either })) as [FileProblem[]]
+        const [problems] = (await once(worker, 'message', { signal: anySignal })) as [FileProblem[]]
         return problems
       } catch {
         // The thread ran out of memory or time, or the caller aborted.

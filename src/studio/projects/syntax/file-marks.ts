@@ -57,21 +57,21 @@ export function createFileMarks(): FileMarks {
   }
   return {
     add(piece) {
-      const found: Marked[] = []
+      const marks: Marked[] = []
       for (const part of piece.split(/(?<=\n)/)) {
         line += part
         const isWhole = line.endsWith('\n')
         const mayBeMark = /^[=`\s]|^$/.test(line) || !isInFile || isFirstLine
         if (isTransient || (isInFile && !isWhole && !mayBeMark)) {
-          found.push({ is: 'text', text: part })
+          marks.push({ is: 'text', text: part })
           isTransient = !isWhole
           line = ''
         } else if (isWhole) {
-          found.push(...readLine(line))
+          marks.push(...readLine(line))
           line = ''
         }
       }
-      return found
+      return marks
     },
     end() {
       const rest = line === '' ? [] : readLine(line)

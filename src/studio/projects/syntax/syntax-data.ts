@@ -46,16 +46,16 @@ export function checkSvg(path: string, text: string): FileProblem[] {
     }
     if (start === undefined) continue
     const names = [...attributes.matchAll(attributeName)].map(([, key]) => key)
-    const repeated = names.find((key, index) => names.indexOf(key) !== index)
-    if (repeated !== undefined) return [at(offset, `<${start}> has the attribute “${repeated}” twice`)]
+    const repeatedName = names.find((key, index) => names.indexOf(key) !== index)
+    if (repeatedName !== undefined) return [at(offset, `<${start}> has the attribute “${repeatedName}” twice`)]
     if (open.length === 0 && hasRoot) return [at(offset, `<${start}> is a second root element`)]
     if (open.length === 0 && start.replace(/^.*:/, '') !== 'svg')
       return [at(offset, `The root element is <${start}>, not <svg>`)]
     hasRoot = true
     if (empty === '') open.push({ tag: start, offset })
   }
-  const unclosed = open.at(-1)
-  if (unclosed !== undefined) return [at(unclosed.offset, `<${unclosed.tag}> is never closed`)]
+  const unclosedName = open.at(-1)
+  if (unclosedName !== undefined) return [at(unclosedName.offset, `<${unclosedName.tag}> is never closed`)]
   return hasRoot ? [] : [at(0, 'has no <svg> element')]
 }
 

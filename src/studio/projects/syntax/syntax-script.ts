@@ -42,17 +42,17 @@ export function checkScript(
 
 /** Returns the literal specifiers of all static and dynamic imports. Not recursive: the author controls the depth. */
 function importsOf(program: Node): { readonly specifier: string; readonly at: Position | undefined }[] {
-  const found: { readonly specifier: string; readonly at: Position | undefined }[] = []
+  const imports: { readonly specifier: string; readonly at: Position | undefined }[] = []
   const open: unknown[] = [program]
   for (let value = open.pop(); value !== undefined; value = open.pop()) {
     if (Array.isArray(value)) open.push(...value.toReversed())
     if (typeof value !== 'object' || value === null || !('type' in value)) continue
     const node = value as AnyNode
     if ('source' in node && node.source?.type === 'Literal' && typeof node.source.value === 'string')
-      found.push({ specifier: node.source.value, at: node.source.loc?.start })
+      imports.push({ specifier: node.source.value, at: node.source.loc?.start })
     open.push(...Object.values(node).filter((child) => typeof child === 'object' && child !== null))
   }
-  return found
+  return imports
 }
 
 function parse(

@@ -30,9 +30,9 @@ export function sortFiles(inputFiles: readonly FileInput[]): Sorted {
     }
     const path = normalizePath(raw)
     const key = keyOfPath(path)
-    const same = byKey.get(key)
-    if (same !== undefined) {
-      refuse(path, same === path ? 'is there twice' : `is the same file as “${same}” on many machines`)
+    const existing = byKey.get(key)
+    if (existing !== undefined) {
+      refuse(path, existing === path ? 'is there twice' : `is the same file as “${existing}” on many machines`)
       continue
     }
     byKey.set(key, path)

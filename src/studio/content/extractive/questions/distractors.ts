@@ -48,12 +48,12 @@ export function chooseDistractors(
           random.next() * 1.2,
       })),
   )
-  const chosen: Entry[] = []
+  const entries: Entry[] = []
   for (const { entry } of fitting.sort((a, b) => a.cost - b.cost)) {
-    if (chosen.length === count) break
-    if (!chosen.some((choice) => overlaps(choice, entry))) chosen.push(entry)
+    if (entries.length === count) break
+    if (!entries.some((choice) => overlaps(choice, entry))) entries.push(entry)
   }
-  return chosen
+  return entries
 }
 
 function isOfKind(entry: Entry, { kind, plain }: Wanted): boolean {
@@ -98,12 +98,12 @@ export function makeQuantities(quantity: string, sentence: string, count: number
   for (const factor of random.shuffle([0.1, 0.25, 0.5, 2, 3, 4, 10])) {
     const candidate = value * factor
     if ((decimals === 0 && !Number.isInteger(candidate)) || (isPercent && candidate > 100)) continue
-    const shown = candidate.toLocaleString('en', {
+    const formatted = candidate.toLocaleString('en', {
       minimumFractionDigits: decimals,
       maximumFractionDigits: decimals,
       useGrouping: digits.includes(',') || candidate >= 10_000,
     })
-    if (Number(shown.replace(/,/g, '')) !== value && !sentence.includes(shown)) quantities.add(shown)
+    if (Number(formatted.replace(/,/g, '')) !== value && !sentence.includes(formatted)) quantities.add(formatted)
   }
-  return [...quantities].slice(0, count).map((shown) => `${shown}${unit}`)
+  return [...quantities].slice(0, count).map((text) => `${text}${unit}`)
 }

@@ -68,7 +68,7 @@ interface Turn {
   readonly find: RegExp
   readonly findOther: RegExp
 }
-const whole = (words: string, flags: string): RegExp =>
+const wholeWord = (words: string, flags: string): RegExp =>
   new RegExp(`(?<![\\p{L}\\p{N}-])${words}(?![\\p{L}\\p{N}-])`, flags)
 const turns: readonly Turn[] = pairs.flatMap(([first, second]) =>
   [
@@ -76,7 +76,7 @@ const turns: readonly Turn[] = pairs.flatMap(([first, second]) =>
     { from: second, to: first },
   ]
     .filter(({ from, to }) => !(oneWay.has(from) && to === first))
-    .map(({ from, to }) => ({ from, to, find: whole(from, 'giu'), findOther: whole(to, 'iu') })),
+    .map(({ from, to }) => ({ from, to, find: wholeWord(from, 'giu'), findOther: wholeWord(to, 'iu') })),
 )
 
 /** Turns a sentence into its opposite by one word; undefined when it has no such word, or more than one. */

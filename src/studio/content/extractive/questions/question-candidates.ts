@@ -30,16 +30,16 @@ export interface Candidate {
 
 /** Finds possible subjects in a document, yielding to the event loop between sections. */
 export async function findCandidates(material: Material, signal: AbortSignal): Promise<Candidate[]> {
-  const found: Candidate[] = []
+  const candidates: Candidate[] = []
   for (const passage of material.passages) {
     await setImmediate()
     signal.throwIfAborted()
     for (const sentence of passage.reading.source.sentences)
       if (isAskable(sentence, passage.reading))
-        found.push(...opposites(sentence, passage), ...phrases(sentence, passage, material))
-    found.push(...terms(passage))
+        candidates.push(...opposites(sentence, passage), ...phrases(sentence, passage, material))
+    candidates.push(...terms(passage))
   }
-  return found
+  return candidates
 }
 
 /** Weighs a sentence: it defines, gives a reason, a condition or a rule, and is not too long. */
@@ -47,7 +47,7 @@ function worthOf(sentence: Sentence, { reading }: Passage): number {
   const { text } = sentence
   const words = text.split(' ').length
   const own = reading.stems[sentence.position] ?? []
-  const shared = own.filter((stem) => (reading.counts.get(stem) ?? 0) > 1).length
+  const sharedCount = own.filter((stem) => (reading.counts.get(stem) ?? 0) > 1).length
   return (
     (isDefining(sentence) ? 0.5 : 0) +
     (/\b(because|since|so that|in order to|unless|only|must|never|always|when|if|by default|instead of|rather than|means|requires?|ensures?|prevents?|allows?)\b/i.test(
@@ -55,7 +55,7 @@ function worthOf(sentence: Sentence, { reading }: Passage): number {
     )
       ? 0.35
       : 0) +
-    Math.min(0.4, (shared / Math.max(1, own.length)) * 0.6) -
+    Math.min(0.4, (sharedCount / Math.max(1, own.length)) * 0.6) -
     Math.max(0, words - 24) * 0.03 -
     (/\b(these|those|such|it|they)\b/i.test(text.slice(0, text.length / 3)) ? 0.3 : 0) -
     (/\b(you|your)\b/i.test(text) ? 0.1 : 0) -
@@ -64,15 +64,15 @@ function worthOf(sentence: Sentence, { reading }: Passage): number {
 }
 
 function opposites(sentence: Sentence, passage: Passage): Candidate[] {
-  const turned = turnAround(sentence.text)
-  if (turned === undefined || !passage.reading.english) return []
-  const isNegation = /\bnot$/i.test(turned.from) || /^cannot$/i.test(turned.from)
+  const question = turnAround(sentence.text)
+  if (question === undefined || !passage.reading.english) return []
+  const isNegation = /\bnot$/i.test(question.from) || /^cannot$/i.test(question.from)
   return [
     {
       subject: { is: 'OPPOSITE', sentence },
       passage,
       weight: 1 + worthOf(sentence, passage) - (isNegation ? 0.2 : 0),
-      stem: `opposite ${turned.from.toLowerCase()} ${sentence.text}`,
+      stem: `opposite ${question.from.toLowerCase()} ${sentence.text}`,
       place: sentence.text,
     },
   ]

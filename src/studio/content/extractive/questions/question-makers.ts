@@ -104,9 +104,9 @@ function oppositeStatement(
   workshop: Workshop,
 ): Draft | undefined {
   const { passage } = candidate
-  const turned = turnAround(sentence.text)
-  if (turned === undefined) return undefined
-  const { before, from, to, after } = turned
+  const question = turnAround(sentence.text)
+  if (question === undefined) return undefined
+  const { before, from, to, after } = question
   const text = (middle: string): string => `${shown(before, passage)}${middle}${shown(after, passage)}`
   return statement(candidate, workshop, '', {
     statement: text(workshop.wantsFalse ? to : from),

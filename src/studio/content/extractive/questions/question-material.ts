@@ -55,9 +55,9 @@ export async function readMaterial(
   read: (text: string) => Reading,
   signal: AbortSignal,
 ): Promise<Material> {
-  const filled = sections.filter(({ body }) => body.trim() !== '')
-  const subject = filled.filter(({ heading }) => !aside.test(heading.trim()))
-  const usableSections = subject.length > 0 ? subject : filled
+  const filledSections = sections.filter(({ body }) => body.trim() !== '')
+  const subject = filledSections.filter(({ heading }) => !aside.test(heading.trim()))
+  const usableSections = subject.length > 0 ? subject : filledSections
   const total = usableSections.reduce((sum, { body }) => sum + Math.min(body.length, maxSectionCharacters), 0)
   const step = Math.max(1, total / (maxWords * 6))
   const passages: Passage[] = []
@@ -82,12 +82,12 @@ export async function readMaterial(
 function createSurroundings(passages: readonly Passage[]): Material['entriesAround'] {
   const cache = new Map<Passage, Map<EntryKind, readonly (readonly Entry[])[]>>()
   const collect = (kind: EntryKind, isIncluded: (candidate: Passage) => boolean): Entry[] => {
-    const found: Entry[] = []
+    const result: Entry[] = []
     for (const candidate of passages) {
-      if (found.length >= maxAround) break
-      if (isIncluded(candidate)) found.push(...candidate.entries.filter((entry) => entry.kind === kind))
+      if (result.length >= maxAround) break
+      if (isIncluded(candidate)) result.push(...candidate.entries.filter((entry) => entry.kind === kind))
     }
-    return found.slice(0, maxAround)
+    return result.slice(0, maxAround)
   }
   return (passage, kind) => {
     const byKind = cache.get(passage) ?? new Map<EntryKind, readonly (readonly Entry[])[]>()
@@ -123,7 +123,7 @@ function toMaterial(passages: readonly Passage[], sections: readonly QuestionSec
       else if (own.length < maxSentencesPerStem) own.push(sentence)
     }
   // In a short text no word occurs often.
-  const often = sentences.length < 40 ? { phrase: 1, word: 2 } : { phrase: 2, word: 4 }
+  const minCount = sentences.length < 40 ? { phrase: 1, word: 2 } : { phrase: 2, word: 4 }
   for (const { heading } of sections) {
     const stems = stemsIn(heading, { codes: [] })
     for (const [index, stem] of stems.entries()) {
@@ -135,14 +135,15 @@ function toMaterial(passages: readonly Passage[], sections: readonly QuestionSec
   return {
     passages,
     count: (stem) => counts.get(stem) ?? 0,
-    isTerm: (stem) => keys.has(stem) || (counts.get(stem) ?? 0) >= (stem.includes(' ') ? often.phrase : often.word),
+    isTerm: (stem) =>
+      keys.has(stem) || (counts.get(stem) ?? 0) >= (stem.includes(' ') ? minCount.phrase : minCount.word),
     isSaid: ([first, ...otherStems], context) =>
       context.length > 0 &&
       (first === undefined ||
         (sentencesByStem.get(first) ?? []).some((own) => {
           if (!otherStems.every((word) => own.has(word))) return false
-          const shared = context.filter((word) => own.has(word)).length
-          return shared / context.length >= 0.6
+          const sharedCount = context.filter((word) => own.has(word)).length
+          return sharedCount / context.length >= 0.6
         })),
     entriesAround: createSurroundings(passages),
   }

@@ -81,15 +81,15 @@ export function otherMeanings(meaning: string, { passage }: Candidate): string[]
   const length = plainText(meaning, source).length
   const own = new Set(stemsIn(meaning, source))
   const right = asOption(shown(meaning, passage))
-  const found = source.definitions.flatMap((definition) => {
+  const answers = source.definitions.flatMap((definition) => {
     const text = plainText(definition.meaning, source)
     const stems = stemsIn(definition.meaning, source)
-    const shared = stems.filter((stem) => own.has(stem)).length
+    const sharedCount = stems.filter((stem) => own.has(stem)).length
     const isAlike = text.length > length * 0.4 && text.length < length * 2.5
     const isUsable = isAlike && text.split(/\s+/).length >= 4 && !isOutside(text) && !/\bsee\b|\/\//i.test(text)
-    return isUsable && shared <= stems.length * 0.4 ? [asOption(shown(definition.meaning, passage))] : []
+    return isUsable && sharedCount <= stems.length * 0.4 ? [asOption(shown(definition.meaning, passage))] : []
   })
-  return [...new Set(found)].filter((text) => text !== right)
+  return [...new Set(answers)].filter((text) => text !== right)
 }
 
 /** Normalises the style of options: no full stop at the end. */

@@ -42,13 +42,13 @@ export function createExtractiveQuestions({
       interruptible(async function* (returnSignal) {
         const { signal } = request
         signal.throwIfAborted()
-        const either = AbortSignal.any([signal, returnSignal])
+        const anySignal = AbortSignal.any([signal, returnSignal])
         try {
-          const material = await readMaterial(request.sections, read, either)
-          const candidates = await findCandidates(material, either)
+          const material = await readMaterial(request.sections, read, anySignal)
+          const candidates = await findCandidates(material, anySignal)
           let isFirst = true
           for (const question of chooseQuestions(request, material, candidates)) {
-            if (!isFirst && delayMs > 0) await sleep(delayMs, undefined, { signal: either })
+            if (!isFirst && delayMs > 0) await sleep(delayMs, undefined, { signal: anySignal })
             isFirst = false
             signal.throwIfAborted()
             yield question
@@ -106,13 +106,13 @@ function* chooseQuestions(
   }
 
   function pick(order: readonly QuestionKind[], target: number): Question | undefined {
-    const ranked = pool
+    const rankedCandidates = pool
       .filter(({ place }) => !places.has(place))
       .map((candidate) => ({ candidate, score: scoreOf(candidate, target) }))
       .sort((a, b) => b.score - a.score)
     for (const kind of order) {
       const wantsFalse = kind === 'TRUE_FALSE' && isFalseNext(random)
-      for (const { candidate } of ranked) {
+      for (const { candidate } of rankedCandidates) {
         const question =
           make(kind, candidate, wantsFalse) ?? (kind === 'TRUE_FALSE' ? make(kind, candidate, !wantsFalse) : undefined)
         if (question === undefined) continue
@@ -170,6 +170,6 @@ function cite(
   quotation: string,
   { passage: { section } }: Candidate,
 ): Question['citation'] | null {
-  const found = check.find(quotation, section.key)
-  return found?.sectionKey === section.key ? found : null
+  const checkedCitation = check.find(quotation, section.key)
+  return checkedCitation?.sectionKey === section.key ? checkedCitation : null
 }

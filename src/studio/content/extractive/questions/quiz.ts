@@ -59,22 +59,22 @@ export function createQuiz(
   ].sort((a, b) => b.weight - a.weight)
   const statements = reading.source.sentences.filter(isStatement).length + reading.source.definitions.length
   const count = Math.min(maxQuestions, Math.max(minQuestions, Math.round(statements / 2.5)))
-  const chosen = new Map<string, QuizQuestion>()
+  const questionsByStem = new Map<string, QuizQuestion>()
   const places = new Set<string>()
   let free = 0
-  let tried = 0
+  let triedCount = 0
   for (const { stem, place, build } of candidates) {
-    if (chosen.size === count || tried === maxTried) break
-    if (chosen.has(stem) || places.has(place)) continue
-    tried += 1
+    if (questionsByStem.size === count || triedCount === maxTried) break
+    if (questionsByStem.has(stem) || places.has(place)) continue
+    triedCount += 1
     const question = build()
     // Free-answer questions are used only when there are no others.
-    if (question.options.length === 0 && (chosen.size > 0 || free > 0)) continue
+    if (question.options.length === 0 && (questionsByStem.size > 0 || free > 0)) continue
     if (question.options.length === 0) free += 1
-    chosen.set(stem, question)
+    questionsByStem.set(stem, question)
     places.add(place)
   }
-  const questions = [...chosen.values()]
+  const questions = [...questionsByStem.values()]
   const withOptions = questions.filter(({ options }) => options.length > 0)
   return withOptions.length > 0 ? withOptions : questions
 }
