@@ -1,4 +1,4 @@
-import { readdir, readFile } from 'node:fs/promises'
+import { readdir, readFile, stat } from 'node:fs/promises'
 import { dirname, join, normalize, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
@@ -210,3 +210,55 @@ describe('decisions', () => {
     expect(untitled).toEqual([])
   })
 })
+
+describe('the documents', () => {
+  it('name only files and folders that exist', async () => {
+    const missing: string[] = []
+    for (const document of await documents())
+      for (const path of pathsIn(await readFile(join(root, document), 'utf8')))
+        if (!(await exists(path))) missing.push(`${document}: ${path}`)
+    expect(missing).toEqual([])
+  })
+
+  it('name functions that the files beside them contain', async () => {
+    const text = await readFile(join(root, 'docs/architecture.md'), 'utf8')
+    const table = text.slice(text.indexOf('## Where to find it'), text.indexOf('## The path of one event'))
+    const rows = table.split('\n').filter((line) => line.startsWith('| ') && line.includes('`'))
+    expect(rows.length).toBeGreaterThanOrEqual(20)
+    const missing: string[] = []
+    for (const row of rows) {
+      const code = (await Promise.all(pathsIn(row).map(readAll))).join('\n')
+      for (const [, name = ''] of row.matchAll(/`(\w+)`/g))
+        if (!new RegExp(`\\b${name}\\b`).test(code)) missing.push(`${name}: ${row.split('|')[1]?.trim()}`)
+    }
+    expect(missing).toEqual([])
+  })
+})
+
+/** Returns the documents of the present state. Decisions name the files of their time. */
+async function documents(): Promise<readonly string[]> {
+  const files = await readdir(join(root, 'docs'))
+  return ['README.md', 'CONTRIBUTING.md', ...files.filter((name) => name.endsWith('.md')).map((name) => `docs/${name}`)]
+}
+
+/** Returns the paths in the code spans of a text. */
+function pathsIn(text: string): readonly string[] {
+  return [...text.matchAll(/`((?:src|schema|client|test|docs|deploy|bin)\/[\w./-]*\w)\/?`/g)].map(
+    ([, path = '']) => path,
+  )
+}
+
+function exists(path: string): Promise<boolean> {
+  return stat(join(root, path)).then(
+    () => true,
+    () => false,
+  )
+}
+
+/** Reads a file, or all files of a folder. */
+async function readAll(path: string): Promise<string> {
+  if (!(await stat(join(root, path))).isDirectory()) return readFile(join(root, path), 'utf8')
+  const names = await readdir(join(root, path), { recursive: true })
+  const files = names.filter((name) => /\.tsx?$/.test(name))
+  return (await Promise.all(files.map((name) => readFile(join(root, path, name), 'utf8')))).join('\n')
+}
