@@ -3,6 +3,7 @@ import { type RateLimitBudgets, rateLimitClasses } from './rate-limits/rate-limi
 import { parseRedisUrl } from './redis-url.ts'
 import {
   choice,
+  databaseUrl,
   flag,
   listDefaults,
   number,
@@ -32,14 +33,14 @@ export const settings = {
   PORT: setting(number(0, 65_535), '4000', 'port to listen on; 0 selects a free port'),
   DATA_DIR: setting(text, '.data', 'directory of the embedded PostgreSQL'),
   DATABASE_URL: optional(
-    url(['postgres:', 'postgresql:']),
-    'URL of a PostgreSQL (14 or newer); replaces the embedded one',
+    databaseUrl,
+    'URL of a PostgreSQL (14 or newer); replaces the embedded one. With several hosts (postgres://host1,host2/name), connections lead to the one that accepts writes',
     {
       secret: true,
     },
   ),
   DATABASE_DIRECT_URL: optional(
-    url(['postgres:', 'postgresql:']),
+    databaseUrl,
     'URL of the same database without a pooler, when DATABASE_URL is one of a pooler of transactions, such as PgBouncer: migrations and, with QUEUE_BACKEND=postgres, the queue need it',
     { secret: true },
   ),

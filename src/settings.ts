@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { databaseUrlForms, splitDatabaseUrl } from './database-url.ts'
 import { TidingsError } from './errors.ts'
 import { parseRedisUrl, redisUrlForms } from './redis-url.ts'
 
@@ -21,6 +22,14 @@ export const url = (protocols: readonly string[]) =>
       (text) => URL.canParse(text) && protocols.includes(new URL(text).protocol),
       `a URL that begins with ${protocols.map((protocol) => `${protocol}//`).join(' or ')}`,
     )
+/** The URL of PostgreSQL; see `splitDatabaseUrl`. */
+export const databaseUrl = z.string().superRefine((text, context) => {
+  try {
+    splitDatabaseUrl(text)
+  } catch (error) {
+    context.addIssue({ code: 'custom', message: `${databaseUrlForms}. This one ${(error as Error).message}` })
+  }
+})
 /** The URL of Redis; see `parseRedisUrl`. */
 export const redisUrl = z.string().superRefine((text, context) => {
   try {

@@ -1,6 +1,8 @@
 import pg from 'pg'
+import { splitDatabaseUrl } from '../database-url.ts'
 import type { Logger } from '../logger.ts'
 import { silentConnectionCode } from './failure.ts'
+import { createPrimaryFinder, type FindPrimary } from './primary.ts'
 
 /** The settings of one pool. */
 export interface PoolOptions {
@@ -90,6 +92,32 @@ class UnnamedClient extends BoundedClient {
   }
 }
 
+/** The members of pg's client that say where it connects to. */
+interface ClientAddress {
+  host: string
+  port: number
+  readonly connectionParameters: { host: string; port: number }
+}
+
+/** Returns a class of connections to whichever of several servers is the primary when they are opened. */
+function connectingTo(findPrimary: FindPrimary, Base: typeof BoundedClient): typeof BoundedClient {
+  return class PrimaryClient extends Base {
+    override connect(): Promise<this>
+    override connect(callback: (error: Error) => void): void
+    override connect(callback?: (error: Error) => void): Promise<this> | undefined {
+      const connected = findPrimary().then(async ({ host, port }) => {
+        const client = this as unknown as ClientAddress
+        for (const target of [client, client.connectionParameters]) Object.assign(target, { host, port })
+        await super.connect()
+        return this
+      })
+      if (callback === undefined) return connected
+      connected.then(() => (callback as (error?: Error) => void)(), callback)
+      return undefined
+    }
+  }
+}
+
 /**
  * Creates the pools of one database. PostgreSQL may vanish without closing a connection (its host
  * is down, a router forgot the connection); a statement is then never answered, and neither
@@ -103,6 +131,7 @@ class UnnamedClient extends BoundedClient {
  * The limit applies to the silence, measured in the time that this process was running. A
  * wall-clock limit would destroy every connection after the process itself was suspended.
  *
+ * @param options.url - of one server, or of several, one of which is the primary ({@link splitDatabaseUrl})
  * @param options.directUrl - the address of the same database without a pooler. Given, `url` is taken for one of a pooler
  *   of transactions (PgBouncer): no statement has a name there, and no connection sets parameters
  * @param options.statementMs - maximum time of one statement in the server (`statement_timeout`)
@@ -132,6 +161,12 @@ export function createPools(options: {
   const watchedConnections = new Set<WatchedConnection>()
   const pools = new Set<pg.Pool>()
   let omitsParameters = false
+  /** Returns the settings of pg for a URL of one server or several. */
+  const targetOf = (address: string, Client: typeof BoundedClient) => {
+    const [first, ...others] = splitDatabaseUrl(address)
+    if (others.length === 0) return { connectionString: address, Client }
+    return { connectionString: first, Client: connectingTo(createPrimaryFinder([first, ...others]), Client) }
+  }
 
   const sharesFate = (entry: WatchedConnection, expiredConnection: WatchedConnection): boolean => {
     if (entry === expiredConnection) return true
@@ -189,9 +224,10 @@ export function createPools(options: {
       isDirect = false,
     }) {
       const isPooled = directUrl !== undefined && !isDirect
+      const target = targetOf(isDirect ? (directUrl ?? url) : url, isPooled ? UnnamedClient : BoundedClient)
       const pool = new pg.Pool({
-        connectionString: isDirect ? (directUrl ?? url) : url,
-        Client: (isPooled ? UnnamedClient : BoundedClient) as unknown as new () => pg.ClientBase,
+        connectionString: target.connectionString,
+        Client: target.Client as unknown as new () => pg.ClientBase,
         max: maxConnections,
         application_name: applicationName,
         connectionTimeoutMillis: acquireMs,

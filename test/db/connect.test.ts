@@ -79,6 +79,27 @@ describe('connectDatabase', () => {
     })
   })
 
+  test('connects to the server that accepts writes, of several', async () => {
+    await using test = await createTestDatabase()
+    await using proxy = await createTcpProxy(socketOf(test.url))
+    const absent = `127.0.0.1:${await findFreePort()}`
+    const present = `127.0.0.1:${proxy.port}`
+    const open = (hosts: string, url = throughProxy(test.url, proxy.port)) =>
+      connectDatabase({ url: url.replace(present, hosts), maxConnections: 2, waitMs: 50, logger: silentLogger })
+    await using database = await open(`${absent},${present}`)
+    const { rows } = await database.pool.query('select current_database() as name')
+    expect(rows).toEqual([{ name: new URL(test.url).pathname.slice(1) }])
+
+    await expect(open(`${absent},${absent}`)).rejects.toMatchObject({
+      code: 'UNAVAILABLE',
+      message: expect.stringContaining('none of its 2 servers accepts writes: connect ECONNREFUSED'),
+    })
+    await expect(open(`${present},${present}`, `${throughProxy(test.url, proxy.port)}_`)).rejects.toMatchObject({
+      code: 'BAD_CONFIGURATION',
+      message: expect.stringContaining('does not exist'),
+    })
+  })
+
   test('continues with new connections after all were broken, also those inside a transaction', async () => {
     await using test = await createTestDatabase()
     await using proxy = await createTcpProxy(socketOf(test.url))

@@ -5,6 +5,7 @@ import type { Position } from '../../src/log/cursor.ts'
 import type { LogEvent } from '../../src/log/event.ts'
 import { silentLogger } from '../../src/logger.ts'
 import {
+  append,
   createMemoryWorld,
   createTopic,
   eventually,
@@ -57,6 +58,34 @@ function expectNoFalseContinuation(
   expect(log, recording.text).toBe(present)
 }
 
+test('connections to several addresses lead to the primary, before and after a failover', async () => {
+  await using pair = await startPostgresPair()
+  await using database = await connectDatabase({
+    url: pair.urlOfBoth,
+    maxConnections: 10,
+    statementMs: 60_000,
+    logger: silentLogger,
+  })
+  await migrate(database, silentLogger)
+  await using node = await startNode({ database, bus: createMemoryWorld().connect() })
+  const [topic = ''] = topics
+  await createTopic(database, topic)
+  await append(node, topic)
+  const { recording } = subscribe(node, topic)
+  await recording.reach(1)
+  await pair.replicated()
+  await pair.failOver()
+  // Retried until the standby is promoted and found.
+  await append(node, topic)
+  await eventually(() => expect(recording.at).toBe(2))
+  await pair.restartFormer()
+  // Both accept writes, and the former primary is on an older timeline.
+  await using late = await connectDatabase({ url: pair.urlOfBoth, maxConnections: 4, logger: silentLogger })
+  const { rows } = await late.pool.query('select seq from topic where name = $1', [topic])
+  expect(rows).toEqual([{ seq: 2 }])
+  await recording.leave()
+})
+
 test.for(['an append', 'a subscriber that resumes', 'the comparison'] as const)(
   'a failover that loses events resets all subscribers, when %s notices it first',
   async (first) => {
@@ -73,7 +102,7 @@ test.for(['an append', 'a subscriber that resumes', 'the comparison'] as const)(
     await using other = await startNode({ database, bus: world.connect() })
     const nodes = [one, other]
     let written = 0
-    const append = async (count: number): Promise<void> => {
+    const appendAll = async (count: number): Promise<void> => {
       for (const topic of topics)
         for (let index = 0; index < count; index++)
           await one.appender.append({ topic, events: [{ type: 'Said', payload: { text: `text ${written++}` } }] })
@@ -87,13 +116,13 @@ test.for(['an append', 'a subscriber that resumes', 'the comparison'] as const)(
       Promise.all(subscribers.map(({ recording }) => recording.reach(seq)))
 
     for (const topic of topics) await createTopic(database, topic)
-    await append(5)
+    await appendAll(5)
     await pair.replicated()
     const live = subscribeAll()
     const leaving = subscribeAll()
     await reach([...live, ...leaving], 5)
     pair.cutReplication()
-    await append(4)
+    await appendAll(4)
     await reach([...live, ...leaving], 9)
     const former = await readLogs()
     await Promise.all(leaving.map(({ recording }) => recording.leave()))
@@ -104,9 +133,9 @@ test.for(['an append', 'a subscriber that resumes', 'the comparison'] as const)(
     const resumed = first === 'a subscriber that resumes' ? resume() : []
     if (first === 'the comparison') await other.feeds.check()
     // The new primary continues after 5, and passes the events that it does not have.
-    await append(8)
+    await appendAll(8)
     if (resumed.length === 0) resumed.push(...resume())
-    await append(1)
+    await appendAll(1)
     await Promise.all(nodes.map((node) => node.feeds.check()))
     await eventually(() => {
       for (const { recording } of [...live, ...resumed]) expect(recording.at, recording.text).toBe(14)

@@ -15,12 +15,16 @@ const run = promisify(execFile)
 export interface PostgresPair extends AsyncDisposable {
   /** An address that leads to the primary, also after a failover. */
   readonly url: string
+  /** A URL with the addresses of both. */
+  readonly urlOfBoth: string
   /** Waits until the standby has everything that the primary has. */
   replicated(): Promise<void>
   /** Cuts the replication: what is committed from now on is lost by a failover. */
   cutReplication(): void
   /** Kills the primary and promotes the standby. */
   failOver(): Promise<void>
+  /** Starts the killed primary again, which does not know that it was replaced. */
+  restartFormer(): Promise<void>
 }
 
 /**
@@ -54,21 +58,23 @@ export async function startPostgresPair(): Promise<PostgresPair> {
       server.kill('SIGKILL')
       await exited
     }
-    stack.defer(kill)
     await query(ports[name], 'select 1')
     return kill
   }
   await run(`${bin}/initdb`, ['-D', dataOf.primary, '-U', 'postgres', '-A', 'trust', '--no-sync'], account)
   const killPrimary = await start('primary')
+  stack.defer(killPrimary)
   const replication = stack.use(await createTcpProxy(ports.primary))
   const source = ['-h', '127.0.0.1', '-p', String(replication.port), '-U', 'postgres']
   await run(`${bin}/pg_basebackup`, [...source, '-D', dataOf.standby, '-R', '-X', 'stream', '-c', 'fast'], account)
-  await start('standby')
+  stack.defer(await start('standby'))
   let current = ports.primary
   const entrance = stack.use(await createTcpProxy(() => current))
   const opened = stack.move()
+  const formers = new AsyncDisposableStack()
   return {
     url: `postgres://postgres@127.0.0.1:${entrance.port}/postgres`,
+    urlOfBoth: `postgres://postgres@127.0.0.1:${ports.primary},127.0.0.1:${ports.standby}/postgres`,
     async replicated() {
       const [position] = await query(ports.primary, 'select pg_current_wal_lsn() as lsn')
       await vi.waitFor(async () => {
@@ -91,7 +97,13 @@ export async function startPostgresPair(): Promise<PostgresPair> {
       current = ports.standby
       await entrance.accept()
     },
-    [Symbol.asyncDispose]: () => opened.disposeAsync(),
+    async restartFormer() {
+      formers.defer(await start('primary'))
+    },
+    async [Symbol.asyncDispose]() {
+      await formers.disposeAsync()
+      await opened.disposeAsync()
+    },
   }
 }
 
