@@ -1,7 +1,7 @@
 /** Parses `REDIS_URL`: `new URL` accepts no list of hosts. */
 
 /** Host and port of one server. */
-export interface RedisNode {
+interface RedisNode {
   readonly host: string
   readonly port: number
 }

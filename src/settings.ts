@@ -9,7 +9,7 @@ const integer = (min: number, max: number) =>
     .int('a whole number')
     .min(min, `at least ${min}`)
     .max(max, `at most ${max}`)
-export const list = z.string().transform((text) =>
+const list = z.string().transform((text) =>
   text
     .split(',')
     .map((part) => part.trim())

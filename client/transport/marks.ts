@@ -1,7 +1,7 @@
 import type { StreamResult } from './transport.ts'
 
 /** What the server reports about a result besides its data: `extensions.tidings`, see docs/protocol.md. */
-export interface Marks {
+interface Marks {
   /** Set for results outside the log, which repeat the cursor of the event before them. */
   readonly kind?: 'snapshot' | 'ephemeral'
   /** Nothing follows. */

@@ -37,12 +37,12 @@ export function createRedisPubSub(options: {
   // SUBSCRIBEs that it sends after a reconnection (https://github.com/redis/ioredis/pull/2187).
   for (const name of ['subscribe', 'unsubscribe', 'punsubscribe'] as const) {
     const original = subscriber[name].bind(subscriber) as (...args: unknown[]) => Promise<unknown>
-    const signed = (...args: unknown[]): Promise<unknown> => {
+    const withFailureHandler = (...args: unknown[]): Promise<unknown> => {
       const promise = original(...args)
       promise.catch(onFailure)
       return promise
     }
-    Object.assign(subscriber, { [name]: signed })
+    Object.assign(subscriber, { [name]: withFailureHandler })
   }
   const engine = new RedisPubSub({
     // Only these methods are called.

@@ -8,7 +8,7 @@ import { TidingsError } from '../errors.ts'
 import { type LogEvent, toInstant } from './event.ts'
 
 /** Events of a topic in order. */
-export interface LogPage {
+interface LogPage {
   readonly events: readonly LogEvent[]
   /**
    * The epoch that the events belong to, which may be newer than {@link LogReader.epoch}; undefined if

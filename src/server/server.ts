@@ -41,7 +41,7 @@ import { createWebSockets } from './websocket/websocket.ts'
  * Responds with a page or file of the application at a path that the engine does not use.
  * @returns false when the application has nothing at this path; nothing has been sent then
  */
-export type ServePage = (request: IncomingMessage, response: ServerResponse, path: string) => Promise<boolean>
+type ServePage = (request: IncomingMessage, response: ServerResponse, path: string) => Promise<boolean>
 
 /** The options of {@link startServer}. */
 export interface ServerOptions {

@@ -3,7 +3,7 @@ import { type Database, withTransaction } from '../db/connect.ts'
 import type { TaskService } from '../tasks/start/service.ts'
 
 /** The deletion of one object with the tasks about it. */
-export interface Deletion {
+interface Deletion {
   /**
    * Locks the object until the transaction ends, so that no task about it starts.
    * @returns the subjects of its tasks

@@ -33,7 +33,7 @@ export interface PayloadBatch {
 }
 
 /** Frames in one buffer, each with a gap for the operation id. */
-export interface Frames {
+interface Frames {
   /**
    * Returns the frames with this id in their gaps. The next call reuses the buffer unless
    * {@link Frames.keep} was called in between.

@@ -68,7 +68,7 @@ interface PendingPayload {
 const maxBatchBytes = 65_536
 
 /** Dependencies shared by the groups of one process. */
-export interface Groups {
+interface Groups {
   readonly feeds: Feeds
   readonly payloads: PayloadCache
   readonly turn: EndOfTurn

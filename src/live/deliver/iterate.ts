@@ -6,7 +6,7 @@ import type { Ending, Subscriber } from './subscriber.ts'
  * The results of a subscription, in the form that graphql-ws and Yoga accept. Its `return()` takes
  * effect at once.
  */
-export type Results = AsyncGenerator<ExecutionResult, undefined, undefined>
+type Results = AsyncGenerator<ExecutionResult, undefined, undefined>
 const done: IteratorReturnResult<undefined> = { done: true, value: undefined }
 
 /**

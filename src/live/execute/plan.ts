@@ -23,7 +23,7 @@ import { type Dependence, readDependence, readTopicField, type TopicField } from
  * The execution of the events of a group. Shared by all topics as long as nothing below the root
  * field differs.
  */
-export interface Plan {
+interface Plan {
   readonly number: number
   readonly document: DocumentNode
   readonly operationName: string | undefined

@@ -4,7 +4,7 @@ import type { LogEvent } from '../../log/event.ts'
 import type { TopicUpdate } from '../../log/follow.ts'
 
 /** How an event may be compacted for a slow subscriber. See {@link OpenedTopic.classOf}. */
-export type EventClass = 'latest' | 'append' | 'keep'
+type EventClass = 'latest' | 'append' | 'keep'
 
 /**
  * Ephemeral events of a topic: inserted between the events of the log, with the seq of the

@@ -33,7 +33,7 @@ interface Arguments {
 }
 
 /** The policy applied to all operations. */
-export interface Policy {
+interface Policy {
   readonly plugin: Plugin
   /**
    * Executes a subscription as the plugin would, but bypasses yoga: yoga's layers would remain for

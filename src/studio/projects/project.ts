@@ -4,7 +4,7 @@ import type { FailureState } from '../../tasks/model/task.ts'
 export type ProjectTemplate = 'READING_PAGE' | 'QUIZ_PAGE' | 'FLASH_CARDS'
 
 /** The state of a project: its first files are being written, it can be edited and viewed, or it has none. */
-export type ProjectStatus = 'GENERATING' | 'READY' | 'FAILED'
+type ProjectStatus = 'GENERATING' | 'READY' | 'FAILED'
 
 /** A small static web project. */
 export interface Project {

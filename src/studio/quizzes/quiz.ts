@@ -27,7 +27,7 @@ export interface Quiz {
 }
 
 /** How a version of a question was created. */
-export type QuestionOrigin = 'GENERATED' | 'REPLACED' | 'EDITED'
+type QuestionOrigin = 'GENERATED' | 'REPLACED' | 'EDITED'
 
 /** A current or former version of a question. */
 export interface QuestionVersion {

@@ -2,7 +2,7 @@ import { setImmediate } from 'node:timers/promises'
 import { createPieces, cutIntoPieces, paced } from '../pieces.ts'
 import { ContentError, type ContentProvider, type ContentRequest } from '../provider.ts'
 import { createQuiz, writeQuiz } from './questions/quiz.ts'
-import { type Reading, readForContent } from './reading.ts'
+import { createCachedReader, type Reading } from './reading.ts'
 import { writeResources } from './resources.ts'
 import { writeTutorial } from './tutorial.ts'
 
@@ -18,6 +18,7 @@ interface ExtractiveOptions {
 /** Surrounding texts of a concept that wrong answers are taken from. */
 const maxAround = 12
 const maxAroundCharacters = 8_000
+/** A roadmap's concepts are read repeatedly, for their own pieces and around others. */
 const maxReadings = 100
 
 /**
@@ -27,7 +28,7 @@ const maxReadings = 100
  * CPU per concept and yields to the event loop between texts.
  */
 export function createExtractiveProvider({ delayMs = 0 }: ExtractiveOptions = {}): ContentProvider {
-  const read = createReadingCache()
+  const read = createCachedReader(maxReadings)
   return {
     name: 'extractive',
     generate: (request) =>
@@ -72,22 +73,4 @@ function chooseAround({ title, source, corpus }: ContentRequest): string[] {
     .sort((a, b) => a.distance - b.distance)
     .slice(0, maxAround)
     .map(({ text }) => text.slice(0, maxAroundCharacters))
-}
-
-/**
- * Readings are cached because a roadmap's concepts are read repeatedly, for their own pieces and
- * around others; the last 100 are kept.
- */
-function createReadingCache(): (text: string) => Reading {
-  const readings = new Map<string, Reading>()
-  return (text) => {
-    const reading = readings.get(text) ?? readForContent(text)
-    readings.delete(text)
-    readings.set(text, reading)
-    for (const oldest of readings.keys()) {
-      if (readings.size <= maxReadings) break
-      readings.delete(oldest)
-    }
-    return reading
-  }
 }

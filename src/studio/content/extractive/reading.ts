@@ -25,6 +25,25 @@ export function readForContent(markdown: string): Reading {
 }
 
 /**
+ * Creates a reader that keeps the latest readings, as the same texts are read repeatedly.
+ *
+ * @param maxReadings - maximum number of readings kept
+ */
+export function createCachedReader(maxReadings: number): (markdown: string) => Reading {
+  const readings = new Map<string, Reading>()
+  return (markdown) => {
+    const reading = readings.get(markdown) ?? readForContent(markdown)
+    readings.delete(markdown)
+    readings.set(markdown, reading)
+    for (const oldest of readings.keys()) {
+      if (readings.size <= maxReadings) break
+      readings.delete(oldest)
+    }
+    return reading
+  }
+}
+
+/**
  * A capital at the start of a sentence is ambiguous; a phrase that is a name elsewhere is a name
  * there too.
  */

@@ -48,7 +48,7 @@ export interface Definition {
 }
 
 /** A table that defines no terms. */
-export interface Table {
+interface Table {
   /** Column headings, and the cells of each row below them. */
   readonly rows: readonly (readonly string[])[]
 }

@@ -5,7 +5,7 @@ import { gap, isSameQuestion, type Question, type QuestionKind, type QuestionReq
 import { parseLenient } from './json-objects.ts'
 
 /** A question from a model's answer, or the reason why it cannot be used, phrased for the model. */
-export type Reply =
+type Reply =
   | { readonly question: Question }
   | { readonly complaint: string /** Valid, but a duplicate. */; readonly isRepeated?: true }
 

@@ -2,7 +2,7 @@ import { attribute, runOf, valueIn } from './docx-xml.ts'
 import { writeNumber } from './list-numbers.ts'
 
 /** Enclose the label of a numbered paragraph, such as `2.` or `(a)`, at the beginning of its text. */
-export const labelMarks = ['\ue000', '\ue001'] as const
+const labelMarks = ['\ue000', '\ue001'] as const
 
 /** A level of a list. */
 interface Level {

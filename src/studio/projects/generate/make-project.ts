@@ -166,7 +166,7 @@ async function readSubject({ database, taskId }: TaskContext<ProjectOrder>): Pro
  * Reads the material of a project, without the questions still to be generated.
  * @throws FinalError `SOURCE_DELETED`
  */
-export async function readMaterial(
+async function readMaterial(
   { pool }: Database,
   request: { readonly title: string; readonly documentId: string | null; readonly quizId: string | null },
 ): Promise<Material> {

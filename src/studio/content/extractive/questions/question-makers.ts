@@ -10,7 +10,7 @@ import type { Material, Passage } from './question-material.ts'
 import { asOption, otherMeanings, wrongPhrases } from './question-wrong-answers.ts'
 
 /** A question without a located citation. */
-export type Draft = Omit<Question, 'citation'> & { readonly quotation: string }
+type Draft = Omit<Question, 'citation'> & { readonly quotation: string }
 
 /** The shared inputs for creating questions. */
 interface Workshop {

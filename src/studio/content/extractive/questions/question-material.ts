@@ -2,7 +2,7 @@ import { setImmediate } from 'node:timers/promises'
 import { maxSectionCharacters, type QuestionSection } from '../../question.ts'
 import { plainText } from '../codes.ts'
 import { collectEntries, type Entry, type EntryKind } from '../lexicon.ts'
-import { isPointer, type Reading, readForContent } from '../reading.ts'
+import { isPointer, type Reading } from '../reading.ts'
 import type { Sentence } from '../source-text.ts'
 import { stemsIn } from '../words.ts'
 
@@ -179,22 +179,4 @@ export function isAskable(sentence: Sentence, { source, english }: Reading): boo
   if (isPointer(sentence) || leaning.test(text) || isOutside(plain)) return false
   // An enumeration of names is a list, not a statement.
   return (text.match(/[\ue000-\uf8ff]/g)?.length ?? 0) <= 4 && (text.match(/,/g)?.length ?? 0) <= 4
-}
-
-/**
- * Creates the cached reader of a provider: sections are read again for every replaced question; the
- * last 300 are kept.
- */
-export function createQuestionReader(): (text: string) => Reading {
-  const readings = new Map<string, Reading>()
-  return (text) => {
-    const reading = readings.get(text) ?? readForContent(text)
-    readings.delete(text)
-    readings.set(text, reading)
-    for (const oldest of readings.keys()) {
-      if (readings.size <= 300) break
-      readings.delete(oldest)
-    }
-    return reading
-  }
 }

@@ -11,10 +11,13 @@ import {
   wordsOf,
 } from '../../question.ts'
 import { createRandom, type Random } from '../random.ts'
+import { createCachedReader } from '../reading.ts'
 import { type Candidate, findCandidates } from './question-candidates.ts'
 import { makeQuestion } from './question-makers.ts'
-import { createQuestionReader, type Material, readMaterial } from './question-material.ts'
+import { type Material, readMaterial } from './question-material.ts'
 
+/** Sections are read again for every replaced question. */
+const maxReadings = 300
 /** Candidates below this weight are not worth a learner's time. */
 const minWeight = 0.35
 /** Most documents need fewer than 500 for 50 questions; more are a sign of a text that allows none. */
@@ -35,7 +38,7 @@ export function createExtractiveQuestions({
    */
   readonly delayMs?: number
 } = {}): QuestionProvider {
-  const read = createQuestionReader()
+  const read = createCachedReader(maxReadings)
   return {
     name: 'extractive',
     ask: (request) =>
