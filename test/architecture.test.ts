@@ -35,7 +35,6 @@ const houses = [
     'src/tasks',
     'src/tasks/worker',
     'src/tasks/start',
-    'src/tasks/watch',
     'src/tasks/queue',
     'src/tasks/model',
     'src/audit',

@@ -22,7 +22,7 @@ import { createQueuePositions, type QueuePositions } from './queue/positions.ts'
 import { createWakeUps } from './queue/wake-ups.ts'
 import { configureKinds } from './start/configure.ts'
 import { controlChannel, createTaskService, type TaskParts, type TaskService } from './start/service.ts'
-import { createVisibility, type Visibility } from './watch/visibility.ts'
+import { createVisibility, type Visibility } from './visibility.ts'
 import { startWorker, type TaskWorker } from './worker/worker.ts'
 
 /** See {@link Engine.onAppended}. */

@@ -1,11 +1,11 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { z } from 'zod'
-import type { TidingsError } from '../../../src/errors.ts'
-import { defineTask } from '../../../src/tasks/model/define-task.ts'
-import type { Task } from '../../../src/tasks/model/task.ts'
-import { viewerOf } from '../../support/api.ts'
-import { type EngineFixture, startTestEngine } from '../../support/engine.ts'
-import { startRedis } from '../../support/redis.ts'
+import type { TidingsError } from '../../src/errors.ts'
+import { defineTask } from '../../src/tasks/model/define-task.ts'
+import type { Task } from '../../src/tasks/model/task.ts'
+import { viewerOf } from '../support/api.ts'
+import { type EngineFixture, startTestEngine } from '../support/engine.ts'
+import { startRedis } from '../support/redis.ts'
 
 /**
  * The users that may watch each task of this test's kind; in production, the application's own

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
-import type { Position } from '../../../src/log/cursor.ts'
-import { defineTask, type TaskDefinition } from '../../../src/tasks/model/define-task.ts'
-import { advance, declareItems, item, output, stage } from '../../../src/tasks/model/report.ts'
+import type { Position } from '../../src/log/cursor.ts'
+import { defineTask, type TaskDefinition } from '../../src/tasks/model/define-task.ts'
+import { advance, declareItems, item, output, stage } from '../../src/tasks/model/report.ts'
 import {
   type EngineFixture,
   onlyEvents,
@@ -10,8 +10,8 @@ import {
   startTestEngine,
   typesOf,
   watchInBackground,
-} from '../../support/engine.ts'
-import { startRedis } from '../../support/redis.ts'
+} from '../support/engine.ts'
+import { startRedis } from '../support/redis.ts'
 
 shareDatabase()
 
