@@ -40,7 +40,11 @@ function createProject(
 export default defineConfig({
   resolve: {
     // Vite would take graphql's `module` build and Node, for the packages that use it, its `main`: two realms of one library.
-    alias: [{ find: /^graphql$/, replacement: createRequire(import.meta.url).resolve('graphql') }],
+    alias: [
+      { find: /^graphql$/, replacement: createRequire(import.meta.url).resolve('graphql') },
+      // As for programs that install the package; Vite does not find a package by its own name.
+      { find: /^tidings$/, replacement: new URL('src/index.ts', import.meta.url).pathname },
+    ],
   },
   test: {
     globalSetup: ['test/support/global-setup.ts'],

@@ -259,14 +259,25 @@ export function parseConfig(environment: Readonly<Record<string, string | undefi
   return parseSettings(settings, environment, contradictionsOf)
 }
 
-/** Checks combinations of settings that are valid one by one: returns the message of each contradiction. */
-export function contradictionsOf(config: Config): readonly string[] {
+/**
+ * Checks combinations of settings that are valid one by one: returns the message of each contradiction.
+ *
+ * @param options.hasOwnViewers - whether the application authenticates callers itself, so that no token settings are needed
+ */
+export function contradictionsOf(
+  config: Config,
+  { hasOwnViewers = false }: { readonly hasOwnViewers?: boolean } = {},
+): readonly string[] {
   const problems: string[] = []
   const isLoopback = ['127.0.0.1', 'localhost', '::1'].includes(config.HOST)
   const hasTokens = config.JWT_SECRET !== undefined || config.JWKS_URL !== undefined
-  if (!hasTokens && config.NODE_ENV === 'production')
+  if (hasOwnViewers && hasTokens)
+    problems.push('callers are authenticated by a function, and JWT_SECRET or JWKS_URL is set; use one of the two')
+  if (hasOwnViewers || hasTokens) {
+    // Every caller is authenticated.
+  } else if (config.NODE_ENV === 'production')
     problems.push('NODE_ENV is "production" and neither JWT_SECRET nor JWKS_URL is set; set one of them')
-  else if (!hasTokens && !isLoopback)
+  else if (!isLoopback)
     problems.push(
       `HOST is ${JSON.stringify(config.HOST)} and neither JWT_SECRET nor JWKS_URL is set; without them only 127.0.0.1, ::1 or localhost is allowed`,
     )

@@ -2,22 +2,20 @@ import type { Services } from '../../schema/kit/services.ts'
 import { readExamples } from '../../schema/studio/examples/examples.ts'
 import { createContext, schema } from '../../schema/studio/index.ts'
 import { createPeriodic } from '../async/periodic.ts'
-import { pruneAuditLog } from '../audit/audit-log.ts'
 import { readRedisAddress } from '../bus/redis-address.ts'
 import type { Config } from '../config.ts'
 import { connectDatabase } from '../db/connect.ts'
 import { startEmbeddedPostgres } from '../db/embedded.ts'
 import { readBusName } from '../db/epoch.ts'
 import { migrate } from '../db/migrate.ts'
-import { createLive, type Live } from '../live/live.ts'
-import { createPruner } from '../log/retention.ts'
+import { createLiveDelivery as createDelivery, createUnknownResultLog, startPruning } from '../library/parts.ts'
+import type { Live } from '../live/live.ts'
 import type { Logger } from '../logger.ts'
 import { createRateLimits } from '../rate-limits/rate-limits.ts'
 import { createServerMetrics } from '../server/connections/server-metrics.ts'
 import { type HealthServer, startHealthServer } from '../server/monitoring/health-server.ts'
 import { createMetricsPage } from '../server/monitoring/prometheus/page.ts'
 import type { ReadTabs } from '../server/pages/graphiql.ts'
-import { createMaskError, createResultFormat } from '../server/request/mask.ts'
 import { type RunningServer, startServer } from '../server/server.ts'
 import { isCounted } from '../studio/analytics/fold.ts'
 import { createProjector } from '../studio/analytics/projector.ts'
@@ -34,7 +32,6 @@ import { warnOfMissingIsolation } from '../studio/sandbox/isolation.ts'
 import { startEngine } from '../tasks/engine.ts'
 import { localDeveloper } from '../tasks/model/viewer.ts'
 import { priorityBoostMs } from '../tasks/queue/priority-boost.ts'
-import { pruneTasks } from '../tasks/worker/retention.ts'
 import { openTracing } from '../tracing/open.ts'
 import { noTracing, type Tracing } from '../tracing/tracing.ts'
 import { ensureStudioBuilt } from './studio-build.ts'
@@ -58,18 +55,6 @@ export interface App extends AsyncDisposable {
   shutDown(): Promise<void>
 }
 
-/** Logs each unknown `type` of task results once: the API returns null for all of them. */
-function createUnknownResultLog(logger: Logger): (type: unknown) => void {
-  const loggedErrors = new Set<unknown>()
-  return (type) => {
-    if (loggedErrors.has(type) || loggedErrors.size >= 100) return
-    loggedErrors.add(type)
-    logger.error({ resultType: type }, 'task result has a type that the API does not have')
-  }
-}
-
-/** Interval for deleting data older than `RETENTION_HOURS`. */
-const pruneMs = 600_000
 /** Interval for flushing changes of users' lists that the process which made them has not flushed. */
 const flushMs = 2_000
 /** Maximum delay before an expired notification is removed from live inboxes. */
@@ -222,19 +207,7 @@ export async function startApp(options: {
         if (events.some(isCounted)) projector.wake()
       }),
     )
-    stack.use(
-      createPruner({
-        database,
-        logger,
-        everyMs: pruneMs,
-        retentionHours: config.RETENTION_HOURS,
-        idempotencyHours: config.IDEMPOTENCY_HOURS,
-        others: [
-          (maxRows) => pruneTasks(database, { retentionDays: config.TASK_RETENTION_DAYS, maxTasks: maxRows }),
-          (maxRows) => pruneAuditLog(database, { keptDays: config.AUDIT_DAYS, maxRows }),
-        ],
-      }),
-    )
+    stack.use(startPruning(database, config, logger))
     stack.use(
       createPeriodic({
         run: () => services.notifications.prune(),
@@ -292,27 +265,14 @@ export async function startApp(options: {
   }
 }
 
-/**
- * Creates the live delivery of the API: events are executed with the services alone, and their
- * errors are masked like all others.
- */
+/** Creates the live delivery of the Studio's API. */
 export function createLiveDelivery(
   services: Services,
   config: Config,
   logger: Logger,
   tracing: Tracing = noTracing,
 ): Live {
-  const { reader, feeds } = services.engine
-  return createLive({
-    schema,
-    reader,
-    feeds,
-    logger,
-    config,
-    tracing,
-    eventContext: createContext(services, null, { catchUp: false }),
-    ...createResultFormat(createMaskError(logger)),
-  })
+  return createDelivery({ schema, services, config, logger, tracing })
 }
 
 /**

@@ -1,4 +1,3 @@
-import type { Server } from 'node:http'
 import type { Connections } from './connections/connections.ts'
 
 /** Closes a server gracefully. Both methods are idempotent. */
@@ -15,6 +14,20 @@ interface Closer {
   close(spreadMs: number): Promise<void>
 }
 
+/** The part of a server that is closed. */
+interface ClosableServer {
+  close(onClosed: () => void): unknown
+  closeIdleConnections(): void
+  closeAllConnections(): void
+}
+
+/** In place of a server that its application closes. */
+export const keptOpen: ClosableServer = {
+  close: (onClosed) => onClosed(),
+  closeIdleConnections: () => undefined,
+  closeAllConnections: () => undefined,
+}
+
 /**
  * Time that clients have to disconnect after they were asked to reconnect, and active requests to
  * be answered.
@@ -24,7 +37,7 @@ const lookMs = 10
 
 /** Creates the closer of a listening server. */
 export function createCloser(options: {
-  readonly server: Server
+  readonly server: ClosableServer
   readonly connections: Connections
   readonly sockets: AsyncDisposable
   readonly api: { dispose(): void | Promise<void> }

@@ -1,4 +1,4 @@
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { hostname } from 'node:os'
 import type { GraphQLSchema } from 'graphql'
 import type { Admin } from '../audit/admin.ts'
@@ -7,7 +7,8 @@ import type { Live } from '../live/live.ts'
 import { type Logger, withLogFields } from '../logger.ts'
 import type { RateLimits } from '../rate-limits/rate-limits.ts'
 import type { Tracing } from '../tracing/tracing.ts'
-import { createCloser } from './close-server.ts'
+import { attachListeners } from './attach.ts'
+import { createCloser, keptOpen } from './close-server.ts'
 import { createBudgets } from './connections/budgets.ts'
 import { type Connections, createConnections } from './connections/connections.ts'
 import { createPollers } from './connections/pollers.ts'
@@ -23,7 +24,7 @@ import { mayReadMetrics } from './monitoring/health-server.ts'
 import { measureLoopLag } from './monitoring/loop-lag.ts'
 import type { MetricsPage } from './monitoring/prometheus/page.ts'
 import { createGraphiql, type ReadTabs, serveFavicon } from './pages/graphiql.ts'
-import { createAuthenticator } from './request/authenticate.ts'
+import { type Authenticator, createAuthenticator } from './request/authenticate.ts'
 import { readClientInfo, readRequestId } from './request/client-address.ts'
 import type { WriteAudit } from './request/context.ts'
 import { drainRequestBody } from './request/drain-request-body.ts'
@@ -56,6 +57,13 @@ export interface ServerOptions {
   /** Traces operations; off by default. */
   readonly tracing?: Tracing | undefined
   readonly health: HealthSources
+  /** Authenticates callers; by default by the tokens that the settings describe. */
+  readonly authenticator?: Authenticator | undefined
+  /**
+   * A server of the application, which receives the requests for other paths, and which the application listens with and closes.
+   * By default a server of its own listens on `HOST` and `PORT`.
+   */
+  readonly attachTo?: Server | undefined
   /** Receives the connection statistics and the refusals of this server; none by default. */
   readonly admin?: Admin | undefined
   readonly logger: Logger
@@ -131,7 +139,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const pollers = createPollers()
   const note: WriteAudit = (event, viewer, from, about) =>
     admin?.audit.note(event, { userId: viewer?.userId ?? null, ...from }, about)
-  const tokens = createAuthenticator(config, logger)
+  const tokens = options.authenticator ?? createAuthenticator(config, logger)
   const origins = createOriginPolicy(config, { onlyLoopback: !tokens.areRequired })
   const exposure = readExposure(config)
   const maskError = createMaskError(logger, exposure)
@@ -225,50 +233,45 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     refuse(response, 404, 'NOT_FOUND', `There is nothing at "${path}"; the API is at ${endpoint}`)
   }
 
-  const server = createServer(
-    {
-      // A request must arrive in time, even byte by byte; a response has no time limit. For bodies
-      // see body.ts; this is the last resort, and long enough for the largest file over a slow
-      // connection.
-      headersTimeout: 15_000,
-      requestTimeout: 1_800_000,
-      connectionsCheckingInterval: 5_000,
-      // Longer than the minute after which load balancers close idle connections: the server must
-      // not close them first.
-      keepAliveTimeout: 65_000,
-    },
-    (request, response) => {
-      const requestId = readRequestId(request)
-      response.setHeader('x-request-id', requestId)
-      const completion = withLogFields({ requestId }, () => serve(request, response))
-      completion.catch((error: unknown) => {
-        logger.error({ err: error, requestId, path: request.url }, 'failed to answer a request')
-        if (response.headersSent) response.destroy()
-        else refuse(response, 500, 'INTERNAL', 'Something went wrong on the server')
-      })
-    },
-  )
-  server.on(
-    'upgrade',
-    createUpgrade({ ...door, config, sockets, origins, logger, isDraining: () => isDraining, isOverloaded }),
-  )
-  limitConnections(server, config, metrics)
-  const { HOST: host, PORT } = config
-  const port = await listen(server, { host, port: PORT, setting: 'PORT', failure: 'The server cannot listen' })
-
-  const closer = createCloser({ server, connections, sockets, api })
+  const onRequest = (request: IncomingMessage, response: ServerResponse): void => {
+    const requestId = readRequestId(request)
+    response.setHeader('x-request-id', requestId)
+    const completion = withLogFields({ requestId }, () => serve(request, response))
+    completion.catch((error: unknown) => {
+      logger.error({ err: error, requestId, path: request.url }, 'failed to answer a request')
+      if (response.headersSent) response.destroy()
+      else refuse(response, 500, 'INTERNAL', 'Something went wrong on the server')
+    })
+  }
+  const onUpgrade = createUpgrade({
+    ...door,
+    config,
+    sockets,
+    origins,
+    logger,
+    isDraining: () => isDraining,
+    isOverloaded,
+  })
+  const { attachTo } = options
+  const listening = attachTo === undefined ? await startListening(config, metrics, onRequest, onUpgrade) : null
+  const attached =
+    attachTo === undefined ? null : attachListeners(attachTo, isOwnPath, { request: onRequest, upgrade: onUpgrade })
+  const { HOST: host } = config
+  const port = listening?.port ?? 0
+  const closer = createCloser({ server: listening?.server ?? keptOpen, connections, sockets, api })
   const beginDraining = (): void => {
     isDraining = true
     record[Symbol.dispose]()
     closer.stopAccepting()
   }
   const announcement = admin?.serverStatistics.announce({
-    name: `${hostname()}:${port}`,
+    name: `${hostname()}:${port === 0 ? process.pid : port}`,
     source: () => collectStatistics({ connections, pollers, metrics, live, auditedAt: admin.audit.writtenAt }),
   })
   const close = async (spreadMs: number): Promise<void> => {
     beginDraining()
     await closer.close(spreadMs)
+    attached?.[Symbol.dispose]()
     loopLag[Symbol.dispose]()
     await announcement?.[Symbol.asyncDispose]()
   }
@@ -282,4 +285,36 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     close: ({ spreadMs }) => close(spreadMs),
     [Symbol.asyncDispose]: () => close(0),
   }
+}
+
+/** Whether a server of the application leaves the requests for a path to this one. */
+function isOwnPath(path: string): boolean {
+  return path === endpoint || path.startsWith(`${endpoint}/`)
+}
+
+async function startListening(
+  config: Config,
+  metrics: ServerMetrics,
+  onRequest: (request: IncomingMessage, response: ServerResponse) => void,
+  onUpgrade: ReturnType<typeof createUpgrade>,
+): Promise<{ readonly server: Server; readonly port: number }> {
+  const server = createServer(
+    {
+      // A request must arrive in time, even byte by byte; a response has no time limit. For bodies
+      // see body.ts; this is the last resort, and long enough for the largest file over a slow
+      // connection.
+      headersTimeout: 15_000,
+      requestTimeout: 1_800_000,
+      connectionsCheckingInterval: 5_000,
+      // Longer than the minute after which load balancers close idle connections: the server must
+      // not close them first.
+      keepAliveTimeout: 65_000,
+    },
+    onRequest,
+  )
+  server.on('upgrade', onUpgrade)
+  limitConnections(server, config, metrics)
+  const { HOST: host, PORT } = config
+  const port = await listen(server, { host, port: PORT, setting: 'PORT', failure: 'The server cannot listen' })
+  return { server, port }
 }

@@ -45,8 +45,10 @@ export interface Engine extends AsyncDisposable {
   readonly visibility: Visibility
   /** Connection statistics and the audit log. */
   readonly admin: Admin
-  /** null in a process that only serves requests. */
+  /** null in a process that only serves requests, and before {@link startWorker}. */
   readonly worker: TaskWorker | null
+  /** Starts to run tasks, once, in a process that was opened with `isWorkerDeferred`. */
+  startWorker(): Promise<void>
   readonly definitions: ReadonlyMap<string, TaskDefinition>
   /**
    * Calls `listener` after each append of this process with the events appended to one topic, until
@@ -104,6 +106,8 @@ export async function startEngine(options: {
   readonly createAtEnd?: ((log: Pick<Engine, 'database' | 'appender' | 'presence'>) => CompletionHook) | undefined
   /** Off by default. */
   readonly tracing?: Tracing
+  /** Whether the worker, which `ROLE` permits, starts with {@link Engine.startWorker}; false by default. */
+  readonly isWorkerDeferred?: boolean
 }): Promise<Engine> {
   const { config, database, logger, tracing = noTracing } = options
   await using stack = new AsyncDisposableStack()
@@ -160,20 +164,19 @@ export async function startEngine(options: {
     tracing,
   })
   const visibility = stack.use(createVisibility({ database, bus, definitions, logger, checkMs: config.CHECK_MS }))
-  const worker = isWorking
-    ? stack.use(
-        await startWorker({
-          ...parts,
-          bus,
-          queuePositions,
-          estimates,
-          leaseMs: config.LEASE_MS,
-          coalesceMs: config.COALESCE_MS,
-          sweepMs: config.SWEEP_MS,
-          tracing,
-        }),
-      )
-    : null
+  const openWorker = (): Promise<TaskWorker> =>
+    startWorker({
+      ...parts,
+      bus,
+      queuePositions,
+      estimates,
+      leaseMs: config.LEASE_MS,
+      coalesceMs: config.COALESCE_MS,
+      sweepMs: config.SWEEP_MS,
+      tracing,
+    })
+  let worker = isWorking && options.isWorkerDeferred !== true ? stack.use(await openWorker()) : null
+  let starting: Promise<void> | undefined
 
   const resources = stack.move()
   return {
@@ -188,7 +191,15 @@ export async function startEngine(options: {
     tasks,
     visibility,
     admin,
-    worker,
+    get worker() {
+      return worker
+    },
+    startWorker() {
+      starting ??= (async () => {
+        worker ??= resources.use(await openWorker())
+      })()
+      return starting
+    },
     definitions,
     onAppended(listener) {
       // A listener that is registered twice is called twice, and each registration is removed

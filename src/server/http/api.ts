@@ -132,7 +132,7 @@ export function createApi(options: {
     { type, from }: { readonly type: string; readonly from: ClientInfo },
   ): Promise<Viewer | null | undefined> => {
     try {
-      const viewer = await tokens.read(request.headers.authorization)
+      const viewer = await tokens.read(request.headers.authorization, { headers: request.headers })
       if (viewer === null && type === 'multipart/form-data')
         throw new TidingsError('UNAUTHENTICATED', 'Files are taken only with a token')
       // Checked before files are written to disk: no operation that takes files accepts such a

@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from 'node:http'
 import { createRemoteJWKSet, errors, type JWTPayload, type JWTVerifyOptions, jwtVerify } from 'jose'
 import { z } from 'zod'
 import type { Config } from '../../config.ts'
@@ -6,20 +7,44 @@ import type { Logger } from '../../logger.ts'
 import { isStorable, unstorable } from '../../tasks/model/storable.ts'
 import { localDeveloper, type Viewer } from '../../tasks/model/viewer.ts'
 
+/** The caller of a request or of a WebSocket. */
+export interface Caller {
+  /** The headers of the request, or of the one that opened the WebSocket; names are in lower case. */
+  readonly headers: IncomingHttpHeaders
+  /** The payload of `connection_init`; undefined over HTTP, and without a payload. */
+  readonly connectionParams?: Readonly<Record<string, unknown>> | undefined
+}
+
+/** A viewer as an application knows it. */
+export interface AuthenticatedUser {
+  /** The owner of the tasks that this user starts; 1 to 200 characters. */
+  readonly userId: string
+  /** @default [] */
+  readonly roles?: readonly string[]
+  /** The plan that determines the priority boost. @default null */
+  readonly plan?: string | null
+  /** When the credentials expire: the connection is then closed, and the client has to renew them. @default null */
+  readonly expiresAt?: Date | null
+}
+
+/** Authenticates a caller; null for one without credentials. @throws TidingsError `UNAUTHENTICATED` for credentials that are refused */
+export type Authenticate = (caller: Caller) => AuthenticatedUser | null | Promise<AuthenticatedUser | null>
+
 /** Authenticates requests. Shared by all transports. */
 export interface Authenticator {
   /**
    * Verifies credentials.
    *
    * @param authorization - `Bearer <token>`, as in the header; undefined when none was sent
+   * @param caller - for applications that authenticate callers otherwise than by a token
    * @returns the viewer; null without credentials
    * @throws TidingsError `UNAUTHENTICATED`, with `details.expired` true when the token is valid
    * except for its expiry; `UNAVAILABLE` when the issuer's keys cannot be fetched, and for a token
    * that is not valid yet, so that clients repeat the request
    */
-  read(authorization: string | undefined): Promise<Viewer | null>
+  read(authorization: string | undefined, caller?: Caller): Promise<Viewer | null>
   /**
-   * False when neither a secret nor a key set is configured: then every viewer is the
+   * False when neither a secret, a key set nor a function is configured: then every viewer is the
    * {@link localDeveloper}.
    */
   readonly areRequired: boolean
@@ -118,6 +143,22 @@ export function createAuthenticator(config: TokenConfig, logger: Logger): Authen
       const expiresAt = exp === undefined ? null : new Date(exp * 1_000)
       if (expiresAt !== null && expiresAt.getTime() <= Date.now()) throw expired()
       return { userId: sub, roles, plan, taskIds: tasks, sessionIds: sessions, expiresAt }
+    },
+  }
+}
+
+/** Creates an authenticator of the function of an application. */
+export function createViewerReader(authenticate: Authenticate): Authenticator {
+  return {
+    areRequired: true,
+    async read(_, caller) {
+      const user = caller === undefined ? null : await authenticate(caller)
+      if (user === null) return null
+      const { userId, roles = [], plan = null, expiresAt = null } = user
+      if (!claims.shape.sub.safeParse(userId).success)
+        throw new TypeError(`authenticate returned the userId ${JSON.stringify(userId)}; allowed: 1 to 200 characters`)
+      if (expiresAt !== null && expiresAt.getTime() <= Date.now()) throw expired()
+      return { userId, roles, plan, taskIds: null, sessionIds: null, expiresAt }
     },
   }
 }

@@ -155,7 +155,10 @@ export function createSocketProtocol(options: {
       const { extra, connectionParams, subscriptions } = context
       // graphql-ws would retain them as long as the socket.
       delete (context as { connectionParams?: unknown }).connectionParams
-      const { socket, authorization, connection } = extra
+      const { socket, connection } = extra
+      const { headers = {} } = extra
+      // They would be retained as long as the socket.
+      extra.headers = undefined
       const { from } = connection
       extra.hasBegun = true
       extra.operations = subscriptions
@@ -165,8 +168,8 @@ export function createSocketProtocol(options: {
       }
       let credentials: string | undefined
       try {
-        credentials = readCredentials(connectionParams) ?? authorization
-        extra.viewer = await tokens.read(credentials)
+        credentials = readCredentials(connectionParams) ?? headers.authorization
+        extra.viewer = await tokens.read(credentials, { headers, connectionParams })
       } catch (error) {
         metrics.refused('token')
         const { message } = maskError(error)

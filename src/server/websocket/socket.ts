@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { CloseCode, type WebSocket as Port } from 'graphql-ws'
 import type { WebSocket } from 'ws'
@@ -56,10 +57,10 @@ interface SocketSurroundings {
 export interface ServedSocket extends Port, ConnectionControl, SocketOwner, WorkSource {
   readonly socket: WebSocket
   /**
-   * The header of the upgrade. The request itself is not retained, because its headers take more
-   * memory than the socket.
+   * The headers of the upgrade; undefined once the client was authenticated, because they take more memory
+   * than the socket.
    */
-  readonly authorization: string | undefined
+  headers: IncomingHttpHeaders | undefined
   readonly connection: Connection
   /** The sink that live delivery writes to. */
   readonly sink: SocketSink
@@ -90,7 +91,7 @@ export function createServedSocket(options: {
   readonly socket: WebSocket
   /** The TCP socket of the WebSocket. */
   readonly tcp: Duplex
-  readonly authorization: string | undefined
+  readonly headers: IncomingHttpHeaders
   readonly from: ClientInfo
   readonly pingTurn: number
   readonly surroundings: SocketSurroundings
@@ -101,7 +102,7 @@ export function createServedSocket(options: {
 /** A class rather than closures: saves about 1 KB per instance, and there are thousands. */
 class OpenWebSocket implements ServedSocket {
   readonly socket: WebSocket
-  readonly authorization: string | undefined
+  headers: IncomingHttpHeaders | undefined
   readonly connection: Connection
   readonly sink: SocketSink
   viewer: Viewer | null = null
@@ -122,9 +123,9 @@ class OpenWebSocket implements ServedSocket {
   #retained: Retained | undefined
   #notedReasons: Set<string> | undefined
 
-  constructor({ socket, tcp, authorization, from, pingTurn, surroundings }: Parameters<typeof createServedSocket>[0]) {
+  constructor({ socket, tcp, headers, from, pingTurn, surroundings }: Parameters<typeof createServedSocket>[0]) {
     this.socket = socket
-    this.authorization = authorization
+    this.headers = headers
     this.pingTurn = pingTurn
     this.#surroundings = surroundings
     this.connection = surroundings.connections.open('ws', from, this)

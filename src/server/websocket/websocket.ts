@@ -1,4 +1,4 @@
-import type { IncomingMessage } from 'node:http'
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { CloseCode, handleProtocols } from 'graphql-ws'
 import { type WebSocket, WebSocketServer } from 'ws'
@@ -146,9 +146,9 @@ export function createWebSockets(options: {
     answer: protocol.answer,
   }
   let openedCount = 0
-  const open = (socket: WebSocket, tcp: Duplex, authorization: string | undefined, from: ClientInfo): void => {
+  const open = (socket: WebSocket, tcp: Duplex, headers: IncomingHttpHeaders, from: ClientInfo): void => {
     const pingTurn = openedCount++ % pingTurns
-    const servedSocket = createServedSocket({ socket, tcp, authorization, from, pingTurn, surroundings })
+    const servedSocket = createServedSocket({ socket, tcp, headers, from, pingTurn, surroundings })
     sockets.set(socket, servedSocket)
     anonymous.set(servedSocket, 0)
     socket.on('pong', onPong)
@@ -159,9 +159,7 @@ export function createWebSockets(options: {
 
   return {
     upgrade: (request, socket, head, from) =>
-      server.handleUpgrade(request, socket, head, (webSocket) =>
-        open(webSocket, socket, request.headers.authorization, from),
-      ),
+      server.handleUpgrade(request, socket, head, (webSocket) => open(webSocket, socket, request.headers, from)),
     [Symbol.asyncDispose]: async () => {
       clearInterval(pings)
       clearInterval(inits)

@@ -37,7 +37,7 @@ async function open() {
   const server = stack.use(createServer())
   server.on('upgrade', (request, tcp, head) =>
     sockets.handleUpgrade(request, tcp, head, (socket) => {
-      const one = createServedSocket({ socket, tcp, authorization: undefined, from, pingTurn: 0, surroundings })
+      const one = createServedSocket({ socket, tcp, headers: {}, from, pingTurn: 0, surroundings })
       opened.resolve({ one, tcp })
     }),
   )

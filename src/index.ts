@@ -1,0 +1,24 @@
+/** Tidings as a library: the kinds of a team's tasks, and the server and worker that run them. */
+export { graphqlType, json } from '../schema/index.ts'
+export { TidingsError } from './errors.ts'
+export {
+  createTidings,
+  type Listening,
+  type StartedTask,
+  type StartOptions,
+  type Tidings,
+} from './library/create-tidings.ts'
+export {
+  defineTask,
+  type ErrorSchemas,
+  type FailureOptions,
+  type Failures,
+  type HandlerServices,
+  type Handling,
+  type InputOf,
+  type Task,
+} from './library/define-task.ts'
+export type { ListenOptions, TidingsOptions } from './library/options.ts'
+export type { Authenticate, AuthenticatedUser, Caller } from './server/request/authenticate.ts'
+export { FinalError, RetryableError } from './tasks/model/failure.ts'
+export { advance, declareItems, item, output, type Report, stage } from './tasks/model/report.ts'

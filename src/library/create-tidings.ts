@@ -1,0 +1,235 @@
+import type { Server } from 'node:http'
+import { type GraphQLSchema, lexicographicSortSchema, printSchema } from 'graphql'
+import { addCoreTypes, addDefinedKinds, createBuilder, createContext } from '../../schema/index.ts'
+import type { Services } from '../../schema/kit/services.ts'
+import { readRedisAddress } from '../bus/redis-address.ts'
+import { connectDatabase, type Database } from '../db/connect.ts'
+import { startEmbeddedPostgres } from '../db/embedded.ts'
+import { readBusName } from '../db/epoch.ts'
+import { migrate } from '../db/migrate.ts'
+import type { JsonObject } from '../db/tables.ts'
+import { TidingsError } from '../errors.ts'
+import { createLogger } from '../logger.ts'
+import { createRateLimits, type RateLimits } from '../rate-limits/rate-limits.ts'
+import { createServerMetrics } from '../server/connections/server-metrics.ts'
+import { createMetricsPage } from '../server/monitoring/prometheus/page.ts'
+import { createViewerReader } from '../server/request/authenticate.ts'
+import { type RunningServer, startServer } from '../server/server.ts'
+import { type Engine, startEngine } from '../tasks/engine.ts'
+import { priorityBoostMs } from '../tasks/queue/priority-boost.ts'
+import { openTracing } from '../tracing/open.ts'
+import type { Tracing } from '../tracing/tracing.ts'
+import type { InputOf, Task } from './define-task.ts'
+import { toEngineDefinition } from './engine-definition.ts'
+import { type ListenOptions, readOptions, type TidingsOptions } from './options.ts'
+import { createLiveDelivery, createUnknownResultLog, startPruning } from './parts.ts'
+
+/** A task that was started. */
+export interface StartedTask {
+  /** Begins with `task_`. */
+  readonly id: string
+  /** False when the idempotency key belongs to a task that exists already. */
+  readonly isNew: boolean
+}
+
+/** The options of {@link Tidings.start}. */
+export interface StartOptions {
+  /** The user that owns the task: the `userId` of the viewer that may see it. */
+  readonly owner: string
+  /** At most 255 characters. The same key with the same input returns the same task, for `idempotencyHours`. Default none. */
+  readonly idempotencyKey?: string
+}
+
+/** A server that accepts requests. */
+export interface Listening {
+  /** The port that was selected. */
+  readonly port: number
+  /** The base URL, without a trailing slash: `http://127.0.0.1:4000`. */
+  readonly url: string
+  /** The endpoint for WebSockets: `ws://127.0.0.1:4000/graphql`. */
+  readonly wsUrl: string
+}
+
+/**
+ * Tidings in a team's process. Nothing is opened before a method needs it. Disposing shuts down in order: running tasks are handed
+ * over to other workers, clients are asked to reconnect, connections are closed.
+ */
+export interface Tidings extends AsyncDisposable {
+  /** The schema: the types of the engine and those of the kinds. */
+  readonly schema: GraphQLSchema
+  /** Returns the schema as text. */
+  printSchema(): string
+  /**
+   * Serves the API at `/graphql` (HTTP, event streams, WebSockets; GraphiQL for browsers), `/health/live`, `/health/ready` and
+   * `/metrics`, and runs tasks.
+   * @throws TidingsError `BAD_CONFIGURATION` when it cannot listen, or for an option that is refused
+   */
+  listen(options?: ListenOptions): Promise<Listening>
+  /**
+   * Serves `/graphql` with a server of the team: its requests and WebSockets. Other paths go to the listeners that the server has at
+   * this moment. The team listens with it and closes it, after disposing this. Runs no tasks: see {@link Tidings.worker}.
+   */
+  attach(server: Server): Promise<void>
+  /** Runs tasks in this process until it is disposed. */
+  worker(): Promise<void>
+  /**
+   * Starts a task.
+   * @throws TidingsError `BAD_INPUT`, `RATE_LIMITED`, `IDEMPOTENCY_KEY_REUSED`
+   */
+  start<T extends Task>(task: T, input: InputOf<T>, options: StartOptions): Promise<StartedTask>
+  /** Creates or upgrades the tables: forward only, one process at a time. */
+  migrate(): Promise<void>
+}
+
+/** What is open in this process after the first start of a task, server or worker. */
+interface Opened {
+  readonly database: Database
+  readonly engine: Engine
+  readonly tracing: Tracing
+}
+
+/** The time over which the clients of a server that is disposed are asked to reconnect, in milliseconds. */
+const spreadMs = 500
+
+/**
+ * Creates Tidings with a team's kinds of tasks.
+ *
+ * @throws TypeError when the kinds do not fit GraphQL or each other; TidingsError `BAD_CONFIGURATION` for an option that is refused
+ * @example
+ * const tidings = createTidings({ tasks: [exportReport], databaseUrl: 'postgres://localhost/app' })
+ * await tidings.listen({ port: 4000 })
+ */
+export function createTidings(options: TidingsOptions): Tidings {
+  const { tasks, context = {}, authenticate } = options
+  const config = readOptions(options)
+  const logger =
+    options.logger ?? createLogger({ level: config.LOG_LEVEL, production: config.NODE_ENV === 'production' })
+  const schema = createTeamSchema(tasks)
+  const resources = new AsyncDisposableStack()
+  const servers: RunningServer[] = []
+
+  const connect = once(async (): Promise<Database> => {
+    const { DATABASE_URL, DATA_DIR: dataDir } = config
+    const url = DATABASE_URL ?? resources.use(await startEmbeddedPostgres({ dataDir, logger })).url
+    return resources.use(
+      await connectDatabase({
+        url,
+        directUrl: config.DATABASE_DIRECT_URL,
+        maxConnections: config.DATABASE_POOL,
+        statementMs: config.DATABASE_STATEMENT_MS,
+        logger,
+      }),
+    )
+  })
+  const migrateOnce = once(async () => migrate(await connect(), logger))
+  const open = once(async (): Promise<Opened> => {
+    const database = await connect()
+    if (options.migrateAtStart !== false) await migrateOnce()
+    const tracing = resources.use(await openTracing(config, logger))
+    const definitions = tasks.map((task) => toEngineDefinition(task, context))
+    const engine = resources.use(
+      await startEngine({ config, database, definitions, logger, tracing, isWorkerDeferred: true }),
+    )
+    return { database, engine, tracing }
+  })
+  const work = once(async (): Promise<void> => {
+    const { database, engine } = await open()
+    await engine.startWorker()
+    resources.use(startPruning(database, config, logger))
+  })
+  const limitRates = once(async (database: Database): Promise<RateLimits | undefined> => {
+    // Without tokens there is one user, on this machine.
+    if (authenticate === undefined && config.JWT_SECRET === undefined && config.JWKS_URL === undefined) return undefined
+    return resources.use(
+      await createRateLimits({
+        budgets: config.RATE_LIMITS,
+        addressFactor: config.RATE_LIMIT_ADDRESS_FACTOR,
+        redis: readRedisAddress(config),
+        prefix: await readBusName(database),
+        logger,
+      }),
+    )
+  })
+
+  const serve = async (address: Pick<ListenOptions, 'host' | 'port'>, attachTo?: Server): Promise<RunningServer> => {
+    const serverConfig = readOptions(options, address)
+    const { database, engine, tracing } = await open()
+    const metrics = createServerMetrics()
+    // The services of an application in the same program belong to the type, but not to this schema.
+    const services = {
+      engine,
+      rateLimits: await limitRates(database),
+      noteFailure: metrics.failed,
+      noteUnknownResult: createUnknownResultLog(logger),
+      limits: { headStartMs: (plan: string | null) => priorityBoostMs(config.HEAD_STARTS, plan) },
+    } as Services
+    const live = createLiveDelivery({ schema, services, config, logger, tracing })
+    const server = await startServer({
+      config: serverConfig,
+      schema,
+      tracing,
+      live,
+      createContext: (viewer, contextOptions) => createContext(services, viewer, contextOptions),
+      authenticator: authenticate === undefined ? undefined : createViewerReader(authenticate),
+      attachTo,
+      health: { database, bus: engine.bus },
+      admin: engine.admin,
+      rateLimits: services.rateLimits,
+      logger,
+      metrics,
+      metricsPage: createMetricsPage({ engine, live, metrics }),
+    })
+    servers.push(server)
+    return server
+  }
+
+  const shutDown = once(async (): Promise<void> => {
+    // What is still being opened is closed, too.
+    const opened = await open.started()?.catch(() => undefined)
+    for (const server of servers) server.beginDraining()
+    await opened?.engine.worker?.drain()
+    await Promise.all(servers.map((server) => server.close({ spreadMs })))
+    await resources.disposeAsync()
+  })
+
+  return {
+    schema,
+    printSchema: () => `${printSchema(lexicographicSortSchema(schema))}\n`,
+    async listen({ worker = true, ...address } = {}) {
+      if (worker) await work()
+      const { port, url, wsUrl } = await serve(address)
+      return { port, url, wsUrl }
+    },
+    async attach(server) {
+      await serve({}, server)
+    },
+    worker: work,
+    async start(task, input, { owner, idempotencyKey }) {
+      if (!tasks.includes(task))
+        throw new TidingsError('BAD_INPUT', `The kind ${task.kind} is not among the tasks of createTidings; add it`)
+      const { engine } = await open()
+      const started = await engine.tasks.start({ kind: task.kind, input: input as JsonObject, owner, idempotencyKey })
+      return { id: started.task.id, isNew: started.isNew }
+    },
+    migrate: async () => void (await migrateOnce()),
+    [Symbol.asyncDispose]: shutDown,
+  }
+}
+
+function createTeamSchema(tasks: readonly Task[]): GraphQLSchema {
+  const builder = createBuilder()
+  addDefinedKinds(addCoreTypes(builder), tasks)
+  return builder.toSchema({ sortSchema: false })
+}
+
+/** Runs work on the first call; all calls return its promise. `started` returns it without a call. */
+function once<A extends readonly unknown[], T>(
+  work: (...args: A) => Promise<T>,
+): ((...args: A) => Promise<T>) & { started(): Promise<T> | undefined } {
+  let promise: Promise<T> | undefined
+  const run = (...args: A): Promise<T> => {
+    promise ??= work(...args)
+    return promise
+  }
+  return Object.assign(run, { started: () => promise })
+}

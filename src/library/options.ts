@@ -1,0 +1,94 @@
+import { type Config, contradictionsOf, settings } from '../config.ts'
+import { isTidingsError, TidingsError } from '../errors.ts'
+import type { Logger } from '../logger.ts'
+import type { Authenticate } from '../server/request/authenticate.ts'
+import { parseSettings } from '../settings.ts'
+import type { HandlerServices, Task } from './define-task.ts'
+
+/** The name of an option for a setting: `leaseMs` for `LEASE_MS`. */
+type CamelCase<S extends string> = S extends `${infer Head}_${infer Tail}`
+  ? `${Lowercase<Head>}${Capitalize<CamelCase<Tail>>}`
+  : Lowercase<S>
+
+/** Settings that are not options: `listen` takes the address, and the role follows from the methods that are called. */
+type OtherSetting = 'HOST' | 'PORT' | 'ROLE'
+
+/** The settings that are not options. */
+export const settingsWithoutOption: readonly string[] = ['HOST', 'PORT', 'ROLE'] satisfies OtherSetting[]
+
+/**
+ * The settings of the engine as options, such as `databaseUrl`, `redisUrl`, `leaseMs` or `maxStartsPerMinute`: all of them with
+ * defaults and units are in `docs/guide/options.md`.
+ */
+export type SettingOptions = {
+  readonly [K in Exclude<keyof Config, OtherSetting> as CamelCase<K>]?: Config[K]
+}
+
+/** The options of `createTidings`. */
+export interface TidingsOptions extends SettingOptions {
+  /** The kinds of tasks. */
+  readonly tasks: readonly Task[]
+  /** The value that every `run` receives as `context`, such as the team's services. Default none. */
+  readonly context?: HandlerServices
+  /**
+   * Returns the viewer of a request or of a WebSocket; null for a caller without one, who may only introspect. Throw
+   * `new TidingsError('UNAUTHENTICATED', message)` for credentials that are refused. Without it, the tokens of `jwtSecret` or
+   * `jwksUrl` are verified; without these, there is one user, `local-developer`, and the server answers only to this machine.
+   */
+  readonly authenticate?: Authenticate
+  /** Whether the tables are created and upgraded at the start; false to call `migrate()` apart. @default true */
+  readonly migrateAtStart?: boolean
+  /** A pino logger; by default one that writes entries of `logLevel` and above to standard output. */
+  readonly logger?: Logger
+}
+
+/** The options of `listen`. */
+export interface ListenOptions {
+  /** The port; 0 selects a free one. @default 4000 */
+  readonly port?: number
+  /** The address; others than that of this machine need `authenticate` or tokens. @default '127.0.0.1' */
+  readonly host?: string
+  /** Whether this process runs tasks, too. @default true */
+  readonly worker?: boolean
+}
+
+/** Returns the name of the option for a setting: `leaseMs` for `LEASE_MS`. */
+export function optionName(setting: string): string {
+  return setting.toLowerCase().replace(/_[a-z0-9]/g, (part) => part.slice(1).toUpperCase())
+}
+
+/**
+ * Converts options to the settings of the engine. Reads no environment.
+ *
+ * @throws TidingsError `BAD_CONFIGURATION`, one line for each option that is refused
+ */
+export function readOptions(
+  options: Partial<TidingsOptions>,
+  { host, port }: Pick<ListenOptions, 'host' | 'port'> = {},
+): Config {
+  const values = options as Readonly<Record<string, unknown>>
+  const entries = Object.keys(settings).map((name) => [name, toText(values[optionName(name)])] as const)
+  const texts = { ...Object.fromEntries(entries), HOST: host, PORT: port === undefined ? undefined : String(port) }
+  const hasOwnViewers = options.authenticate !== undefined
+  try {
+    return parseSettings(settings, { ...texts, ROLE: 'all' }, (config) => contradictionsOf(config, { hasOwnViewers }))
+  } catch (error) {
+    if (!isTidingsError(error, 'BAD_CONFIGURATION')) throw error
+    throw new TidingsError('BAD_CONFIGURATION', renameSettings(error.message))
+  }
+}
+
+/** Writes a value as the text that an environment variable would have. */
+function toText(value: unknown): string | undefined {
+  if (value === undefined || value === null) return undefined
+  if (Array.isArray(value)) return value.join(',')
+  if (typeof value !== 'object') return String(value as string | number | boolean)
+  return Object.entries(value)
+    .map(([name, amount]) => `${name}=${String(amount)}`)
+    .join(',')
+}
+
+/** Replaces the names of settings in a message by those of options. */
+function renameSettings(message: string): string {
+  return message.replace(/\b[A-Z][A-Z0-9_]+\b/g, (name) => (name in settings ? optionName(name) : name))
+}

@@ -1,0 +1,71 @@
+import type { GraphQLSchema } from 'graphql'
+import { createContext } from '../../schema/kit/context.ts'
+import type { Services } from '../../schema/kit/services.ts'
+import { pruneAuditLog } from '../audit/audit-log.ts'
+import type { Config } from '../config.ts'
+import type { Database } from '../db/connect.ts'
+import { createLive, type Live } from '../live/live.ts'
+import { createPruner } from '../log/retention.ts'
+import type { Logger } from '../logger.ts'
+import { createMaskError, createResultFormat } from '../server/request/mask.ts'
+import { pruneTasks } from '../tasks/worker/retention.ts'
+import type { Tracing } from '../tracing/tracing.ts'
+
+/** Parts of a process that serves or runs tasks: the same for the Studio and for a team. */
+
+/**
+ * Creates the live delivery of an API: events are executed with the services alone, and their errors are masked like all others.
+ */
+export function createLiveDelivery({
+  schema,
+  services,
+  config,
+  logger,
+  tracing,
+}: {
+  readonly schema: GraphQLSchema
+  readonly services: Services
+  readonly config: Config
+  readonly logger: Logger
+  readonly tracing: Tracing
+}): Live {
+  const { reader, feeds } = services.engine
+  return createLive({
+    schema,
+    reader,
+    feeds,
+    logger,
+    config,
+    tracing,
+    eventContext: createContext(services, null, { catchUp: false }),
+    ...createResultFormat(createMaskError(logger)),
+  })
+}
+
+/** Logs each unknown `type` of task results once: the API returns null for all of them. */
+export function createUnknownResultLog(logger: Logger): (type: unknown) => void {
+  const loggedTypes = new Set<unknown>()
+  return (type) => {
+    if (loggedTypes.has(type) || loggedTypes.size >= 100) return
+    loggedTypes.add(type)
+    logger.error({ resultType: type }, 'task result has a type that the API does not have')
+  }
+}
+
+/** Interval for deleting data older than `RETENTION_HOURS`. */
+const pruneMs = 600_000
+
+/** Deletes events, tasks and entries of the audit log after their retention periods, until it is disposed. */
+export function startPruning(database: Database, config: Config, logger: Logger): AsyncDisposable {
+  return createPruner({
+    database,
+    logger,
+    everyMs: pruneMs,
+    retentionHours: config.RETENTION_HOURS,
+    idempotencyHours: config.IDEMPOTENCY_HOURS,
+    others: [
+      (maxRows) => pruneTasks(database, { retentionDays: config.TASK_RETENTION_DAYS, maxTasks: maxRows }),
+      (maxRows) => pruneAuditLog(database, { keptDays: config.AUDIT_DAYS, maxRows }),
+    ],
+  })
+}
