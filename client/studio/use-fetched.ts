@@ -17,25 +17,25 @@ interface Fetched<Data> {
   readonly refetch: () => void
 }
 
-const leaveIt = (): void => undefined
+const doNothing = (): void => undefined
 
 /**
  * Fetches the data of a page: from the cache at once, from the server, and again when the
  * connection is back. The client itself repeats queries that the server could not answer.
  *
- * @param options.isTold - whether events report its changes, including those made while there was
+ * @param options.isNotified - whether events report its changes, including those made while there was
  * no connection.
  * @default false
  */
 export function useFetched<Data, Variables extends AnyVariables>(
   query: TypedDocumentNode<Data, Variables>,
   variables: Variables,
-  options: { readonly isTold?: boolean } = {},
+  options: { readonly isNotified?: boolean } = {},
 ): Fetched<Data> {
   const args = { query, variables, requestPolicy: 'cache-and-network' } as UseQueryArgs<Variables, Data>
   const [{ data, fetching, error }, execute] = useQuery<Data, Variables>(args)
   const refetch = useCallback(() => execute({ requestPolicy: 'network-only' }), [execute])
-  useWhenBack(options.isTold === true ? leaveIt : refetch)
+  useWhenBack(options.isNotified === true ? doNothing : refetch)
   return {
     data,
     isLoading: fetching,

@@ -120,7 +120,7 @@ export function createWebSocketTransport(options: {
           },
           closed(event) {
             const { code = 0, reason = '' } = event as { readonly code?: number; readonly reason?: string }
-            tellClose(code, reason)
+            notifyClose(code, reason)
           },
         },
       })
@@ -129,7 +129,7 @@ export function createWebSocketTransport(options: {
       // other failure.
       queueMicrotask(() => notifier.lost('failed', `There is no WebSocket: ${String(error)}`))
     }
-    const tellClose = (code: number, reason: string): void => {
+    const notifyClose = (code: number, reason: string): void => {
       const words = reason || `The WebSocket was closed (${code})`
       if (code === closeCodes.unauthorized) notifier.refused(words)
       else if (code === closeCodes.expired) notifier.expired(words)

@@ -20,7 +20,7 @@ export interface Audit extends AsyncDisposable {
 
 const batchRows = 500
 /** Maximum time that a shutdown waits for an unavailable database. */
-const longestGoodbyeMs = 2_000
+const flushTimeoutMs = 2_000
 
 /**
  * Creates the writer of the audit log: entries are collected in memory and written in batches, so
@@ -82,7 +82,7 @@ export function createAudit(options: {
     },
     async [Symbol.asyncDispose]() {
       clearInterval(timer)
-      await withTimeout(longestGoodbyeMs, (writeOnce.pending() ?? Promise.resolve()).then(flush))
+      await withTimeout(flushTimeoutMs, (writeOnce.pending() ?? Promise.resolve()).then(flush))
       if (collector.size > 0)
         logger.error({ rows: collector.size }, 'failed to write the last entries of the audit log')
     },

@@ -62,7 +62,7 @@ export interface StatisticsExchange extends AsyncDisposable {
 }
 
 const channel = 'admin:statistics'
-const longestGoodbyeMs = 1_000
+const removalTimeoutMs = 1_000
 /** An idle server renews its row at this interval. */
 const renewMs = 4_000
 
@@ -180,7 +180,7 @@ export function createStatisticsExchange(options: {
             logger.debug({ err: error }, 'failed to remove the server from connection statistics'),
           )
         // If the database is unavailable, the server is removed after `silentMs` instead.
-        await withTimeout(longestGoodbyeMs, removal)
+        await withTimeout(removalTimeoutMs, removal)
       },
     }
     announcements.add(announcement)

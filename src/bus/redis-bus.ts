@@ -25,7 +25,7 @@ export interface RedisBusOptions {
   readonly probeMs?: number
 }
 
-const longestGoodbyeMs = 500
+const quitTimeoutMs = 500
 
 /**
  * Creates a bus over Redis pub/sub: one connection publishes, one subscribes. In a cluster these are
@@ -109,7 +109,7 @@ export function createRedisEngine(options: Omit<RedisBusOptions, 'prefix'>): Bus
       subscriber.disconnect()
       // Flushes the last published messages, so that other processes need not look for the events
       // in the log.
-      if (isReady(publisher)) await withTimeout(longestGoodbyeMs, publisher.quit().catch(noteFailure))
+      if (isReady(publisher)) await withTimeout(quitTimeoutMs, publisher.quit().catch(noteFailure))
       publisher.disconnect()
       connections[Symbol.dispose]()
     },

@@ -39,7 +39,7 @@ const acquireMs = 10_000
 /** A vanished peer of an idle connection is detected about 10 s after this. */
 const keepAliveDelayMs = 5_000
 /** Maximum wait for the server to close a connection that ends. */
-const goodbyeMs = 1_000
+const endTimeoutMs = 1_000
 const idleMs = 60_000
 /**
  * A deadline on this side is later than the server's by this share, so that the server's answer
@@ -72,7 +72,7 @@ class BoundedClient extends pg.Client {
   override end(callback?: (error: Error) => void): Promise<void> | undefined {
     // Otherwise an idle connection to a vanished server would remain forever, and block the
     // requests that wait for its slot in the pool.
-    const timer = setTimeout(() => stateOf(this).connection.stream.destroy(), goodbyeMs)
+    const timer = setTimeout(() => stateOf(this).connection.stream.destroy(), endTimeoutMs)
     this.once('end', () => clearTimeout(timer))
     if (callback === undefined) return super.end()
     super.end(callback)

@@ -3,7 +3,7 @@ import type { PresenceReading, PresenceRecord, Present } from './presence-rows.t
 
 /** Notifies listeners of the users present at topics. */
 interface PresenceWatch {
-  watch(topic: string, tell: (present: readonly Present[]) => void): () => void
+  watch(topic: string, listener: (present: readonly Present[]) => void): () => void
   /**
    * Reads the presence of these topics, as far as they are watched, or of all watched topics if
    * null. One query for any number of topics.

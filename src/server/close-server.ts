@@ -32,7 +32,7 @@ export const keptOpen: ClosableServer = {
  * Time that clients have to disconnect after they were asked to reconnect, and active requests to
  * be answered.
  */
-const letGoMs = 500
+const closeTimeoutMs = 500
 const lookMs = 10
 
 /** Creates the closer of a listening server. */
@@ -56,12 +56,12 @@ export function createCloser(options: {
   const closeInOrder = async (spreadMs: number): Promise<void> => {
     const allClosed = stopAccepting()
     await connections.moveAll(spreadMs, 'restart')
-    const deadline = Date.now() + letGoMs
+    const deadline = Date.now() + closeTimeoutMs
     while (connections.size > 0 && Date.now() < deadline) await new Promise((resolve) => setTimeout(resolve, lookMs))
     connections.terminateAll()
     await sockets[Symbol.asyncDispose]()
     server.closeIdleConnections()
-    const late = setTimeout(() => server.closeAllConnections(), letGoMs)
+    const late = setTimeout(() => server.closeAllConnections(), closeTimeoutMs)
     await allClosed
     clearTimeout(late)
     await api.dispose()

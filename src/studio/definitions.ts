@@ -10,12 +10,12 @@ import { createProjectGenerators } from './projects/generate/generators.ts'
 import { defineSyncProject } from './projects/sync-project.ts'
 import { defineGenerateQuiz } from './quizzes/generate-quiz.ts'
 import { defineReplaceQuestion } from './quizzes/replace-question.ts'
-import { createQuizTeller } from './quizzes/updates.ts'
+import { createQuizLog } from './quizzes/updates.ts'
 import { createOutliner, defineCreateRoadmap } from './roadmaps/create-roadmap.ts'
 import { defineRetryContent, defineRetryFailedContent } from './roadmaps/retry-content.ts'
-import { createRoadmapTeller } from './roadmaps/updates.ts'
+import { createRoadmapLog } from './roadmaps/updates.ts'
 import { defineSelfTest } from './self-test/self-test.ts'
-import { createTeller } from './sessions/events.ts'
+import { createSessionLog } from './sessions/events.ts'
 import { defineReply } from './sessions/reply.ts'
 
 /** The task definitions of all applications, with which the engine is started. */
@@ -29,19 +29,19 @@ export function createTaskDefinitions(
   // A service answers several requests at once; the extractive provider would only compete with
   // itself for CPU.
   const concurrency = provider.name === 'extractive' ? 1 : 4
-  const teller = createRoadmapTeller(appender)
+  const roadmapLog = createRoadmapLog(appender)
   const outline = createOutliner(pool)
-  const quizTeller = createQuizTeller(appender)
+  const quizLog = createQuizLog(appender)
   return [
     defineConvertDocument({ maxBytes: config.MAX_UPLOAD_BYTES }),
-    defineCreateRoadmap(provider, { teller, concurrency, outline }),
-    defineRetryContent(provider, teller),
-    defineRetryFailedContent(provider, { teller, concurrency }),
-    defineGenerateQuiz(questions, quizTeller),
-    defineReplaceQuestion(questions, quizTeller),
+    defineCreateRoadmap(provider, { roadmapLog, concurrency, outline }),
+    defineRetryContent(provider, roadmapLog),
+    defineRetryFailedContent(provider, { roadmapLog, concurrency }),
+    defineGenerateQuiz(questions, quizLog),
+    defineReplaceQuestion(questions, quizLog),
     defineGenerateProject({ generators: createProjectGenerators(config, pool), questions }),
     defineSyncProject(),
-    defineReply(createReplyProvider(config), createTeller(appender)),
+    defineReply(createReplyProvider(config), createSessionLog(appender)),
     ...(config.SELF_TEST ? [defineSelfTest()] : []),
   ]
 }

@@ -158,7 +158,7 @@ export async function startEngine(options: {
   const tasks = createTaskService({
     ...parts,
     queuePositions,
-    tellWorkers: (taskId) => bus.publish(controlChannel, { stop: taskId }),
+    notifyWorkers: (taskId) => bus.publish(controlChannel, { stop: taskId }),
     maxStartsPerMinute: config.MAX_STARTS_PER_MINUTE,
     idempotencyHours: config.IDEMPOTENCY_HOURS,
     tracing,

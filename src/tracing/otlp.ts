@@ -33,7 +33,7 @@ const kinds: Readonly<Record<SpanRole, SpanKind>> = {
 const exportEveryMs = 1_000
 const exportPatienceMs = 5_000
 /** Longest wait at shutdown for a collector that does not answer. */
-const goodbyeMs = 1_500
+const shutDownTimeoutMs = 1_500
 /** Minimum interval between two warnings: while the collector is unavailable, every export fails. */
 const complainEveryMs = 60_000
 
@@ -114,7 +114,7 @@ export function createOtlpTracing(options: {
   let closing: Promise<void> | undefined
   const close = async (): Promise<void> => {
     const shutDown = provider.shutdown().catch((error: unknown) => complain(String(error)))
-    await withTimeout(goodbyeMs, shutDown)
+    await withTimeout(shutDownTimeoutMs, shutDown)
   }
 
   return {

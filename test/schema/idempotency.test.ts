@@ -7,9 +7,9 @@ import { createTemplateGenerator } from '../../src/studio/projects/generate/temp
 import { defineSyncProject } from '../../src/studio/projects/sync-project.ts'
 import { defineGenerateQuiz } from '../../src/studio/quizzes/generate-quiz.ts'
 import { defineReplaceQuestion } from '../../src/studio/quizzes/replace-question.ts'
-import { createQuizTeller } from '../../src/studio/quizzes/updates.ts'
+import { createQuizLog } from '../../src/studio/quizzes/updates.ts'
 import { defineSelfTest } from '../../src/studio/self-test/self-test.ts'
-import { createTeller } from '../../src/studio/sessions/events.ts'
+import { createSessionLog } from '../../src/studio/sessions/events.ts'
 import { defineReply } from '../../src/studio/sessions/reply.ts'
 import type { TaskDefinition } from '../../src/tasks/model/define-task.ts'
 import { text } from '../studio/quizzes/quiz-api.ts'
@@ -185,14 +185,14 @@ let fixtures: Fixtures
 beforeAll(async () => {
   const questions = createExtractiveQuestions()
   api = await startApi({}, ({ appender }) => [
-    defineGenerateQuiz(questions, createQuizTeller(appender)),
-    defineReplaceQuestion(questions, createQuizTeller(appender)),
+    defineGenerateQuiz(questions, createQuizLog(appender)),
+    defineReplaceQuestion(questions, createQuizLog(appender)),
     defineGenerateProject({
       generators: { templates: createTemplateGenerator({ paceMs: 0 }), model: null },
       questions,
     }),
     defineSyncProject(),
-    defineReply(createReplies().provider, createTeller(appender)),
+    defineReply(createReplies().provider, createSessionLog(appender)),
     defineSelfTest() as unknown as TaskDefinition,
   ])
   fixtures = await createFixtures()

@@ -14,7 +14,7 @@ import { createEndNotices } from '../../src/studio/notifications/task-ends.ts'
 import { defineCreateRoadmap } from '../../src/studio/roadmaps/create-roadmap.ts'
 import { outlineRoadmap } from '../../src/studio/roadmaps/outline.ts'
 import { defineRetryContent, defineRetryFailedContent } from '../../src/studio/roadmaps/retry-content.ts'
-import { createRoadmapTeller } from '../../src/studio/roadmaps/updates.ts'
+import { createRoadmapLog } from '../../src/studio/roadmaps/updates.ts'
 import type { Engine, EngineConfig } from '../../src/tasks/engine.ts'
 import type { TaskDefinition } from '../../src/tasks/model/define-task.ts'
 import { localDeveloper, type Viewer } from '../../src/tasks/model/viewer.ts'
@@ -124,12 +124,12 @@ export async function startApi(
     definitions: (log) => [
       defineConvertDocument({ maxBytes: 1_000_000 }, convert),
       defineCreateRoadmap(provider, {
-        teller: createRoadmapTeller(log.appender),
+        roadmapLog: createRoadmapLog(log.appender),
         concurrency: 2,
         outline: async (structure) => outlineRoadmap(structure),
       }),
-      defineRetryContent(provider, createRoadmapTeller(log.appender)),
-      defineRetryFailedContent(provider, { teller: createRoadmapTeller(log.appender), concurrency: 2 }),
+      defineRetryContent(provider, createRoadmapLog(log.appender)),
+      defineRetryFailedContent(provider, { roadmapLog: createRoadmapLog(log.appender), concurrency: 2 }),
       ...(typeof more === 'function' ? more(log) : more),
     ],
     config,

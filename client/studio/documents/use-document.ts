@@ -46,7 +46,11 @@ function reduceUpdates(_: Changes | undefined, { documentUpdates }: DocumentUpda
  * shared or access is revoked.
  */
 export function useDocument(id: string): LiveDocument {
-  const { data, isLoading, failure, isRefused, refetch } = useFetched(DocumentReadingDocument, { id }, { isTold: true })
+  const { data, isLoading, failure, isRefused, refetch } = useFetched(
+    DocumentReadingDocument,
+    { id },
+    { isNotified: true },
+  )
   const fetchedDocument = data?.document ?? null
 
   const [taskId, watch] = useState<string | null>(null)

@@ -35,7 +35,7 @@ interface LiveQuiz {
  * that differs from the fetched one.
  */
 export function useQuiz(id: string): LiveQuiz {
-  const { data, isLoading, failure, refetch } = useFetched(QuizReviewDocument, { id }, { isTold: true })
+  const { data, isLoading, failure, refetch } = useFetched(QuizReviewDocument, { id }, { isNotified: true })
   const quiz = data?.quiz ?? null
   const { state: news, error } = useLive(QuizUpdatesDocument, { quizId: id }, reduceQuizNews)
 

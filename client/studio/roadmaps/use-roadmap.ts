@@ -35,7 +35,7 @@ export interface LiveRoadmap {
  * when events are missing, and when it was deleted.
  */
 export function useRoadmap(id: string): LiveRoadmap {
-  const { data, isLoading, failure, refetch } = useFetched(RoadmapOutlineDocument, { id }, { isTold: true })
+  const { data, isLoading, failure, refetch } = useFetched(RoadmapOutlineDocument, { id }, { isNotified: true })
   const outline = data?.roadmap ?? null
   const [started, setStarted] = useState<readonly string[]>([])
   const activeId = outline?.activeTask?.id

@@ -27,7 +27,7 @@ type Details = NonNullable<TaskDetailsQuery['task']>
 export function TaskPage({ id }: { readonly id: string }): ReactElement {
   const { task, error, loadItems } = useTask(id)
   const { state: story } = useLive(TaskProgressDocument, { taskId: id, fromStart: true }, reduceTaskStory)
-  const { data, refetch } = useFetched(TaskDetailsDocument, { id }, { isTold: true })
+  const { data, refetch } = useFetched(TaskDetailsDocument, { id }, { isNotified: true })
   const { go } = useRoute()
   // The events do not carry the times and outcomes of attempts.
   const moment = task === null ? null : `${task.attempt} ${task.status}`

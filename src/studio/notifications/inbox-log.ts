@@ -68,7 +68,7 @@ export async function countUnread(
 }
 
 /** Appends an event to a user's topic; it is published when the transaction has committed. */
-export async function tell(
+export async function appendToInbox(
   { appender, client }: { readonly appender: Appender; readonly client: PoolClient },
   userId: string,
   type: InboxEventType,

@@ -3,7 +3,7 @@ import { typeid } from 'typeid-js'
 import { afterCommit, type Database, withTransaction } from '../../db/connect.ts'
 import type { Appender } from '../../log/append.ts'
 import { keyReused } from '../../tasks/start/idempotency-key.ts'
-import { countUnread, ensureInbox, lockAllInboxes, lockInbox, tell, tellAll } from './inbox-log.ts'
+import { appendToInbox, countUnread, ensureInbox, lockAllInboxes, lockInbox, tellAll } from './inbox-log.ts'
 import {
   type Draft,
   type InboxState,
@@ -47,11 +47,11 @@ export interface Notifications {
   /**
    * Notifies every user, including future ones.
    *
-   * @returns the notification of the user `teller`
+   * @returns the notification of the user `senderId`
    * @throws TidingsError `IDEMPOTENCY_KEY_REUSED` when the key was used for another notification
    */
   notifyEveryone(
-    teller: string,
+    senderId: string,
     draft: Draft,
   ): Promise<{ readonly notification: Notification; readonly isNew: boolean }>
   /** Lists a user's notifications that have not expired, newest first. */
@@ -159,7 +159,7 @@ export function createNotifications(options: {
     if (row === undefined) return { notification: await findByKey(client, userId, draft.key), isNew: false }
     const notification = toNotification(row, userId)
     const unread = await countUnread(client, [userId])
-    await tell({ appender, client }, userId, 'NotificationArrived', {
+    await appendToInbox({ appender, client }, userId, 'NotificationArrived', {
       notification: toPayload(notification),
       unreadCount: unread.get(userId) ?? 0,
     })
@@ -176,15 +176,15 @@ export function createNotifications(options: {
         return newNotification
       }),
     notifyIn,
-    notifyEveryone: (teller, draft) =>
+    notifyEveryone: (senderId, draft) =>
       withTransaction(database, async (client) => {
         const users = await lockAllInboxes(client)
         const row = await insert(client, null, draft)
         if (row === undefined) {
           await refuseAnother(client, null, draft)
-          return { notification: await findByKey(client, teller, draft.key), isNew: false }
+          return { notification: await findByKey(client, senderId, draft.key), isNew: false }
         }
-        const notification = toNotification(row, teller)
+        const notification = toNotification(row, senderId)
         await tellAll({ appender, client }, users, 'NotificationArrived', { notification: toPayload(notification) })
         publishDelivery(client, notification, null)
         return { notification, isNew: true }
@@ -246,7 +246,7 @@ export function createNotifications(options: {
         )
         const unread = (await countUnread(client, [userId])).get(userId) ?? 0
         if (rows.length > 0)
-          await tell({ appender, client }, userId, 'NotificationsRead', {
+          await appendToInbox({ appender, client }, userId, 'NotificationsRead', {
             ids: rows.map(({ id }) => id),
             unreadCount: unread,
           })

@@ -1,7 +1,7 @@
 import type { PoolClient } from 'pg'
 import { type Database, withTransaction } from '../../db/connect.ts'
 import type { Appender } from '../../log/append.ts'
-import { countUnread, lockAllInboxes, lockInbox, tell, tellAll } from './inbox-log.ts'
+import { appendToInbox, countUnread, lockAllInboxes, lockInbox, tellAll } from './inbox-log.ts'
 
 interface Parts {
   readonly database: Database
@@ -34,7 +34,10 @@ function removeFor({ database, appender }: Parts, userId: string): Promise<numbe
     const ids = await remove(client, userId)
     if (ids.length === 0) return 0
     const unread = await countUnread(client, [userId])
-    await tell({ appender, client }, userId, 'NotificationsRemoved', { ids, unreadCount: unread.get(userId) ?? 0 })
+    await appendToInbox({ appender, client }, userId, 'NotificationsRemoved', {
+      ids,
+      unreadCount: unread.get(userId) ?? 0,
+    })
     return ids.length
   })
 }

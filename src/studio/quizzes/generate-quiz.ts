@@ -13,7 +13,7 @@ import { lockReadyDocument } from '../ready-document.ts'
 import type { StudioTask } from '../task-results.ts'
 import { announceQuiz } from './announce.ts'
 import { readAsked, readDocument } from './material.ts'
-import type { QuizTeller } from './updates.ts'
+import type { QuizLog } from './updates.ts'
 
 /** The kind of {@link defineGenerateQuiz}. */
 export const generateQuizKind = 'GENERATE_QUIZ'
@@ -43,7 +43,7 @@ function quizIdOf(taskId: string): string {
  * Generates a quiz from a document, question by question. Subject: the quiz; items: its questions,
  * each readable once it is completed. A retry generates the missing questions.
  */
-export function defineGenerateQuiz(provider: QuestionProvider, teller: QuizTeller): StudioTask<Input> {
+export function defineGenerateQuiz(provider: QuestionProvider, quizLog: QuizLog): StudioTask<Input> {
   return defineTask({
     kind: generateQuizKind,
     input,
@@ -69,16 +69,16 @@ export function defineGenerateQuiz(provider: QuestionProvider, teller: QuizTelle
         [quizId, items.map(({ key }) => key)],
       )
       await noteQuiz(client, { taskId, owner, quizId, documentId: request.documentId, title })
-      await teller.tell(client, quizId, { type: 'QuizTaskStarted', payload: { taskId, questionId: null } })
+      await quizLog.append(client, quizId, { type: 'QuizTaskStarted', payload: { taskId, questionId: null } })
       return { subject: quizId, items }
     },
-    run: (context) => run(context, provider, teller),
-    settle: (client, _, ending) => settle(client, teller, ending),
+    run: (context) => run(context, provider, quizLog),
+    settle: (client, _, ending) => settle(client, quizLog, ending),
     announce: (client, _, ending) => announceQuiz(client, ending),
   })
 }
 
-async function* run(context: TaskContext<Input>, provider: QuestionProvider, teller: QuizTeller) {
+async function* run(context: TaskContext<Input>, provider: QuestionProvider, quizLog: QuizLog) {
   const { taskId, database, signal, items, attempt } = context
   const { documentId, kinds, questionCount: requestedCount } = context.input
   yield stage('reading', 0, 'Reading the document')
@@ -109,7 +109,7 @@ async function* run(context: TaskContext<Input>, provider: QuestionProvider, tel
       if (key === undefined) break
       yield item.completed(key, async (client) => {
         await storeFirst(client, key, taskId, question)
-        await teller.tell(client, quizId, {
+        await quizLog.append(client, quizId, {
           type: 'QuizQuestionChanged',
           payload: { questionId: key, version: 1, isAccepted: false, cause: 'GENERATED' },
         })
@@ -196,7 +196,7 @@ async function storeFirst(client: PoolClient, questionId: string, taskId: string
 }
 
 /** Finished questions are kept, whatever the task's status; slots without a question are deleted. */
-async function settle(client: PoolClient, teller: QuizTeller, { taskId, status, error }: Ending): Promise<void> {
+async function settle(client: PoolClient, quizLog: QuizLog, { taskId, status, error }: Ending): Promise<void> {
   const quizzes = await client.query<{ id: string; requested_count: number }>(
     `select z.id, z.requested_count from quiz z join task t on t.subject = z.id where t.id = $1 for no key update of z`,
     [taskId],
@@ -219,7 +219,7 @@ async function settle(client: PoolClient, teller: QuizTeller, { taskId, status, 
     note,
     failure === null ? null : JSON.stringify(failure),
   ])
-  await teller.tell(
+  await quizLog.append(
     client,
     quiz.id,
     { type: 'QuizTaskEnded', payload: { taskId, questionId: null, status } },

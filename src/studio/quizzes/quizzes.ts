@@ -6,7 +6,7 @@ import type { Question, QuestionVersion, Quiz } from './quiz.ts'
 import { createReview, type Review, type ReviewOptions } from './review.ts'
 import { questionColumns, questionSource, quizColumns, versionColumns } from './rows.ts'
 import { createTaking, type Taking } from './taking.ts'
-import { createQuizTeller } from './updates.ts'
+import { createQuizLog } from './updates.ts'
 
 export type { Changes } from './edit.ts'
 export type { GivenAnswer } from './taking.ts'
@@ -55,7 +55,7 @@ export interface Quizzes extends OwnedRows<Quiz> {
 /** Creates the store of quizzes. */
 export function createQuizzes(options: ReviewOptions & { readonly tasks: Pick<TaskService, 'erase'> }): Quizzes {
   const { database, appender } = options
-  const teller = createQuizTeller(appender)
+  const quizLog = createQuizLog(appender)
   const { pool } = database
 
   const ownedRows = createOwnedRows<Quiz>(database, 'quiz', quizColumns)
@@ -129,7 +129,7 @@ export function createQuizzes(options: ReviewOptions & { readonly tasks: Pick<Ta
         },
         async remove(client) {
           await client.query('delete from quiz where id = $1', [id])
-          await teller.tell(client, id, { type: 'QuizDeleted', payload: {} })
+          await quizLog.append(client, id, { type: 'QuizDeleted', payload: {} })
         },
       }),
     async versionsOf(questionIds) {

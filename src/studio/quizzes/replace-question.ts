@@ -12,7 +12,7 @@ import type { StudioTask } from '../task-results.ts'
 import { announceReplacement } from './announce.ts'
 import { lockForReview } from './locks.ts'
 import { readAsked, readDocument } from './material.ts'
-import type { QuizTeller } from './updates.ts'
+import type { QuizLog } from './updates.ts'
 
 /** The kind of {@link defineReplaceQuestion}. */
 export const replaceQuestionKind = 'REPLACE_QUESTION'
@@ -28,7 +28,7 @@ const maxTries = 8
  * fails or is canceled, the old one is kept. The new one differs from every current and former
  * question of its quiz. Subject and only item: the question.
  */
-export function defineReplaceQuestion(provider: QuestionProvider, teller: QuizTeller): StudioTask<Input> {
+export function defineReplaceQuestion(provider: QuestionProvider, quizLog: QuizLog): StudioTask<Input> {
   return defineTask({
     kind: replaceQuestionKind,
     input,
@@ -43,10 +43,10 @@ export function defineReplaceQuestion(provider: QuestionProvider, teller: QuizTe
           `The document of quiz "${quiz.id}" was deleted, so nothing else can be asked of it; edit the question instead`,
         )
       await noteReplacement(client, { taskId, quizId: quiz.id })
-      await teller.tell(client, quiz.id, { type: 'QuizTaskStarted', payload: { taskId, questionId } })
+      await quizLog.append(client, quiz.id, { type: 'QuizTaskStarted', payload: { taskId, questionId } })
       return { subject: questionId, items: [{ key: questionId, label: `Question ${place}` }] }
     },
-    run: (context) => run(context, provider, teller),
+    run: (context) => run(context, provider, quizLog),
     announce: (client, { questionId }, ending) => announceReplacement(client, questionId, ending),
     async settle(client, { questionId }, { taskId, status }) {
       if (status !== 'COMPLETED')
@@ -56,7 +56,7 @@ export function defineReplaceQuestion(provider: QuestionProvider, teller: QuizTe
         [questionId],
       )
       for (const { quiz_id: quizId } of rows)
-        await teller.tell(client, quizId, { type: 'QuizTaskEnded', payload: { taskId, questionId, status } })
+        await quizLog.append(client, quizId, { type: 'QuizTaskEnded', payload: { taskId, questionId, status } })
     },
   })
 }
@@ -76,7 +76,7 @@ interface Place {
 async function* run(
   { taskId, input: { questionId, reason }, database, appender, signal }: TaskContext<Input>,
   provider: QuestionProvider,
-  teller: QuizTeller,
+  quizLog: QuizLog,
 ) {
   yield stage('reading', 0, 'Reading the document')
   yield item.started(questionId)
@@ -115,7 +115,7 @@ async function* run(
   yield stage('swapping', 0, 'Putting it in its place')
   yield item.completed(questionId, async (client) => {
     await swap(client, questionId, newVersion)
-    await teller.tell(client, place.quiz_id, {
+    await quizLog.append(client, place.quiz_id, {
       type: 'QuizQuestionChanged',
       payload: { questionId, version: newVersion, isAccepted: false, cause: 'REPLACED' },
     })

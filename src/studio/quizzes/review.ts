@@ -7,7 +7,7 @@ import { noteReview } from '../analytics/notes.ts'
 import { type Changes, changeBody } from './edit.ts'
 import { lockForReview, lockQuiz } from './locks.ts'
 import type { QuestionBody } from './quiz.ts'
-import { createQuizTeller } from './updates.ts'
+import { createQuizLog } from './updates.ts'
 
 /**
  * The owner's operations on questions before publication. All of them are rejected for a question
@@ -46,7 +46,7 @@ export interface ReviewOptions {
 
 /** Creates the review. */
 export function createReview({ database, appender }: ReviewOptions): Review {
-  const teller = createQuizTeller(appender)
+  const quizLog = createQuizLog(appender)
   const inTransaction = <T>(run: (client: PoolClient) => Promise<T>): Promise<T> => withTransaction(database, run)
   return {
     accept: (owner, questionId, isAccepted) =>
@@ -58,7 +58,7 @@ export function createReview({ database, appender }: ReviewOptions): Review {
           [questionId, version, isAccepted],
         )
         const cause = isAccepted ? 'ACCEPTED' : 'UNACCEPTED'
-        await teller.tell(client, quiz.id, {
+        await quizLog.append(client, quiz.id, {
           type: 'QuizQuestionChanged',
           payload: { questionId, version, isAccepted, cause },
         })
@@ -86,7 +86,7 @@ export function createReview({ database, appender }: ReviewOptions): Review {
           [questionId, version, JSON.stringify(body)],
         )
         for (const change of editedRows)
-          await teller.tell(client, quiz.id, {
+          await quizLog.append(client, quiz.id, {
             type: 'QuizQuestionChanged',
             payload: { questionId, ...change, cause: 'EDITED' },
           })
@@ -107,7 +107,7 @@ export function createReview({ database, appender }: ReviewOptions): Review {
            where question.id = o.id and question.position <> ord`,
           [order],
         )
-        await teller.tell(client, quizId, { type: 'QuizReordered', payload: { questionIds: order } })
+        await quizLog.append(client, quizId, { type: 'QuizReordered', payload: { questionIds: order } })
         return quizId
       }),
     undo: (owner, questionId) =>
@@ -121,7 +121,7 @@ export function createReview({ database, appender }: ReviewOptions): Review {
           [questionId, parent],
         )
         const isAccepted = rows[0]?.accepted === true
-        await teller.tell(client, quiz.id, {
+        await quizLog.append(client, quiz.id, {
           type: 'QuizQuestionChanged',
           payload: { questionId, version: parent, isAccepted, cause: 'RESTORED' },
         })
@@ -147,7 +147,7 @@ export function createReview({ database, appender }: ReviewOptions): Review {
             `No question of quiz "${quiz.title}" is accepted; only accepted ones are published`,
           )
         await client.query(`update quiz set status = 'PUBLISHED', published_at = now() where id = $1`, [quizId])
-        await teller.tell(client, quizId, { type: 'QuizStatusChanged', payload: { status: 'PUBLISHED' } })
+        await quizLog.append(client, quizId, { type: 'QuizStatusChanged', payload: { status: 'PUBLISHED' } })
       }),
   }
 }

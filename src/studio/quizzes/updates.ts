@@ -45,19 +45,19 @@ type QuizEvent =
   | { readonly type: 'QuizDeleted'; readonly payload: Readonly<Record<string, never>> }
 
 /** Appends events of quizzes. */
-export interface QuizTeller {
+export interface QuizLog {
   /**
    * Appends to a quiz's topic in the caller's transaction, and publishes after its commit. The topic
    * stays locked until then: lock the quiz and its questions before it, and the topics of the review
    * and of the task after it.
    */
-  tell(client: PoolClient, quizId: string, ...events: readonly QuizEvent[]): Promise<void>
+  append(client: PoolClient, quizId: string, ...events: readonly QuizEvent[]): Promise<void>
 }
 
 /** Creates the appender of quiz events. */
-export function createQuizTeller(appender: TransactionalAppender): QuizTeller {
+export function createQuizLog(appender: TransactionalAppender): QuizLog {
   return {
-    async tell(client, quizId, ...events) {
+    async append(client, quizId, ...events) {
       if (events.length === 0) return
       const result = await appendInTransaction(appender, client, {
         topic: quizTopic(quizId),

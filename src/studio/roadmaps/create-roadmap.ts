@@ -16,7 +16,7 @@ import { announceRoadmap } from './announce.ts'
 import { failIfNothing, generatePieces, settlePieces } from './generate-pieces.ts'
 import type { Outline } from './outline.ts'
 import { contentPieces, itemKey, itemLabel } from './roadmaps.ts'
-import type { PieceState, RoadmapTeller } from './updates.ts'
+import type { PieceState, RoadmapLog } from './updates.ts'
 
 /** The kind of {@link defineCreateRoadmap}. */
 export const createRoadmapKind = 'CREATE_ROADMAP'
@@ -54,9 +54,9 @@ function roadmapIdOf(taskId: string): string {
  */
 export function defineCreateRoadmap(
   provider: ContentProvider,
-  options: { readonly teller: RoadmapTeller; readonly concurrency: number; readonly outline: Outliner },
+  options: { readonly roadmapLog: RoadmapLog; readonly concurrency: number; readonly outline: Outliner },
 ): StudioTask<z.infer<typeof input>> {
-  const { teller } = options
+  const { roadmapLog } = options
   return defineTask({
     kind: createRoadmapKind,
     input,
@@ -73,7 +73,7 @@ export function defineCreateRoadmap(
           documentId,
           document.title,
         ])
-      await teller.tell(client, subject, { type: 'RoadmapTaskStarted', payload: { taskId, pieces: [] } })
+      await roadmapLog.append(client, subject, { type: 'RoadmapTaskStarted', payload: { taskId, pieces: [] } })
       return { subject, size: document.words }
     },
     async *run(context) {
@@ -102,13 +102,13 @@ export function defineCreateRoadmap(
         const newPieces = pieces
         yield declareItems(toItems(newPieces), async (client) => {
           await storeOutline(client, roadmapId, taskId, outline, concepts)
-          await teller.tell(client, roadmapId, { type: 'RoadmapOutlined', payload: { taskId } })
+          await roadmapLog.append(client, roadmapId, { type: 'RoadmapOutlined', payload: { taskId } })
         })
       } else
         yield declareItems(toItems(pieces), async (client) => {
           const remainingPieces = await takeOver(client, roadmapId, taskId)
           if (remainingPieces.length > 0)
-            await teller.tell(client, roadmapId, {
+            await roadmapLog.append(client, roadmapId, {
               type: 'RoadmapContentChanged',
               payload: { taskId, pieces: remainingPieces },
             })
@@ -128,7 +128,7 @@ export function defineCreateRoadmap(
         failedCount: generation.failed,
       }
     },
-    settle: (client, _input, ending) => settlePieces(client, ending, teller),
+    settle: (client, _input, ending) => settlePieces(client, ending, roadmapLog),
     announce: (client, _input, ending) => announceRoadmap(client, ending),
   })
 }

@@ -8,7 +8,7 @@ import type { FailureState } from '../../tasks/model/task.ts'
 import { seedOf, toTaskFailure } from '../content/attempt.ts'
 import { ContentError, type ContentPiece, type ContentProvider, maxSourceCharacters } from '../content/provider.ts'
 import { itemKey } from './roadmaps.ts'
-import type { PieceState, RoadmapTeller } from './updates.ts'
+import type { PieceState, RoadmapLog } from './updates.ts'
 
 /** The data needed to generate a piece. */
 interface PieceSource {
@@ -46,7 +46,7 @@ export async function* generatePieces(
     readonly keys?: readonly string[]
   },
   provider: ContentProvider,
-  { teller, concurrency }: { readonly teller: RoadmapTeller; readonly concurrency: number },
+  { roadmapLog, concurrency }: { readonly roadmapLog: RoadmapLog; readonly concurrency: number },
 ): AsyncGenerator<Report, Generated, void> {
   const { signal, database, taskId } = context
   const keys =
@@ -62,14 +62,14 @@ export async function* generatePieces(
   async function* generateOne(source: PieceSource): AsyncGenerator<Report, void, void> {
     const { concept_id: conceptId, roadmap_id: roadmapId, piece } = source
     const key = itemKey(conceptId, piece)
-    const tell = (client: PoolClient, state: Pick<PieceState, 'status' | 'error'>): Promise<void> =>
-      teller.tell(client, roadmapId, {
+    const appendState = (client: PoolClient, state: Pick<PieceState, 'status' | 'error'>): Promise<void> =>
+      roadmapLog.append(client, roadmapId, {
         type: 'RoadmapContentChanged',
         payload: { taskId, pieces: [{ conceptId, piece, ...state }] },
       })
     yield item.started(key, async (client) => {
       const isNews = await markGenerating(client, conceptId, piece, taskId)
-      if (isNews) await tell(client, { status: 'GENERATING', error: null })
+      if (isNews) await appendState(client, { status: 'GENERATING', error: null })
     })
     try {
       let body = ''
@@ -89,7 +89,7 @@ export async function* generatePieces(
       }
       yield item.completed(key, async (client) => {
         await storeBody(client, conceptId, piece, body)
-        await tell(client, { status: 'COMPLETED', error: null })
+        await appendState(client, { status: 'COMPLETED', error: null })
       })
       completedCount++
     } catch (error) {
@@ -103,7 +103,7 @@ export async function* generatePieces(
       if (complex >= maxComplex) throw toTaskFailure(error)
       yield item.failed(key, failure, async (client) => {
         await storeFailure(client, conceptId, piece, failure)
-        await tell(client, { status: 'FAILED', error: failure })
+        await appendState(client, { status: 'FAILED', error: failure })
       })
     }
   }
@@ -130,7 +130,7 @@ export function failIfNothing({ completed, failed, lastFailure }: Generated): vo
 export async function settlePieces(
   client: PoolClient,
   { taskId, subject, status, error }: Ending,
-  teller: RoadmapTeller,
+  roadmapLog: RoadmapLog,
 ): Promise<void> {
   const reason: FailureState = error ?? {
     code: status === 'CANCELED' ? 'CANCELED' : 'NOT_GENERATED',
@@ -151,7 +151,7 @@ export async function settlePieces(
      returning concept_id as "conceptId", piece, status, error`,
     [taskId, JSON.stringify(reason)],
   )
-  await teller.tell(client, subject, { type: 'RoadmapTaskEnded', payload: { taskId, status, pieces } })
+  await roadmapLog.append(client, subject, { type: 'RoadmapTaskEnded', payload: { taskId, status, pieces } })
 }
 
 async function readSources(database: Database, keys: readonly string[]): Promise<readonly PieceSource[]> {

@@ -7,7 +7,7 @@ import type { StudioTask } from '../task-results.ts'
 import { announcePiece, announceRetries } from './announce.ts'
 import { failIfNothing, generatePieces, settlePieces } from './generate-pieces.ts'
 import { contentPieces, itemKey, itemLabel } from './roadmaps.ts'
-import { type ContentStatus, noRoadmap, type RoadmapTeller } from './updates.ts'
+import { type ContentStatus, noRoadmap, type RoadmapLog } from './updates.ts'
 
 /** The kind of {@link defineRetryContent}. */
 export const retryContentKind = 'RETRY_CONTENT'
@@ -23,7 +23,7 @@ const roadmapInput = z.object({ roadmapId: z.string() })
  */
 export function defineRetryContent(
   provider: ContentProvider,
-  teller: RoadmapTeller,
+  roadmapLog: RoadmapLog,
 ): StudioTask<z.infer<typeof pieceInput>> {
   return defineTask({
     kind: retryContentKind,
@@ -58,7 +58,7 @@ export function defineRetryContent(
         `update content set status = 'GENERATING', error = null, task_id = $3 where concept_id = $1 and piece = $2`,
         [conceptId, piece, taskId],
       )
-      await teller.tell(client, content.roadmap_id, {
+      await roadmapLog.append(client, content.roadmap_id, {
         type: 'RoadmapTaskStarted',
         payload: { taskId, pieces: [{ conceptId, piece, status: 'GENERATING', error: null }] },
       })
@@ -70,10 +70,10 @@ export function defineRetryContent(
     async *run(context) {
       const { conceptId, piece } = context.input
       yield stage('generating')
-      failIfNothing(yield* generatePieces(context, provider, { teller, concurrency: 1 }))
+      failIfNothing(yield* generatePieces(context, provider, { roadmapLog, concurrency: 1 }))
       return { type: 'RetryContentTaskResult', conceptId, piece }
     },
-    settle: (client, _input, ending) => settlePieces(client, ending, teller),
+    settle: (client, _input, ending) => settlePieces(client, ending, roadmapLog),
     announce: announcePiece,
   })
 }
@@ -81,9 +81,9 @@ export function defineRetryContent(
 /** Regenerates all failed content of a roadmap, as one batch with its own total. Subject: the roadmap. */
 export function defineRetryFailedContent(
   provider: ContentProvider,
-  options: { readonly teller: RoadmapTeller; readonly concurrency: number },
+  options: { readonly roadmapLog: RoadmapLog; readonly concurrency: number },
 ): StudioTask<z.infer<typeof roadmapInput>> {
-  const { teller } = options
+  const { roadmapLog } = options
   return defineTask({
     kind: retryFailedContentKind,
     input: roadmapInput,
@@ -108,7 +108,7 @@ export function defineRetryFailedContent(
          where content.concept_id = f.concept_id and content.piece = f.piece`,
         [rows.map((row) => row.concept_id), taskId, rows.map((row) => row.piece)],
       )
-      await teller.tell(client, roadmapId, {
+      await roadmapLog.append(client, roadmapId, {
         type: 'RoadmapTaskStarted',
         payload: {
           taskId,
@@ -134,7 +134,7 @@ export function defineRetryFailedContent(
         failedCount: generation.failed,
       }
     },
-    settle: (client, _input, ending) => settlePieces(client, ending, teller),
+    settle: (client, _input, ending) => settlePieces(client, ending, roadmapLog),
     announce: (client, _input, ending) => announceRetries(client, ending),
   })
 }

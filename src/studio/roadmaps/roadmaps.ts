@@ -5,7 +5,7 @@ import type { TaskService } from '../../tasks/start/service.ts'
 import type { ContentPiece } from '../content/provider.ts'
 import { deleteWithTasks } from '../delete-with-tasks.ts'
 import { createOwnedRows, type OwnedRows } from '../owned-rows.ts'
-import { type ContentStatus, createRoadmapTeller, noRoadmap } from './updates.ts'
+import { type ContentStatus, createRoadmapLog, noRoadmap } from './updates.ts'
 
 /** In the order of generation and display. */
 export const contentPieces: readonly ContentPiece[] = ['TUTORIAL', 'RESOURCES', 'QUIZ']
@@ -79,7 +79,7 @@ export function createRoadmaps(options: {
 }): Roadmaps {
   const { database, appender } = options
   const { pool } = database
-  const teller = createRoadmapTeller(appender)
+  const roadmapLog = createRoadmapLog(appender)
   return {
     ...createOwnedRows<Roadmap>(database, 'roadmap', roadmapColumns),
     async conceptsOf(roadmapIds) {
@@ -128,7 +128,7 @@ export function createRoadmaps(options: {
         },
         async remove(client) {
           await client.query('delete from roadmap where id = $1', [id])
-          await teller.tell(client, id, { type: 'RoadmapDeleted', payload: {} })
+          await roadmapLog.append(client, id, { type: 'RoadmapDeleted', payload: {} })
         },
       }),
   }

@@ -44,14 +44,14 @@ interface Pieces {
 }
 
 /** Appends events of roadmaps. */
-export interface RoadmapTeller {
+export interface RoadmapLog {
   /**
    * Appends to a roadmap's topic in the caller's transaction, and publishes after its commit. The
    * topic stays locked until then: lock the changed pieces before it, and the topic of the task
    * after it.
    * @throws TidingsError `NOT_FOUND` after the roadmap was deleted
    */
-  tell(client: PoolClient, roadmapId: string, event: RoadmapEvent): Promise<void>
+  append(client: PoolClient, roadmapId: string, event: RoadmapEvent): Promise<void>
 }
 
 /** Returns the error for a missing roadmap. */
@@ -60,9 +60,9 @@ export function noRoadmap(id: string): TidingsError {
 }
 
 /** Creates the appender of roadmap events. */
-export function createRoadmapTeller(appender: TransactionalAppender): RoadmapTeller {
+export function createRoadmapLog(appender: TransactionalAppender): RoadmapLog {
   return {
-    async tell(client, roadmapId, { type, payload }) {
+    async append(client, roadmapId, { type, payload }) {
       const result = await appendInTransaction(appender, client, {
         topic: roadmapTopic(roadmapId),
         close: type === 'RoadmapDeleted',

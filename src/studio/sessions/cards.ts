@@ -3,7 +3,7 @@ import { type Database, withTransaction } from '../../db/connect.ts'
 import { TidingsError } from '../../errors.ts'
 import { storableText } from '../../tasks/model/storable.ts'
 import { keyReused } from '../../tasks/start/idempotency-key.ts'
-import type { Teller } from './events.ts'
+import type { SessionLog } from './events.ts'
 import { lockSession } from './locks.ts'
 import { badInput, requireClientId } from './messages.ts'
 import { type CardRow, toCard } from './rows.ts'
@@ -50,8 +50,8 @@ const maxTitleCharacters = 200
 const maxCards = 50
 
 /** Creates the store of cards. */
-export function createCards(options: { readonly database: Database; readonly teller: Teller }): Cards {
-  const { database, teller } = options
+export function createCards(options: { readonly database: Database; readonly sessionLog: SessionLog }): Cards {
+  const { database, sessionLog } = options
   return {
     add: ({ sessionId, userId, clientId, content, isTitleDerived }) =>
       withTransaction(database, async (client) => {
@@ -105,7 +105,7 @@ export function createCards(options: { readonly database: Database; readonly tel
           throw new TidingsError('CONFLICT', `The session has ${maxCards} cards; remove one to add another`)
         const card = toCard(rows[0])
         await client.query('update session set last_activity_at = clock_timestamp() where id = $1', [sessionId])
-        await teller.tell(client, sessionId, [{ type: 'SessionCardAdded', payload: { card } }])
+        await sessionLog.append(client, sessionId, [{ type: 'SessionCardAdded', payload: { card } }])
         return card
       }),
     remove: (cardId, userId, sessionIds) =>
@@ -124,7 +124,7 @@ export function createCards(options: { readonly database: Database; readonly tel
           )
         const { rowCount } = await client.query('delete from session_card where id = $1', [cardId])
         if (rowCount !== 0)
-          await teller.tell(client, card.session_id, [{ type: 'SessionCardRemoved', payload: { cardId } }])
+          await sessionLog.append(client, card.session_id, [{ type: 'SessionCardRemoved', payload: { cardId } }])
         return card.session_id
       }),
   }

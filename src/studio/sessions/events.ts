@@ -46,18 +46,18 @@ export function joinReplyPieces(first: LogEvent, second: LogEvent): LogEvent | n
 }
 
 /** Appends session events, in the transactions of their changes. */
-export interface Teller {
+export interface SessionLog {
   /**
    * Appends to a session's topic in the caller's transaction; other processes are notified after
    * the commit. Events for a closed session are dropped.
    */
-  tell(client: PoolClient, sessionId: string, events: readonly SessionEvent[]): Promise<void>
+  append(client: PoolClient, sessionId: string, events: readonly SessionEvent[]): Promise<void>
 }
 
 /** Creates the appender of session events. */
-export function createTeller(appender: TransactionalAppender): Teller {
+export function createSessionLog(appender: TransactionalAppender): SessionLog {
   return {
-    async tell(client, sessionId, events) {
+    async append(client, sessionId, events) {
       const result = await appendInTransaction(appender, client, {
         topic: sessionTopic(sessionId),
         events: events.map(({ type, payload }) => ({ type, payload: { ...payload } })),

@@ -7,7 +7,7 @@ import { storableText } from '../../tasks/model/storable.ts'
 import { cancelIfActive } from '../../tasks/start/erase.ts'
 import { keyReused } from '../../tasks/start/idempotency-key.ts'
 import type { TaskService } from '../../tasks/start/service.ts'
-import type { Teller } from './events.ts'
+import type { SessionLog } from './events.ts'
 import { lockOwnSession, lockSession } from './locks.ts'
 import { badInput, replyKind, requireClientId } from './messages.ts'
 import { type ParticipantRow, type SessionRow, toParticipant, toSession } from './rows.ts'
@@ -99,7 +99,13 @@ async function storeRemoval(
 }
 
 /** Creates the function that adds participants. */
-export function createAdmit({ database, teller }: { readonly database: Database; readonly teller: Teller }): Admit {
+export function createAdmit({
+  database,
+  sessionLog,
+}: {
+  readonly database: Database
+  readonly sessionLog: SessionLog
+}): Admit {
   return (sessionId, userId, { lock, onJoin }) =>
     withTransaction(database, async (client) => {
       const session = await lock(client)
@@ -119,7 +125,7 @@ export function createAdmit({ database, teller }: { readonly database: Database;
       if (row === undefined)
         throw new TidingsError('CONFLICT', `The session has ${maxParticipants} participants, and cannot take more`)
       const participant = toParticipant(row, session.owner)
-      await teller.tell(client, sessionId, [{ type: 'SessionParticipantJoined', payload: { participant } }])
+      await sessionLog.append(client, sessionId, [{ type: 'SessionParticipantJoined', payload: { participant } }])
     })
 }
 
@@ -130,11 +136,11 @@ export function createAdmit({ database, teller }: { readonly database: Database;
 export function createMembership(options: {
   readonly database: Database
   readonly tasks: Pick<TaskService, 'cancel'>
-  readonly teller: Teller
+  readonly sessionLog: SessionLog
   readonly admit: Admit
   readonly accessChanged: (sessionId: string) => void
 }): Membership {
-  const { database, tasks, teller, admit, accessChanged } = options
+  const { database, tasks, sessionLog, admit, accessChanged } = options
 
   const dismiss = async (sessionId: string, userId: string, by: string): Promise<void> => {
     await withTransaction(database, async (client) => {
@@ -151,7 +157,7 @@ export function createMembership(options: {
       // Also for a user who has left before, and would be admitted by a link again.
       if (by !== userId) await storeRemoval(client, sessionId, { userId, wasParticipant: rowCount !== 0 })
       if (rowCount === 0) return
-      await teller.tell(client, sessionId, [
+      await sessionLog.append(client, sessionId, [
         { type: 'SessionParticipantLeft', payload: { userId, isRemoved: by !== userId } },
       ])
     })
@@ -197,7 +203,7 @@ export function createMembership(options: {
             type: 'SessionParticipantJoined' as const,
             payload: { participant: toParticipant(participant, owner) },
           }))
-          await teller.tell(client, id, events)
+          await sessionLog.append(client, id, events)
         }
         return toSession(row)
       }),
@@ -227,7 +233,7 @@ export function createMembership(options: {
       await withTransaction(database, async (client) => {
         const { closed_at } = await lockOwnSession(client, sessionId, owner, { isClosedAllowed: true })
         const closedAt = new Date(closed_at ?? Date.now()).toISOString()
-        await teller.tell(client, sessionId, [{ type: 'SessionClosed', payload: { closedAt } }])
+        await sessionLog.append(client, sessionId, [{ type: 'SessionClosed', payload: { closedAt } }])
       })
     },
   }

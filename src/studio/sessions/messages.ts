@@ -7,7 +7,7 @@ import { storableText } from '../../tasks/model/storable.ts'
 import type { Task } from '../../tasks/model/task.ts'
 import { keyReused } from '../../tasks/start/idempotency-key.ts'
 import type { TaskService } from '../../tasks/start/service.ts'
-import type { SessionEvent, Teller } from './events.ts'
+import type { SessionEvent, SessionLog } from './events.ts'
 import { lockSession } from './locks.ts'
 import { type MessageRow, type SessionRow, toMessage, toStatistics } from './rows.ts'
 import { estimateTokens, type Message } from './session.ts'
@@ -120,9 +120,9 @@ export async function addMessage(
 export function createMessages(options: {
   readonly database: Database
   readonly tasks: Pick<TaskService, 'start'>
-  readonly teller: Teller
+  readonly sessionLog: SessionLog
 }): Messages {
-  const { database, tasks, teller } = options
+  const { database, tasks, sessionLog } = options
 
   /**
    * Finds the message stored under a client id.
@@ -164,7 +164,7 @@ export function createMessages(options: {
         reply_to: null,
         task_id: null,
       })
-      await teller.tell(client, sessionId, events)
+      await sessionLog.append(client, sessionId, events)
       return message
     })
 

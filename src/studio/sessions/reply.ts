@@ -10,7 +10,7 @@ import { createOutputBuffer } from '../../tasks/worker/output-buffer.ts'
 import { seedOf, toTaskFailure } from '../content/attempt.ts'
 import type { ReplyProvider } from '../content/reply.ts'
 import type { StudioResultOf, StudioTask } from '../task-results.ts'
-import type { Teller } from './events.ts'
+import type { SessionLog } from './events.ts'
 import { lockSession } from './locks.ts'
 import { addMessage, replyKind } from './messages.ts'
 import { readReplyMaterial } from './reply-material.ts'
@@ -33,7 +33,7 @@ const burstMs = 60
  * appended in the transaction of a report, so that an attempt that has lost its lease cannot add
  * anything. A new attempt visibly clears the text of the previous one and starts over.
  */
-export function defineReply(provider: ReplyProvider, teller: Teller): StudioTask<Input> {
+export function defineReply(provider: ReplyProvider, sessionLog: SessionLog): StudioTask<Input> {
   return defineTask({
     kind: replyKind,
     input,
@@ -43,12 +43,12 @@ export function defineReply(provider: ReplyProvider, teller: Teller): StudioTask
     async begin(client, request, start) {
       const { sessionId } = request
       await lockSession(client, sessionId, start.owner)
-      if (start.retriedSubject === null) await addBoth(client, teller, request, start)
-      else await reopen(client, teller, request, start)
+      if (start.retriedSubject === null) await addBoth(client, sessionLog, request, start)
+      else await reopen(client, sessionLog, request, start)
       return { subject: sessionId }
     },
-    run: (context) => run(context, provider, teller),
-    settle: (client, { sessionId }, ending) => settle(client, teller, sessionId, ending),
+    run: (context) => run(context, provider, sessionLog),
+    settle: (client, { sessionId }, ending) => settle(client, sessionLog, sessionId, ending),
     // The session's own events inform all participants.
     announce: async () => null,
     mayWatch: areParticipants,
@@ -58,7 +58,7 @@ export function defineReply(provider: ReplyProvider, teller: Teller): StudioTask
 
 async function addBoth(
   client: PoolClient,
-  teller: Teller,
+  sessionLog: SessionLog,
   { sessionId, clientId, text }: Input,
   { taskId, owner }: Start,
 ): Promise<void> {
@@ -79,13 +79,13 @@ async function addBoth(
     task_id: taskId,
   })
   // Statistics are appended after both messages.
-  await teller.tell(client, sessionId, [...userMessage.events.slice(0, 1), ...reply.events])
+  await sessionLog.append(client, sessionId, [...userMessage.events.slice(0, 1), ...reply.events])
 }
 
 /** Regenerates a failed or stopped reply, at the same position. */
 async function reopen(
   client: PoolClient,
-  teller: Teller,
+  sessionLog: SessionLog,
   { sessionId, clientId }: Input,
   { taskId, owner }: Start,
 ): Promise<void> {
@@ -100,13 +100,13 @@ async function reopen(
   const [row] = rows
   if (row === undefined)
     throw new TidingsError('CONFLICT', 'This reply is being written already, or is there; ask again in a new message')
-  await teller.tell(client, sessionId, [{ type: 'SessionMessageChanged', payload: { message: toMessage(row) } }])
+  await sessionLog.append(client, sessionId, [{ type: 'SessionMessageChanged', payload: { message: toMessage(row) } }])
 }
 
 async function* run(
   context: TaskContext<Input>,
   provider: ReplyProvider,
-  teller: Teller,
+  sessionLog: SessionLog,
 ): AsyncGenerator<Report, StudioResultOf<'ReplyWritten'>, void> {
   const { taskId, attempt, signal, database, input: request } = context
   const { sessionId } = request
@@ -116,7 +116,7 @@ async function* run(
     throw new FinalError('SESSION_DELETED', 'The session was deleted meanwhile.', { advice: 'Begin another one.' })
   const messageId = place.id
   if (place.attempt !== attempt || place.body !== '')
-    yield advance({ stage: 'reading', commit: (client) => beginAnew(client, teller, messageId, attempt) })
+    yield advance({ stage: 'reading', commit: (client) => beginAnew(client, sessionLog, messageId, attempt) })
   yield stage('reading', 0, 'Reading the cards')
   const { passages, ...material } = await readReplyMaterial(database, { sessionId, replyId: messageId })
   yield stage('writing', 0, 'Writing')
@@ -128,7 +128,7 @@ async function* run(
         commit: async (client) => {
           await client.query('update session_message set body = body || $2 where id = $1', [messageId, text])
           const payload = { messageId, attempt, offset, text }
-          await teller.tell(client, sessionId, [{ type: 'SessionReplyAdvanced', payload }])
+          await sessionLog.append(client, sessionId, [{ type: 'SessionReplyAdvanced', payload }])
         },
       })
   }
@@ -166,14 +166,21 @@ async function* run(
 }
 
 /** Clears the text of an earlier attempt, visibly for all subscribers. */
-async function beginAnew(client: PoolClient, teller: Teller, messageId: string, attempt: number): Promise<void> {
+async function beginAnew(
+  client: PoolClient,
+  sessionLog: SessionLog,
+  messageId: string,
+  attempt: number,
+): Promise<void> {
   const { rows } = await client.query<MessageRow>(
     `update session_message set body = '', citations = '[]', attempt = $2 where id = $1 returning *`,
     [messageId, attempt],
   )
   const [row] = rows
   if (row === undefined) return
-  await teller.tell(client, row.session_id, [{ type: 'SessionMessageChanged', payload: { message: toMessage(row) } }])
+  await sessionLog.append(client, row.session_id, [
+    { type: 'SessionMessageChanged', payload: { message: toMessage(row) } },
+  ])
 }
 
 const statuses = { COMPLETED: 'COMPLETED', FAILED: 'FAILED', CANCELED: 'STOPPED' } as const
@@ -181,7 +188,7 @@ const statuses = { COMPLETED: 'COMPLETED', FAILED: 'FAILED', CANCELED: 'STOPPED'
 /** The written text is kept, whatever the task's status. */
 async function settle(
   client: PoolClient,
-  teller: Teller,
+  sessionLog: SessionLog,
   sessionId: string,
   { taskId, status, error }: Ending,
 ): Promise<void> {
@@ -200,7 +207,7 @@ async function settle(
     [sessionId, tokens - row.token_count],
   )
   const message = toMessage({ ...row, token_count: tokens })
-  await teller.tell(client, sessionId, [
+  await sessionLog.append(client, sessionId, [
     { type: 'SessionMessageChanged', payload: { message } },
     ...sessions.map((session) => ({
       type: 'SessionStatisticsChanged' as const,

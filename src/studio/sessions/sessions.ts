@@ -7,7 +7,7 @@ import type { Present } from '../../presence/presence-rows.ts'
 import type { Watcher } from '../../tasks/model/define-task.ts'
 import type { TaskService } from '../../tasks/start/service.ts'
 import { type Cards, createCards } from './cards.ts'
-import { createTeller } from './events.ts'
+import { createSessionLog } from './events.ts'
 import { createLinks, type Links } from './links.ts'
 import { createAdmit, createMembership, type Membership } from './membership.ts'
 import { createMessages, type Messages } from './messages.ts'
@@ -94,7 +94,7 @@ export function createSessions(options: {
 }): Sessions {
   const { database, appender, presence, tasks, accessChanged } = options
   const { pool } = database
-  const teller = createTeller(appender)
+  const sessionLog = createSessionLog(appender)
 
   const snapshot = createBatchLoader<string, { readonly seq: number; readonly state: SessionState } | null>(
     async (ids) => {
@@ -129,14 +129,14 @@ export function createSessions(options: {
     },
   )
 
-  const admit = createAdmit({ database, teller })
+  const admit = createAdmit({ database, sessionLog })
   const isParticipant = createBatchLoader((pairs: readonly Watcher[]) => areParticipants(database, pairs))
 
   return {
-    membership: createMembership({ database, tasks, teller, admit, accessChanged }),
+    membership: createMembership({ database, tasks, sessionLog, admit, accessChanged }),
     links: createLinks({ database, admit }),
-    messages: createMessages({ database, tasks, teller }),
-    cards: createCards({ database, teller }),
+    messages: createMessages({ database, tasks, sessionLog }),
+    cards: createCards({ database, sessionLog }),
     snapshot,
     async getMany(ids) {
       const { rows } = await pool.query<SessionRow>(

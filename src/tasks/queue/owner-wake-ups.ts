@@ -14,7 +14,7 @@ import type { WakeUps } from './wake-ups.ts'
 export async function ringForOwner(
   options: {
     readonly database: Pick<Database, 'pool'>
-    readonly wakeUps: Pick<WakeUps, 'ring'>
+    readonly wakeUps: Pick<WakeUps, 'add'>
     readonly definitions: ReadonlyMap<string, TaskDefinition>
     readonly logger: Logger
   },
@@ -29,7 +29,7 @@ export async function ringForOwner(
        order by status = 'QUEUED', queue_key, id limit 1`,
       [kind, owner],
     )
-    for (const next of rows) await wakeUps.ring(kind, next.id, next.attempt + 1, { after: `${endedId}-${attempt}` })
+    for (const next of rows) await wakeUps.add(kind, next.id, next.attempt + 1, { after: `${endedId}-${attempt}` })
   } catch (error) {
     // The task has ended nevertheless; the sweeper finds those that wait.
     logger.warn(

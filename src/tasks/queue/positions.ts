@@ -119,7 +119,7 @@ export function createQueuePositions(options: {
     return queuePositions
   }
 
-  const tell = async (kinds: readonly string[]): Promise<void> => {
+  const publishPositions = async (kinds: readonly string[]): Promise<void> => {
     const entries = kinds.flatMap((kind) => [...(watchedTasks.get(kind) ?? [])])
     if (entries.length === 0) return
     const queuePositions = await of(entries)
@@ -132,21 +132,21 @@ export function createQueuePositions(options: {
     }
   }
 
-  let telling: Promise<void> | undefined
+  let publishing: Promise<void> | undefined
   let ticks = 0
   const tick = (): void => {
     ticks++
     const isIdleLook = ticks % idleFactor === 0
-    if (telling !== undefined || watchedTasks.size === 0 || (dirty.size === 0 && !isIdleLook)) return
+    if (publishing !== undefined || watchedTasks.size === 0 || (dirty.size === 0 && !isIdleLook)) return
     const kinds = isIdleLook ? [...watchedTasks.keys()] : [...dirty]
     dirty.clear()
-    telling = tell(kinds)
+    publishing = publishPositions(kinds)
       .catch((error: unknown) => {
         for (const kind of kinds) dirty.add(kind)
         logger.warn({ err: error }, 'failed to read queue positions')
       })
       .finally(() => {
-        telling = undefined
+        publishing = undefined
       })
   }
   const timer = setInterval(tick, movedMs).unref()
@@ -189,7 +189,7 @@ export function createQueuePositions(options: {
     async [Symbol.asyncDispose]() {
       clearInterval(timer)
       for (const pending of unsaid.values()) clearTimeout(pending)
-      await telling
+      await publishing
       // Not awaited: an unavailable bus confirms nothing, and the bus itself is being closed.
       for (const [kind, subscription] of subscriptions)
         subscription

@@ -35,7 +35,7 @@ export interface WakeUps extends AsyncDisposable {
    * @param options.after - what has made the attempt possible, such as an attempt that has ended. A worker may be handling
    *   the task's own wake-up, and may have looked before that: it would be a duplicate of this one
    */
-  ring(
+  add(
     kind: string,
     taskId: string,
     attempt: number,
@@ -129,7 +129,7 @@ export async function createWakeUps(options: {
   }
 
   return {
-    async ring(kind, taskId, attempt, { delayMs = 0, after } = {}) {
+    async add(kind, taskId, attempt, { delayMs = 0, after } = {}) {
       if (isClosing) return
       try {
         const addition = queueOf(kind).add(

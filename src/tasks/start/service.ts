@@ -80,7 +80,7 @@ export interface TaskParts {
 export function createTaskService(
   options: TaskParts & {
     readonly queuePositions: QueuePositions
-    readonly tellWorkers: (taskId: string) => void
+    readonly notifyWorkers: (taskId: string) => void
     readonly maxStartsPerMinute: number
     readonly idempotencyHours: number
     readonly tracing?: Tracing
@@ -94,7 +94,7 @@ export function createTaskService(
     queuePositions,
     definitions,
     completionHooks,
-    tellWorkers,
+    notifyWorkers,
     maxStartsPerMinute,
     idempotencyHours,
     tracing = noTracing,
@@ -211,7 +211,7 @@ export function createTaskService(
     if ('known' in start) return { task: await mustGet(start.known), isNew: false }
     const { id } = start
     queuePositions.moved(request.kind)
-    await wakeUps.ring(request.kind, id, 1)
+    await wakeUps.add(request.kind, id, 1)
     return { task: await mustGet(id), isNew: true }
   }
 
@@ -235,7 +235,7 @@ export function createTaskService(
     const { accepted } = await appendWith({ database, appender }, append, commit)
     // The task ended otherwise.
     if (!accepted) return false
-    tellWorkers(task.id)
+    notifyWorkers(task.id)
     queuePositions.moved(task.kind)
     // A worker that has died sends no wake-ups. Only a running task counts towards the owner's limit.
     if (task.status === 'RUNNING') void ringForOwner(options, task)

@@ -29,13 +29,13 @@ const itemEvents: Readonly<Record<Exclude<ItemStatus, 'PENDING'>, TaskEventType>
  *
  * @param before - the attempt without the report
  * @param after - the attempt with the report
- * @param isBatchTold - whether the end of all items was already published
+ * @param isBatchEndReported - whether the end of all items was already published
  */
 export function entryOf(
   report: Report,
   before: AttemptState,
   after: ReducedState,
-  isBatchTold: boolean,
+  isBatchEndReported: boolean,
 ): ((progress: ProgressState) => Entry) | undefined {
   const payload = (progress: ProgressState): JsonObject => ({ status: 'RUNNING', progress })
   switch (report.is) {
@@ -58,7 +58,7 @@ export function entryOf(
       const { commit, status } = report
       const [item] = after.changed
       if (item === undefined) return undefined
-      const isBatchEnd = !isBatchTold && isBatchDone(after.progress)
+      const isBatchEnd = !isBatchEndReported && isBatchDone(after.progress)
       return (progress) => ({
         events: [
           { type: itemEvents[status], payload: { ...payload(progress), item } },

@@ -85,7 +85,7 @@ export function createJournal(options: {
   let state = options.state
   let seq = options.seq
   let isAdvancePending = false
-  let isBatchTold = isBatchDone(state.progress)
+  let isBatchEndReported = isBatchDone(state.progress)
   let isClosed = false
   let pendingItems = new Map<string, TaskItem>()
   const pendingOutput = createOutputBuffer()
@@ -206,12 +206,12 @@ export function createJournal(options: {
     const newState = reduceReport(state, report, stages())
     state = newState
     clock.enter(state.progress.stage)
-    const entry = entryOf(report, before, newState, isBatchTold)
+    const entry = entryOf(report, before, newState, isBatchEndReported)
     if (entry !== undefined) {
       if (report.is === 'item') pendingItems.delete(report.key)
       try {
         await write(entry, before)
-        isBatchTold = (isBatchTold && report.is !== 'items') || isBatchDone(state.progress)
+        isBatchEndReported = (isBatchEndReported && report.is !== 'items') || isBatchDone(state.progress)
       } catch (error) {
         // The report has not taken effect: the terminal event must not include it.
         newState.undo()

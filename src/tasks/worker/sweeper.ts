@@ -12,7 +12,7 @@ interface Sweeper extends AsyncDisposable {
   /** Checks once, now, for both expired leases and forgotten tasks. */
   sweep(): Promise<void>
   /** Expired leases that were reclaimed, and wake-ups that were repeated, since the start. */
-  readonly counters: { takenBack: number; rungAgain: number }
+  readonly counters: { reclaimed: number; repeatedWakeUps: number }
 }
 
 /**
@@ -23,7 +23,7 @@ interface Sweeper extends AsyncDisposable {
  *   waiting task counts as forgotten
  * @param options.leaseMs - expired leases are checked for ten times within it, unless `sweepMs` is
  *   shorter
- * @param options.onTakenBack - called with each task that had an expired lease
+ * @param options.onReclaimed - called with each task that had an expired lease
  * @param options.onWaiting - called with the kind of each task that waits although possibly no
  *   wake-up is pending
  */
@@ -31,17 +31,17 @@ export function createSweeper(
   options: TaskParts & {
     readonly sweepMs: number
     readonly leaseMs: number
-    readonly onTakenBack: (task: Task) => void
+    readonly onReclaimed: (task: Task) => void
     readonly onWaiting: (kind: string) => void
   },
 ): Sweeper {
   const { database, store, appender, wakeUps, definitions, completionHooks, logger, sweepMs, leaseMs } = options
-  const { onTakenBack, onWaiting } = options
-  const counters = { takenBack: 0, rungAgain: 0 }
+  const { onReclaimed, onWaiting } = options
+  const counters = { reclaimed: 0, repeatedWakeUps: 0 }
   const kinds = [...definitions.keys()]
   const limits = [...definitions.values()].map(({ perUser }) => perUser ?? null)
 
-  const takeBack = async (task: Task): Promise<void> => {
+  const reclaimTask = async (task: Task): Promise<void> => {
     const guard = {
       id: task.id,
       expect: ['RUNNING'] as const,
@@ -77,10 +77,10 @@ export function createSweeper(
         },
       })
       if (!result.accepted) return
-      counters.takenBack++
-      onTakenBack(task)
+      counters.reclaimed++
+      onReclaimed(task)
       onWaiting(task.kind)
-      await wakeUps.ring(task.kind, task.id, task.attempt + 1)
+      await wakeUps.add(task.kind, task.id, task.attempt + 1)
       return
     }
     const { commit: commitAll, unsettled } = await completionHooks.of(task, { status: 'FAILED', error, result: null })
@@ -104,8 +104,8 @@ export function createSweeper(
     const result = await fail(commitAll)
     // Another sweeper was first, or the task ended otherwise.
     if (!result.accepted) return
-    counters.takenBack++
-    onTakenBack(task)
+    counters.reclaimed++
+    onReclaimed(task)
     await ringForOwner(options, task)
   }
 
@@ -119,7 +119,7 @@ export function createSweeper(
     await Promise.all(
       tasks.map(async (task) => {
         if (task?.status !== 'RUNNING') return
-        await takeBack(task).catch((error: unknown) =>
+        await reclaimTask(task).catch((error: unknown) =>
           logger.error({ err: error, taskId: task.id }, 'failed to reclaim a lost task'),
         )
       }),
@@ -145,10 +145,10 @@ export function createSweeper(
           order by queue_key, id limit 50)`,
       [kinds, sweepMs, limits],
     )
-    counters.rungAgain += expired.rows.length
+    counters.repeatedWakeUps += expired.rows.length
     for (const { kind } of expired.rows) onWaiting(kind)
     // A pending wake-up has the same job id and is not added again.
-    await Promise.all(expired.rows.map(({ id, kind, attempt }) => wakeUps.ring(kind, id, attempt + 1)))
+    await Promise.all(expired.rows.map(({ id, kind, attempt }) => wakeUps.add(kind, id, attempt + 1)))
   }
 
   const retryLater = (error: unknown): void => logger.warn({ err: error }, 'failed to sweep; retrying')

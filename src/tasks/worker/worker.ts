@@ -21,7 +21,7 @@ export interface TaskWorker extends AsyncDisposable {
   /** Number of running attempts. */
   readonly running: number
   /** Outcomes of attempts, expired leases reclaimed and wake-ups repeated, since the start. */
-  readonly counters: Readonly<Record<Outcome | 'takenBack' | 'rungAgain', number>>
+  readonly counters: Readonly<Record<Outcome | 'reclaimed' | 'repeatedWakeUps', number>>
   /** The maximum number of attempts of each kind that this process runs at once. */
   readonly slots: Readonly<Record<string, number>>
   readonly measures: TaskMetrics
@@ -37,7 +37,7 @@ export interface TaskWorker extends AsyncDisposable {
 
 const controlMessage = z.object({ stop: z.string() })
 /** Maximum time for an attempt to end after it was stopped, before it is abandoned. */
-const letGoMs = 3_000
+const stopTimeoutMs = 3_000
 
 /** Starts the worker of this process. */
 export async function startWorker(
@@ -84,7 +84,7 @@ export async function startWorker(
   })
   const sweeper = createSweeper({
     ...options,
-    onTakenBack: ({ kind }) => queuePositions.moved(kind),
+    onReclaimed: ({ kind }) => queuePositions.moved(kind),
     onWaiting: (kind) => pickUp(kind),
   })
 
@@ -124,7 +124,7 @@ export async function startWorker(
       // Work that the attempt started must not outlive it.
       if (outcome === 'stopped') lease.stop('lease lost')
       logger.debug({ taskId: claim.task.id, kind: definition.kind, attempt: claim.attempt, outcome }, 'ended attempt')
-      if (outcome === 'retrying' || outcome === 'handed on') await ringForRetry(claim.task.id)
+      if (outcome === 'retrying' || outcome === 'handed on') await wakeForRetry(claim.task.id)
       await ringForOwner(options, claim.task)
       queuePositions.moved(definition.kind)
       return true
@@ -133,14 +133,14 @@ export async function startWorker(
     }
   }
 
-  const ringForRetry = async (taskId: string): Promise<void> => {
+  const wakeForRetry = async (taskId: string): Promise<void> => {
     // By the database's clock, which decides whether the attempt is due.
     const { rows } = await database.pool.query<{ kind: string; attempt: number; delayMs: number }>(
       `select kind, attempt, greatest(0, ceil(extract(epoch from next_attempt_at - clock_timestamp()) * 1000))::int as "delayMs"
        from task where id = $1 and status = 'RETRYING'`,
       [taskId],
     )
-    for (const { kind, attempt, delayMs } of rows) await wakeUps.ring(kind, taskId, attempt + 1, { delayMs })
+    for (const { kind, attempt, delayMs } of rows) await wakeUps.add(kind, taskId, attempt + 1, { delayMs })
   }
 
   const isFull = ({ kind, concurrency }: TaskDefinition): boolean => (busy.get(kind) ?? 0) >= concurrency
@@ -205,7 +205,7 @@ export async function startWorker(
       leases.stopAll('shutdown')
       for (const resolve of [...heldWakeUps.values()].flat()) resolve()
       await pause
-      if (!(await withTimeout(letGoMs, Promise.allSettled(underWay))))
+      if (!(await withTimeout(stopTimeoutMs, Promise.allSettled(underWay))))
         logger.warn({ running: underWay.size }, 'failed to stop some attempts; their leases will expire')
     })()
     return draining

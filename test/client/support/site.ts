@@ -14,7 +14,7 @@ import { defineConvertDocument } from '../../../src/studio/documents/convert/con
 import { defineCreateRoadmap } from '../../../src/studio/roadmaps/create-roadmap.ts'
 import { outlineRoadmap } from '../../../src/studio/roadmaps/outline.ts'
 import { defineRetryContent, defineRetryFailedContent } from '../../../src/studio/roadmaps/retry-content.ts'
-import { createRoadmapTeller } from '../../../src/studio/roadmaps/updates.ts'
+import { createRoadmapLog } from '../../../src/studio/roadmaps/updates.ts'
 import { defineSelfTest } from '../../../src/studio/self-test/self-test.ts'
 import { defineTask, type TaskDefinition } from '../../../src/tasks/model/define-task.ts'
 import { declareItems, item } from '../../../src/tasks/model/report.ts'
@@ -74,12 +74,12 @@ export async function startSite(environment: Readonly<Record<string, string>> = 
         counting.definition,
         defineConvertDocument({ maxBytes: 1_000_000 }, convertHere),
         defineCreateRoadmap(provider, {
-          teller: createRoadmapTeller(appender),
+          roadmapLog: createRoadmapLog(appender),
           concurrency: 2,
           outline: async (structure) => outlineRoadmap(structure),
         }),
-        defineRetryContent(provider, createRoadmapTeller(appender)),
-        defineRetryFailedContent(provider, { teller: createRoadmapTeller(appender), concurrency: 2 }),
+        defineRetryContent(provider, createRoadmapLog(appender)),
+        defineRetryFailedContent(provider, { roadmapLog: createRoadmapLog(appender), concurrency: 2 }),
         ...(environment['SELF_TEST'] === 'true' ? [defineSelfTest()] : []),
       ],
     }),

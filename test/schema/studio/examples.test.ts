@@ -7,8 +7,8 @@ import { createExtractiveReplies } from '../../../src/studio/content/extractive/
 import { defineGenerateProject } from '../../../src/studio/projects/generate/generate-project.ts'
 import { createTemplateGenerator } from '../../../src/studio/projects/generate/templates.ts'
 import { defineGenerateQuiz } from '../../../src/studio/quizzes/generate-quiz.ts'
-import { createQuizTeller } from '../../../src/studio/quizzes/updates.ts'
-import { createTeller } from '../../../src/studio/sessions/events.ts'
+import { createQuizLog } from '../../../src/studio/quizzes/updates.ts'
+import { createSessionLog } from '../../../src/studio/sessions/events.ts'
 import { defineReply } from '../../../src/studio/sessions/reply.ts'
 import { localDeveloper } from '../../../src/tasks/model/viewer.ts'
 import { startApi } from '../../support/api.ts'
@@ -25,8 +25,8 @@ it('prepares operations that run unchanged on existing data', async () => {
       generators: { templates: createTemplateGenerator({ paceMs: 0 }), model: null },
       questions,
     }),
-    defineGenerateQuiz(questions, createQuizTeller(log.appender)),
-    defineReply(createExtractiveReplies(), createTeller(log.appender)),
+    defineGenerateQuiz(questions, createQuizLog(log.appender)),
+    defineReply(createExtractiveReplies(), createSessionLog(log.appender)),
   ])
   const read = () => readExamples(api.services, localDeveloper.userId)
   const run = async (example: Example): Promise<void> => {

@@ -9,7 +9,7 @@ import { createPreviewKeeper } from '../../../src/studio/projects/preview/previe
 import { defineSyncProject } from '../../../src/studio/projects/sync-project.ts'
 import { createChecker } from '../../../src/studio/projects/syntax/checker.ts'
 import { defineGenerateQuiz } from '../../../src/studio/quizzes/generate-quiz.ts'
-import { createQuizTeller } from '../../../src/studio/quizzes/updates.ts'
+import { createQuizLog } from '../../../src/studio/quizzes/updates.ts'
 import type { Viewer } from '../../../src/tasks/model/viewer.ts'
 import { type ApiFixture, startApi, viewerOf } from '../../support/api.ts'
 
@@ -38,7 +38,7 @@ beforeAll(async () => {
   const templates = createTemplateGenerator({ paceMs: 0 })
   api = await startApi({}, ({ appender }) => [
     defineGenerateProject({ generators: { templates, model: null }, questions }),
-    defineGenerateQuiz(questions, createQuizTeller(appender)),
+    defineGenerateQuiz(questions, createQuizLog(appender)),
     defineSyncProject(),
   ])
   withModel = await startApi({}, [

@@ -3,7 +3,7 @@ import { ContentError } from '../../../src/studio/content/provider.ts'
 import type { Question, QuestionProvider, QuestionRequest } from '../../../src/studio/content/question.ts'
 import { defineGenerateQuiz } from '../../../src/studio/quizzes/generate-quiz.ts'
 import { defineReplaceQuestion } from '../../../src/studio/quizzes/replace-question.ts'
-import { createQuizTeller } from '../../../src/studio/quizzes/updates.ts'
+import { createQuizLog } from '../../../src/studio/quizzes/updates.ts'
 import type { Viewer } from '../../../src/tasks/model/viewer.ts'
 import { type ApiFixture, startApi } from '../../support/api.ts'
 
@@ -159,7 +159,7 @@ interface ChangeData {
 export async function startQuizApi(config: Parameters<typeof startApi>[0] = {}): Promise<QuizApi> {
   const questions = createScriptedQuestions()
   const api = await startApi(config, ({ appender }) => {
-    const teller = createQuizTeller(appender)
+    const teller = createQuizLog(appender)
     return [defineGenerateQuiz(questions, teller), defineReplaceQuestion(questions, teller)]
   })
   const quiz: QuizApi['quiz'] = async (id, viewer) => {

@@ -1,7 +1,7 @@
 import { expect } from 'vitest'
 import { createExtractiveReplies } from '../../../src/studio/content/extractive/reply.ts'
 import type { ReplyPart, ReplyProvider } from '../../../src/studio/content/reply.ts'
-import { createTeller } from '../../../src/studio/sessions/events.ts'
+import { createSessionLog } from '../../../src/studio/sessions/events.ts'
 import { defineReply } from '../../../src/studio/sessions/reply.ts'
 import type { EngineConfig } from '../../../src/tasks/engine.ts'
 import { type ApiFixture, startApi, viewerOf } from '../../support/api.ts'
@@ -140,7 +140,7 @@ let made = 0
 /** Starts it. */
 export async function startSessionApi(config: Partial<EngineConfig> = {}): Promise<SessionApi> {
   const replies = createReplies()
-  const api = await startApi(config, ({ appender }) => [defineReply(replies.provider, createTeller(appender))])
+  const api = await startApi(config, ({ appender }) => [defineReply(replies.provider, createSessionLog(appender))])
   const mutate: SessionApi['mutate'] = async (field, args, variables, viewer = ada) => {
     const { result }: { result: Outcome } = await api.run(`mutation ${args} { __typename ${field} }`, variables, viewer)
     return result

@@ -191,7 +191,7 @@ test('no sequence of claims, reports, losses, cancels and ends from several writ
     logger: silentLogger,
     sweepMs: 60_000,
     leaseMs: 600_000,
-    onTakenBack: () => undefined,
+    onReclaimed: () => undefined,
     onWaiting: () => undefined,
   })
   const seen = new Set<TaskStatus>()

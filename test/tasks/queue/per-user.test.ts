@@ -63,7 +63,7 @@ test('the next task of a user starts when the previous one ends, without waiting
   await serve.engine.tasks.cancel(tasks[0]?.id ?? '')
   for (const task of tasks.slice(1)) await serve.history(task)
   expect(kind.most.get('u_1')).toBe(1)
-  expect(serve.engine.worker?.counters.rungAgain).toBe(0)
+  expect(serve.engine.worker?.counters.repeatedWakeUps).toBe(0)
 })
 
 test('a task starts when the wake-up of the previous one ends that had started another in its place', async () => {
@@ -86,7 +86,7 @@ test('a task starts when the wake-up of the previous one ends that had started a
   await waitFor(async () => expect(await countWakeUps(serve)).toBe(1))
   kind.release('b')
   await waitFor(() => expect(kind.started[3]).toBe('a'))
-  expect(serve.engine.worker?.counters.rungAgain).toBe(0)
+  expect(serve.engine.worker?.counters.repeatedWakeUps).toBe(0)
 })
 
 test.each([
@@ -108,7 +108,7 @@ test.each([
   await waitFor(async () => expect(await countWakeUps(serve)).toBe(0))
   await end(server, lost.id)
   await serve.history(next)
-  expect(serve.engine.worker?.counters.rungAgain).toBe(0)
+  expect(serve.engine.worker?.counters.repeatedWakeUps).toBe(0)
 })
 
 test('only the cancellation of a running task wakes the next one of its owner', async () => {

@@ -54,7 +54,7 @@ describe('the wake-up queue', () => {
     await fixture.database.pool.query('truncate bullmq.job cascade')
     await using worker = await startTestEngine({ definitions, on: fixture.test })
     for (const task of tasks) expect(withoutAdvances(typesOf(await worker.history(task)))).toEqual(once)
-    expect(worker.engine.worker?.counters.rungAgain).toBeGreaterThan(0)
+    expect(worker.engine.worker?.counters.repeatedWakeUps).toBeGreaterThan(0)
   })
 
   test('runs a task once for any number of wake-ups', async () => {
@@ -78,7 +78,7 @@ describe('the wake-up queue', () => {
       kinds: 0,
     })
     const task = await first.start('WORK')
-    for (let ring = 10; ring < 20; ring++) await wakeUps.ring('WORK', task.id, ring)
+    for (let ring = 10; ring < 20; ring++) await wakeUps.add('WORK', task.id, ring)
     // The other jobs are completed while it runs, and afterwards.
     const job = 'select count(*) as count from bullmq.job'
     await expect.poll(async () => (await first.database.pool.query(job)).rows).toEqual([{ count: 1 }])
@@ -103,11 +103,11 @@ describe('the wake-up queue', () => {
       await gate.promise
       return true
     })
-    await wakeUps.ring('OTHER', 'task_1', 1)
+    await wakeUps.add('OTHER', 'task_1', 1)
     await expect.poll(() => handled).toBe(1)
     // The first is a duplicate. The second is not: the handler may have looked before the event.
-    await wakeUps.ring('OTHER', 'task_1', 1)
-    await wakeUps.ring('OTHER', 'task_1', 1, { after: 'task_0-1' })
+    await wakeUps.add('OTHER', 'task_1', 1)
+    await wakeUps.add('OTHER', 'task_1', 1, { after: 'task_0-1' })
     await expect.poll(() => handled).toBe(2)
     gate.resolve()
     const job = 'select count(*) as count from bullmq.job'
@@ -154,7 +154,7 @@ describe('the wake-up queue', () => {
     const tasks = await Promise.all(Array.from({ length: 20 }, () => first.start('WORK')))
     for (const task of tasks) expect(typesOf(await first.history(task)).at(-1)).toBe('TaskCompleted')
     expect(most).toBe(together)
-    for (const { engine } of [first, second]) expect(engine.worker?.counters.rungAgain).toBe(0)
+    for (const { engine } of [first, second]) expect(engine.worker?.counters.repeatedWakeUps).toBe(0)
   })
 
   test('starts a task as soon as a slot is free, when its wake-up found all of them in use', async () => {
@@ -177,7 +177,7 @@ describe('the wake-up queue', () => {
     await expectWakeUps(server, { taken: 2, waiting: 0 })
     kind.release('second')
     await expect.poll(() => kind.started).toEqual(['lost', 'second', 'third'])
-    expect(worker.engine.worker?.counters.rungAgain).toBe(0)
+    expect(worker.engine.worker?.counters.repeatedWakeUps).toBe(0)
   })
 
   test('stays in the queue while a worker is full, for an idle one, and also when the full one stops', async () => {
@@ -203,7 +203,7 @@ describe('the wake-up queue', () => {
     await expect.poll(() => kind.started).toEqual(['lost', 'second', 'lost'])
     kind.release('lost')
     await expect.poll(() => kind.started).toEqual(['lost', 'second', 'lost', 'third'])
-    for (const { engine } of [full, idle]) expect(engine.worker?.counters.rungAgain).toBe(0)
+    for (const { engine } of [full, idle]) expect(engine.worker?.counters.repeatedWakeUps).toBe(0)
   })
 
   test('also works over Redis, including after FLUSHALL removed all jobs', async () => {

@@ -42,7 +42,7 @@ async function loseWorkers({ engine, database }: EngineFixture, count: number): 
     logger: silentLogger,
     sweepMs: 60_000,
     leaseMs: 600_000,
-    onTakenBack: () => undefined,
+    onReclaimed: () => undefined,
     onWaiting: () => undefined,
   })
   for (let loss = 1; loss <= count; loss++) {

@@ -163,7 +163,7 @@ export function showWorker(show: Show, worker: TaskWorker): void {
     'attempts_total',
     'How attempts ended.',
     () => {
-      const { takenBack: _takenBack, rungAgain: _rungAgain, ...outcomes } = worker.counters
+      const { reclaimed: _reclaimed, repeatedWakeUps: _repeatedWakeUps, ...outcomes } = worker.counters
       return Object.entries(outcomes)
     },
     ['outcome'],
@@ -171,12 +171,12 @@ export function showWorker(show: Show, worker: TaskWorker): void {
   show.counter(
     'leases_taken_back_total',
     'Tasks that this process took back from workers that no longer answered.',
-    () => worker.counters.takenBack,
+    () => worker.counters.reclaimed,
   )
   show.counter(
     'rings_repeated_total',
     'Tasks that waited without a wake-up, or whose worker was busy: another wake-up was sent.',
-    () => worker.counters.rungAgain,
+    () => worker.counters.repeatedWakeUps,
   )
   for (const metric of worker.measures.metrics) show.metric(metric)
 }

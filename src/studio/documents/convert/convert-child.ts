@@ -3,7 +3,7 @@ import { DocumentError } from '../structure/structure-error.ts'
 import type { ConversionMessage, ConversionRequest } from './conversion.ts'
 import { convertFile } from './convert.ts'
 
-function tell(message: ConversionMessage): Promise<void> {
+function send(message: ConversionMessage): Promise<void> {
   return new Promise((resolve) => {
     // Without a parent to send to, the watchdog kills this process.
     process.send?.(message, () => resolve())
@@ -25,13 +25,13 @@ function toRefusal(error: unknown): ConversionMessage {
 
 process.once('message', (request: ConversionRequest) => {
   watchProcess(request.limits)
-  void convertFile(request, (step) => void tell(step))
+  void convertFile(request, (step) => void send(step))
     .then(async ({ sections, passages, ...head }): Promise<ConversionMessage> => {
-      for (const json of sections) await tell({ is: 'sections', json })
-      for (const json of passages) await tell({ is: 'passages', json })
+      for (const json of sections) await send({ is: 'sections', json })
+      for (const json of passages) await send({ is: 'passages', json })
       return { is: 'converted', head }
     })
     .catch(toRefusal)
-    .then(tell)
+    .then(send)
     .finally(() => process.disconnect())
 })

@@ -17,10 +17,10 @@ import { sanitize } from './sanitize.ts'
  */
 export async function convertFile(
   request: ConversionRequest,
-  tell: (step: ConversionStep) => void,
+  report: (step: ConversionStep) => void,
 ): Promise<ConvertedDocument> {
   const format = detectFormat(request.name, request.bytes)
-  const structure = sanitize(markMainContent(await convert({ ...request, format }, tell)))
+  const structure = sanitize(markMainContent(await convert({ ...request, format }, report)))
   const { sections, title, wordCount, notes, links, pages } = structure
   return {
     format,
@@ -70,21 +70,21 @@ export function* toJsonParts(
  */
 export async function convert(
   { format, bytes, name, limits }: ConversionRequest & { readonly format: DocumentFormat },
-  tell: (step: ConversionStep) => void,
+  report: (step: ConversionStep) => void,
 ): Promise<DocumentStructure> {
   switch (format) {
     case 'MARKDOWN':
     case 'PLAIN_TEXT':
-      return structureText({ format, bytes, name, maxBytes: limits.maxBytes }, tell)
+      return structureText({ format, bytes, name, maxBytes: limits.maxBytes }, report)
     case 'PDF': {
       const [{ readPdf }, { structurePdf }] = await Promise.all([
         import('../pdf/pdf.ts'),
         import('../pdf/pdf-structure.ts'),
       ])
-      const content = await readPdf(bytes, { maxPages: limits.maxPages, tell })
-      tell({ is: 'structuring', percent: 0 })
+      const content = await readPdf(bytes, { maxPages: limits.maxPages, report })
+      report({ is: 'structuring', percent: 0 })
       const structure = structurePdf(content, name)
-      tell({ is: 'structuring', percent: 100 })
+      report({ is: 'structuring', percent: 100 })
       return structure
     }
     case 'DOCX': {
@@ -95,31 +95,31 @@ export async function convert(
       let reportedPercent = 0
       const parts = checkArchive(bytes, limits, (done, total) => {
         const percent = Math.floor((done / Math.max(1, total)) * 100)
-        if (percent > reportedPercent) tell({ is: 'checking', percent })
+        if (percent > reportedPercent) report({ is: 'checking', percent })
         reportedPercent = Math.max(reportedPercent, percent)
       })
-      tell({ is: 'extracting', percent: 0 })
+      report({ is: 'extracting', percent: 0 })
       const { html, notes } = await docxToHtml(prepareDocx(parts))
-      return structureHtml({ html, notes, name, limits, from: 50 }, tell)
+      return structureHtml({ html, notes, name, limits, from: 50 }, report)
     }
     case 'HTML': {
       const [{ decodeHtml }, { findMainElements }] = await Promise.all([
         import('./html.ts'),
         import('../main-content/page.ts'),
       ])
-      tell({ is: 'extracting', percent: 0 })
+      report({ is: 'extracting', percent: 0 })
       const { text: html, notes } = decodeHtml(bytes)
-      return structureHtml({ html, notes, name, limits, from: 0, findMain: findMainElements }, tell)
+      return structureHtml({ html, notes, name, limits, from: 0, findMain: findMainElements }, report)
     }
   }
 }
 
-async function extractText<T>(parts: Generator<number, T, void>, tell: (percent: number) => void): Promise<T> {
+async function extractText<T>(parts: Generator<number, T, void>, report: (percent: number) => void): Promise<T> {
   let reportedPercent = 0
   for (;;) {
     const part = parts.next()
     if (part.done === true) return part.value
-    if (part.value >= reportedPercent + 1) tell(part.value)
+    if (part.value >= reportedPercent + 1) report(part.value)
     reportedPercent = Math.max(reportedPercent, Math.floor(part.value))
     // Lets pending progress messages leave the process.
     await setImmediate()
@@ -136,11 +136,11 @@ interface HtmlSource extends Pick<ConversionRequest, 'name' | 'limits'> {
 
 async function structureHtml(
   { html, notes, name, limits, from, findMain }: HtmlSource,
-  tell: (step: ConversionStep) => void,
+  report: (step: ConversionStep) => void,
 ): Promise<DocumentStructure> {
   const { htmlToMarkdown } = await import('./html.ts')
   const page = await extractText(htmlToMarkdown(html, findMain), (percent) =>
-    tell({ is: 'extracting', percent: Math.floor(from + percent * (1 - from / 100)) }),
+    report({ is: 'extracting', percent: Math.floor(from + percent * (1 - from / 100)) }),
   )
   if (page.markdown.trim() === '') throw new DocumentError('NO_TEXT', 'The document holds no text')
   const { markdown: text, asides } = page
@@ -148,7 +148,7 @@ async function structureHtml(
     title,
     notes: own,
     ...structure
-  } = await structureText({ format: 'MARKDOWN', text, asides, name, maxBytes: limits.maxTextCharacters }, tell)
+  } = await structureText({ format: 'MARKDOWN', text, asides, name, maxBytes: limits.maxTextCharacters }, report)
   return {
     ...structure,
     title: !page.hasHeading && page.title !== '' ? page.title : title,
@@ -156,14 +156,14 @@ async function structureHtml(
   }
 }
 
-async function structureText(input: DocumentInput, tell: (step: ConversionStep) => void): Promise<DocumentStructure> {
+async function structureText(input: DocumentInput, report: (step: ConversionStep) => void): Promise<DocumentStructure> {
   const steps = structureSteps(input)
   let reportedPercent = -1
   for (;;) {
     const step = await steps.next()
     if (step.done === true) return step.value
     const percent = Math.floor((step.value.done / Math.max(1, step.value.total)) * 100)
-    if (percent > reportedPercent) tell({ is: 'structuring', percent })
+    if (percent > reportedPercent) report({ is: 'structuring', percent })
     reportedPercent = Math.max(reportedPercent, percent)
   }
 }

@@ -30,14 +30,14 @@ const styleMap = [
  * Expands every part of a Word document once, within limits, before any library does: the sizes
  * declared by the archive are not trusted.
  *
- * @param tell - receives the processed and the total bytes of the archive
+ * @param report - receives the processed and the total bytes of the archive
  * @returns the parts that are read: XML, HTML and text
  * @throws DocumentError `EXPANDS_TOO_MUCH`, `FORBIDDEN_XML`, `HAS_MACROS`, `DAMAGED`
  */
 export function checkArchive(
   bytes: Uint8Array,
   { maxEntries, maxExpandedBytes, maxRatio }: ArchiveLimits,
-  tell: (done: number, total: number) => void,
+  report: (done: number, total: number) => void,
 ): DocxParts {
   const entries = readZipDirectory(bytes)
   if (entries === null) throw new DocumentError('DAMAGED', 'The Word document is damaged: it is no whole archive')
@@ -61,7 +61,7 @@ export function checkArchive(
       )
     if (/\.(xml|rels)$/i.test(entry.name)) checkXml(entry.name, part)
     if (/\.(xml|rels|x?html?|txt)$/i.test(entry.name)) parts.set(entry.name, part)
-    tell(done, total)
+    report(done, total)
   }
   return parts
 }

@@ -41,12 +41,12 @@ const maxLinks = 20_000
  * its pages. Scripts and forms are not run, fonts not loaded, pictures not decoded.
  *
  * @param options.maxPages - maximum number of pages
- * @param options.tell - called once with the pages' labels and then for each page
+ * @param options.report - called once with the pages' labels and then for each page
  * @throws DocumentError `ENCRYPTED`, `DAMAGED`, `TOO_MANY_PAGES`, `NO_TEXT_LAYER`
  */
 export async function readPdf(
   bytes: Uint8Array,
-  { maxPages, tell }: { readonly maxPages: number; readonly tell: (step: PdfStep) => void },
+  { maxPages, report }: { readonly maxPages: number; readonly report: (step: PdfStep) => void },
 ): Promise<PdfContent> {
   const file = inspect(bytes)
   const task = getDocument({
@@ -75,7 +75,7 @@ export async function readPdf(
     throw new DocumentError('TOO_MANY_PAGES', `The PDF has ${count} pages; at most ${maxPages} are read`)
   if (file.isCutOff && count < file.declaredPages) throw cutOff()
   const labels = (await pdf.getPageLabels().catch(() => null))?.map((label) => cleanText(label).trim())
-  tell({ is: 'opened', labels: Array.from({ length: count }, (_, index) => labels?.[index] || String(index + 1)) })
+  report({ is: 'opened', labels: Array.from({ length: count }, (_, index) => labels?.[index] || String(index + 1)) })
   const pages: PdfPage[] = []
   const brokenPages: number[] = []
   const unmappedPages: number[] = []
@@ -96,12 +96,12 @@ export async function readPdf(
       pages.push({ number, label, width, height, lines: insertFields(lines, annotations.fields) })
       for (const url of webAddresses(annotations.urls)) if (links.length < maxLinks) links.push({ page: number, url })
       page.cleanup()
-      tell({ is: 'page', number, isBroken: false })
+      report({ is: 'page', number, isBroken: false })
     } catch (error) {
       if (error instanceof RangeError) throw error
       brokenPages.push(number)
       pages.push({ number, label, width: 0, height: 0, lines: [] })
-      tell({ is: 'page', number, isBroken: true })
+      report({ is: 'page', number, isBroken: true })
     }
   }
   if (file.isCutOff && brokenPages.length > 0) throw cutOff()
