@@ -68,7 +68,7 @@ export function createCoreClient(options: CoreClientOptions): CoreClient {
       try {
         return await findObstacle({ url, fetch, timing, signal, token: (await tokens.get()).token })
       } catch (error) {
-        return `The token cannot be had: ${messageOf(error)}`
+        return `The token is unavailable: ${messageOf(error)}`
       }
     },
   })

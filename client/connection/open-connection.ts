@@ -57,7 +57,7 @@ export function openConnection(options: {
     try {
       credential = await tokens.get()
     } catch (error) {
-      return end({ is: 'lost', kind: 'busy', reason: `The token cannot be had: ${messageOf(error)}` })
+      return end({ is: 'lost', kind: 'busy', reason: `The token is unavailable: ${messageOf(error)}` })
     }
     if (isOver) return
     const pointless = onToken(credential)

@@ -259,7 +259,7 @@ async function readCounts(client: TidingsClient): Promise<ServerCounts> {
     .query(SelfTestCountsDocument, {}, { requestPolicy: 'network-only' })
     .toPromise()
   if (data === undefined)
-    throw new Error(`The server does not tell its counts: ${error?.message ?? 'no answer'}; give an admin's token`)
+    throw new Error(`The server does not return its counts: ${error?.message ?? 'no answer'}; give an admin's token`)
   const { byViewer, byField } = data.connectionStats
   const userId = data.viewer?.id ?? null
   return {

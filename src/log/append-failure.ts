@@ -33,14 +33,14 @@ export function toAppendError(topic: string, error: unknown): unknown {
   if (/^22/.test(code))
     return new TidingsError(
       'BAD_INPUT',
-      `An event for "${topic}" cannot be written: ${message}; take out what the message names`,
+      `An event for "${topic}" cannot be written: ${message}; remove the text that the message names`,
       {},
       { cause: error },
     )
   if (classifyDatabaseError(error) !== null)
     return new TidingsError(
       'UNAVAILABLE',
-      `The database did not take an append to "${topic}": ${message}`,
+      `The database did not accept an append to "${topic}": ${message}`,
       {},
       { cause: error },
     )

@@ -61,19 +61,19 @@ export function createServerMetrics(): ServerMetrics {
   // Not in a registry: several servers may run in one process.
   const operations = new Counter({
     name: 'tidings_operations_total',
-    help: 'Operations answered and subscriptions begun, by type and by whether they had errors.',
+    help: 'Operations answered and subscriptions started, by type and by whether they had errors.',
     labelNames: ['type', 'outcome'],
     registers: [],
   })
   const errors = new Counter({
     name: 'tidings_errors_total',
-    help: 'Errors told to clients, by code: the first of a failed operation, and failures that are a mutation’s result.',
+    help: 'Errors sent to clients, by code: the first error of a failed operation, and failures that are a mutation’s result.',
     labelNames: ['code'],
     registers: [],
   })
   const durations = new Histogram({
     name: 'tidings_operation_seconds',
-    help: 'How long queries and mutations took, by type.',
+    help: 'Duration of queries and mutations, by type.',
     labelNames: ['type'],
     buckets: durationBuckets,
     registers: [],
@@ -81,7 +81,7 @@ export function createServerMetrics(): ServerMetrics {
   let maxLagMs = 0
   const loopLag = new Gauge({
     name: 'tidings_loop_lag_seconds',
-    help: 'The longest lag of the event loop since the last time this was read; MAX_LOOP_LAG_MS limits it.',
+    help: 'Maximum lag of the event loop since the last request; MAX_LOOP_LAG_MS limits it.',
     registers: [],
     collect() {
       this.set(maxLagMs / 1_000)

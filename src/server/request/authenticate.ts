@@ -130,7 +130,7 @@ export function createAuthenticator(config: TokenConfig, logger: Logger): Authen
           throw notYetValid(error.payload.nbf)
         if (isForgery(error)) throw refusal(`The token is refused: ${error.message}`)
         logger.error({ err: error, jwksUrl }, 'failed to fetch the keys of the token issuer')
-        throw new TidingsError('UNAVAILABLE', 'Tokens cannot be checked now: their issuer’s keys cannot be had')
+        throw new TidingsError('UNAVAILABLE', 'Tokens cannot be checked now: the keys of their issuer are unavailable')
       }
       const parsed = claims.safeParse(payload)
       if (!parsed.success) {

@@ -118,10 +118,7 @@ export function createCards(options: { readonly database: Database; readonly ses
           throw error instanceof TidingsError && error.code === 'NOT_FOUND' ? missing : error
         })
         if (card.added_by !== userId && session.owner !== userId)
-          throw new TidingsError(
-            'CONFLICT',
-            `Only ${card.added_by} and the owner of the session can take this card away`,
-          )
+          throw new TidingsError('CONFLICT', `Only ${card.added_by} and the owner of the session can remove this card`)
         const { rowCount } = await client.query('delete from session_card where id = $1', [cardId])
         if (rowCount !== 0)
           await sessionLog.append(client, card.session_id, [{ type: 'SessionCardRemoved', payload: { cardId } }])

@@ -136,7 +136,7 @@ export function createJournal(options: {
     if (!result.accepted) {
       const error = new TidingsError(
         'LEASE_LOST',
-        `Attempt ${attempt} of task "${taskId}" is no longer the one: it is ${result.status ?? 'gone'}, attempt ${result.attempt ?? '?'}`,
+        `Attempt ${attempt} of task "${taskId}" has lost its lease: the task is ${result.status ?? 'gone'}, attempt ${result.attempt ?? '?'}`,
       )
       failure ??= { error }
       throw error

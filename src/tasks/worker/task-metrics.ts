@@ -31,14 +31,14 @@ export function createTaskMetrics(): TaskMetrics {
   // Not registered globally: several engines may run in one process.
   const waits = new Histogram({
     name: 'tidings_task_wait_seconds',
-    help: 'Time that tasks waited in the queue before their first attempt, by kind.',
+    help: 'Waiting time of tasks in the queue before their first attempt, by kind.',
     labelNames: ['kind'],
     buckets,
     registers: [],
   })
   const durations = new Histogram({
     name: 'tidings_attempt_seconds',
-    help: 'How long attempts took, by kind and outcome.',
+    help: 'Duration of attempts, by kind and outcome.',
     labelNames: ['kind', 'outcome'],
     buckets,
     registers: [],

@@ -251,7 +251,7 @@ describe('the OpenAI-compatible provider', () => {
       server.behave(behaviour)
       const failure = await failureOf(providerFor(server, 80).generate(requestOf()))
       expect(failure).toMatchObject({ code: 'PROVIDER_UNAVAILABLE', retryable: true })
-      expect(failure.message).toBe('The provider said nothing for 80 ms')
+      expect(failure.message).toBe('The provider did not answer for 80 ms')
     },
   )
 

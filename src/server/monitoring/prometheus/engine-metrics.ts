@@ -11,7 +11,7 @@ export function showEngine(show: Show, { appender, bus, feeds }: Engine): void {
   show.counter('events_appended_total', 'Events that this process appended to the log.', () => appends.events)
   show.counter(
     'appends_total',
-    'Appends that did not go the usual way: refused by the guard, or repeated as the database was away.',
+    'Appends rejected by the guard, and appends retried because the database was unavailable.',
     () => [
       ['refused', appends.refused],
       ['repeated', appends.repeated],
@@ -20,30 +20,30 @@ export function showEngine(show: Show, { appender, bus, feeds }: Engine): void {
   )
   show.counter(
     'append_statements_total',
-    'Statements that appended; each takes what is waiting.',
+    'Append statements; each writes all waiting requests.',
     () => appends.statements,
   )
   show.counter(
     'append_statement_seconds_total',
-    'Time that those statements took; divided by their number, the time of one.',
+    'Total duration of the append statements; divided by their number, the duration of one.',
     () => appends.statementMs / 1_000,
   )
-  show.gauge('appends_waiting', 'Appends that wait for a statement.', () => appends.waiting)
+  show.gauge('appends_waiting', 'Append requests waiting for a statement.', () => appends.waiting)
 
-  show.gauge('topics_followed', 'Topics that somebody on this process follows.', () => feeds.size)
+  show.gauge('topics_followed', 'Topics with at least one subscriber in this process.', () => feeds.size)
   show.counter(
     'events_delivered_total',
-    'Events handed from the feeds to their followers.',
+    'Events passed from the feeds to their subscribers.',
     () => feeds.counters.delivered,
   )
   show.counter(
     'events_repaired_total',
-    'Events that only the comparison with the log found: should stay zero while the bus is well.',
+    'Events found only by the comparison with the log: should stay zero while the bus works.',
     () => feeds.counters.repaired,
   )
   show.counter(
     'bus_events_total',
-    'What the feeds saw of the bus: events that came again, holes that made them read the log, messages that were not ours.',
+    'Irregularities of the bus: repeated events, gaps that required a read of the log, malformed messages.',
     () => [
       ['repeated', feeds.counters.repeated],
       ['holes', feeds.counters.holes],
@@ -64,7 +64,7 @@ export function showEngine(show: Show, { appender, bus, feeds }: Engine): void {
   )
   show.gauge(
     'bus_connected',
-    '1 when the bus can carry messages now; redis reaches other processes, memory this one only.',
+    '1 when the bus is connected; redis reaches other processes, memory only this one.',
     () => [[bus.kind, bus.isConnected() ? 1 : 0]],
     ['kind'],
   )
@@ -103,43 +103,43 @@ export function showDatabase(show: Show, { database, appender, definitions }: En
     Object.entries(pools).map(([name, pool]) => [name, pick(pool)] as const)
   show.gauge(
     'postgres_connections_used',
-    'Connections to PostgreSQL that are in use, by pool.',
+    'Connections to PostgreSQL in use, by pool.',
     ofPools((pool) => pool.totalCount - pool.idleCount),
     ['pool'],
   )
   show.gauge(
     'postgres_connections_max',
-    'Connections that a pool may open.',
+    'Maximum number of connections, by pool.',
     ofPools((pool) => pool.options.max),
     ['pool'],
   )
   show.gauge(
     'postgres_connections_waited_for',
-    'Those who wait for a connection, by pool.',
+    'Queries waiting for a connection, by pool.',
     ofPools((pool) => pool.waitingCount),
     ['pool'],
   )
   show.gauge(
     'queue_waiting',
-    'Tasks that wait for their first attempt, by kind; the same in every process.',
+    'Tasks waiting for their first attempt, by kind; the same in every process.',
     ofEach(({ waiting }) => waiting),
     ['kind'],
   )
   show.gauge(
     'queue_oldest_seconds',
-    'How long the task has been waiting that has waited longest, by kind; the same in every process.',
+    'Waiting time of the oldest waiting task, by kind; the same in every process.',
     ofEach(({ oldestSeconds }) => oldestSeconds),
     ['kind'],
   )
   show.gauge(
     'queue_retrying',
-    'Tasks that wait for another attempt, by kind; the same in every process.',
+    'Tasks waiting for another attempt, by kind; the same in every process.',
     ofEach(({ retrying }) => retrying),
     ['kind'],
   )
   show.gauge(
     'queue_running',
-    'Tasks that are being worked on anywhere, by kind; the same in every process.',
+    'Running tasks of all processes, by kind; the same in every process.',
     ofEach(({ running }) => running),
     ['kind'],
   )
@@ -149,13 +149,13 @@ export function showDatabase(show: Show, { database, appender, definitions }: En
 export function showWorker(show: Show, worker: TaskWorker): void {
   show.gauge(
     'attempts_running',
-    'Attempts under way in this process, by kind.',
+    'Running attempts of this process, by kind.',
     () => Object.keys(worker.slots).map((kind) => [kind, worker.measures.running.get(kind) ?? 0]),
     ['kind'],
   )
   show.gauge(
     'attempt_slots',
-    'How many attempts this process takes at once, by kind.',
+    'Maximum number of concurrent attempts of this process, by kind.',
     () => Object.entries(worker.slots),
     ['kind'],
   )
@@ -170,12 +170,12 @@ export function showWorker(show: Show, worker: TaskWorker): void {
   )
   show.counter(
     'leases_taken_back_total',
-    'Tasks that this process took back from workers that no longer answered.',
+    'Tasks with an expired lease that this process reclaimed.',
     () => worker.counters.reclaimed,
   )
   show.counter(
     'rings_repeated_total',
-    'Tasks that waited without a wake-up, or whose worker was busy: another wake-up was sent.',
+    'Wake-ups sent again for tasks that waited without one, or whose worker was busy.',
     () => worker.counters.repeatedWakeUps,
   )
   for (const metric of worker.measures.metrics) show.metric(metric)

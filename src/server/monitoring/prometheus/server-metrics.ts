@@ -4,20 +4,18 @@ import type { Show } from './show.ts'
 
 /** Adds the metrics of connections and operations. */
 export function showServer(show: Show, metrics: ServerMetrics): void {
-  show.gauge('connections', 'Connections that are open, by transport.', () => Object.entries(metrics.connections), [
-    'transport',
-  ])
+  show.gauge('connections', 'Open connections, by transport.', () => Object.entries(metrics.connections), ['transport'])
   show.counter(
     'connections_opened_total',
-    'Connections that were opened, by transport.',
+    'Connections opened, by transport.',
     () => Object.entries(metrics.connectionsOpened),
     ['transport'],
   )
-  show.gauge('subscriptions', 'Subscriptions that are open, by field.', () => metrics.subscriptions, ['field'])
-  show.counter('refusals_total', 'What was refused, by reason.', () => metrics.refusals, ['reason'])
+  show.gauge('subscriptions', 'Open subscriptions, by field.', () => metrics.subscriptions, ['field'])
+  show.counter('refusals_total', 'Refused connections and requests, by reason.', () => metrics.refusals, ['reason'])
   show.counter(
     'work_bytes_total',
-    'Work that clients made, in bytes, as MAX_ADDRESS_WORK limits it.',
+    'Work caused by clients, in bytes; MAX_ADDRESS_WORK limits it.',
     () => metrics.workBytes,
   )
   for (const metric of metrics.metrics) show.metric(metric)
@@ -29,10 +27,10 @@ export function showServer(show: Show, metrics: ServerMetrics): void {
  */
 export function showLive(show: Show, live: Live): void {
   const { counters } = live
-  show.gauge('live_groups', 'Groups of subscriptions that share their executions.', () => live.size)
+  show.gauge('live_groups', 'Subscription groups.', () => live.size)
   show.counter(
     'executions_total',
-    'Events that were executed for a group, by the way: compiled, or by graphql-js as they were not plain.',
+    'Events executed for a subscription group, by method: compiled, or by graphql-js where compilation is not possible.',
     () => [
       ['compiled', counters.executed - counters.interpreted],
       ['interpreted', counters.interpreted],
@@ -41,7 +39,7 @@ export function showLive(show: Show, live: Live): void {
   )
   show.counter(
     'sent_messages_total',
-    'Events and snapshots handed to readers, by transport: messages per second are its rate.',
+    'Events and snapshots sent to subscribers, by transport.',
     () => [
       ['ws', counters.ws.payloads],
       ['sse', counters.sse.payloads],
@@ -51,7 +49,7 @@ export function showLive(show: Show, live: Live): void {
   )
   show.counter(
     'sent_bytes_total',
-    'Bytes handed to readers, by transport; of WebSockets with their frames.',
+    'Bytes sent to subscribers, by transport; for WebSockets including frame headers.',
     () => [
       ['ws', counters.ws.bytes],
       ['sse', counters.sse.bytes],
@@ -61,7 +59,7 @@ export function showLive(show: Show, live: Live): void {
   )
   show.counter(
     'budget_overruns_total',
-    'Readers that left more unread than their budget, by what came of it: they lagged, were sent a summary, were asked to come back.',
+    'Slow subscribers whose unread bytes exceeded their budget, by consequence: lagged, compacted, disconnected.',
     () => [
       ['lagged', counters.lagged],
       ['summarised', counters.summarised],
@@ -71,7 +69,7 @@ export function showLive(show: Show, live: Live): void {
   )
   show.counter(
     'sockets_left_corked_total',
-    'Sockets that were found corked after a turn of the event loop had ended, and flushed: stays zero.',
+    'Sockets that were still corked after a turn of the event loop, and flushed: should stay zero.',
     () => counters.leftCorked,
   )
 }

@@ -72,7 +72,7 @@ function watchSilence(silenceMs: number, controller: AbortController): Silence {
       const timerController = new AbortController()
       const deadline = sleep(silenceMs, undefined, { signal: timerController.signal, ref: false }).then(
         () => {
-          error = new ContentError('PROVIDER_UNAVAILABLE', `The provider said nothing for ${silenceMs} ms`, {
+          error = new ContentError('PROVIDER_UNAVAILABLE', `The provider did not answer for ${silenceMs} ms`, {
             retryable: true,
             advice: 'Wait a little; if it lasts, raise OPENAI_TIMEOUT_MS or check the endpoint.',
           })

@@ -55,7 +55,10 @@ export function defineGenerateProject(options: {
           [projectId, owner],
         )
         if (rowCount === 0)
-          throw new TidingsError('CONFLICT', `Project "${title}" has its files, or is gone; make a new one instead`)
+          throw new TidingsError(
+            'CONFLICT',
+            `Project "${title}" already has its files, or was deleted; create another project instead`,
+          )
       }
       return { subject: projectId, ...(template === null ? {} : { variant: template }) }
     },

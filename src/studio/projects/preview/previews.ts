@@ -75,7 +75,7 @@ export function createPreviews(options: {
         [projectId, status, key, version, error === null ? null : JSON.stringify(error)],
       )
       const [now] = result.rows
-      if (now === undefined) throw new Error(`The preview of "${projectId}" is gone in the middle of its change`)
+      if (now === undefined) throw new Error(`The preview of "${projectId}" was deleted while it was being changed`)
       const preview = toPreview(now)
       await appendInTransaction(appender, client, {
         topic: previewTopic(projectId),
