@@ -49,7 +49,7 @@ export interface TidingsClientOptions {
    * 'graphcache'
    */
   readonly cache?: 'graphcache' | 'document' | 'none'
-  /** What applications add: cache rules and idempotent mutations. @default none */
+  /** The additions of applications: cache rules and idempotent mutations. @default none */
   readonly plugins?: readonly ClientPlugin[]
   /**
    * Deadlines, pauses and intervals, in milliseconds. Omitted ones have the defaults of

@@ -4,7 +4,7 @@ import type { OfflineStorage } from './storage-adapter.ts'
 /** A mutation in its stored form. */
 export interface StoredMutation {
   readonly id: string
-  /** The user who made the mutation; null when it was made without one. */
+  /** The user that made the mutation; null when it was made without one. */
   readonly user: string | null
   /** The document as text. */
   readonly query: string

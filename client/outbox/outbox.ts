@@ -41,7 +41,7 @@ export interface OutboxStore extends Store<OutboxState> {
 interface Outgoing {
   readonly id: string
   /**
-   * Returns the user who made it; undefined while the user is unknown, and until then the mutation
+   * Returns the user that made it; undefined while the user is unknown, and until then the mutation
    * is not stored.
    */
   readonly user: () => string | null | undefined
@@ -73,7 +73,7 @@ interface Outgoing {
 export type Outcome =
   | { readonly is: 'answered' }
   | { readonly is: 'refused'; readonly reason: string }
-  /** Another user is signed in: it was not sent, and is kept for the user who made it. */
+  /** Another user is signed in: it was not sent, and is kept for the user that made it. */
   | { readonly is: 'held' }
   /** There was no response, or none from the server itself, or the server could not answer now. */
   | { readonly is: 'unanswered'; readonly reason: string }
@@ -164,7 +164,7 @@ export function createOutbox(options: {
   const store = createStore<OutboxState>({ pending: [], refused: [] })
   /** Sent without having waited, and not answered yet. */
   const flying = new Map<string, Entry>()
-  /** Mutations of users who are not signed in now. */
+  /** Mutations of users that are not signed in now. */
   let heldMutations: readonly StoredMutation[] = []
   let lastOrder = 0
   let queue: readonly Entry[] = []

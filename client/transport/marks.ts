@@ -1,6 +1,9 @@
 import type { StreamResult } from './transport.ts'
 
-/** What the server reports about a result besides its data: `extensions.tidings`, see docs/protocol.md. */
+/**
+ * The information of the server about a result besides its data: `extensions.tidings`, see
+ * docs/protocol.md.
+ */
 interface Marks {
   /** Set for results outside the log, which repeat the cursor of the event before them. */
   readonly kind?: 'snapshot' | 'ephemeral'

@@ -17,7 +17,7 @@ import { keyDescription, startTask } from './start-task.ts'
 import { type TaskKinds, unknownKind } from './task-kind.ts'
 import type { TaskResults } from './task-result.ts'
 
-/** A kind of task whose types in GraphQL follow from its zod schemas. */
+/** A kind of task with GraphQL types that follow from its zod schemas. */
 export interface DefinedKind {
   readonly kind: string
   readonly description?: string | undefined

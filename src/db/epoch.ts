@@ -39,7 +39,7 @@ export async function readBusName(database: Pick<Database, 'pool'>): Promise<str
 
 /**
  * Reads the key with which the servers of this database sign their messages on the bus; creates it
- * for the first server. Whoever can read it can also change the events themselves.
+ * for the first server. A process that can read it can also change the events themselves.
  */
 export async function readBusKey(database: Pick<Database, 'pool'>): Promise<string> {
   const created = randomBytes(32).toString('base64url')

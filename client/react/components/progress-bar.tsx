@@ -67,7 +67,7 @@ function Times({ task: { status, progress } }: { readonly task: ProgressBarTask 
   const words = useWords()
   const now = useNow(isRunning)
   const [toldAt, setToldAt] = useState(now)
-  // biome-ignore lint/correctness/useExhaustiveDependencies: a new progress is what was told now
+  // biome-ignore lint/correctness/useExhaustiveDependencies: a new progress has just been announced
   useEffect(() => setToldAt(Date.now()), [progress])
   const { elapsedMs, remainingMs } = progress
   if (elapsedMs === 0) return null

@@ -7,7 +7,7 @@ interface Confirmation {
   /** The labels of the answers: to confirm, and to cancel. */
   readonly yes: string
   readonly no: string
-  /** Explains what is deleted with it and what is kept. */
+  /** Names the objects that are deleted with it and those that are kept. */
   readonly children: ReactNode
   /** Performs the action. @returns whether it succeeded */
   readonly act: () => Promise<boolean>

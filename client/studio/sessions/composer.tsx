@@ -69,7 +69,7 @@ export function Composer(props: {
   )
 }
 
-/** Describes the users who are typing. */
+/** Describes the users that are typing. */
 function describeTyping(typing: readonly string[]): string {
   const [first, second] = typing
   if (first === undefined) return ''

@@ -67,7 +67,7 @@ function Invite({ session }: { readonly session: SessionState }): ReactElement {
   const { id: sessionId, participants } = session
   const { run, isSending, refusal } = useChange(InviteToSessionDocument)
   const { data, refetch } = useFetched(SessionInvitationsDocument, { sessionId })
-  // A user who joins may have used a link.
+  // A user that joins may have used a link.
   const fetchedFor = useRef(participants)
   useEffect(() => {
     if (fetchedFor.current === participants) return

@@ -3,7 +3,7 @@ import { describeName } from '../../react/words.ts'
 import { ignoreUnknown } from '../../reduce/fold.ts'
 import type { TaskEvent } from '../../reduce/task-state.ts'
 
-/** What a span of the time line stands for. */
+/** The meaning of a span of the time line. */
 type SpanKind = 'wait' | 'attempt' | 'stage' | 'item'
 /** How a span ended; `open` while it has not. */
 type SpanOutcome = 'open' | 'completed' | 'failed' | 'canceled' | 'lost' | 'handed-over'
@@ -174,7 +174,7 @@ function log(story: TaskStory, event: TaskEvent): TaskStory {
         : [[name, name === 'items' && Array.isArray(value) ? value.slice(0, maxPayloadItems) : value]],
     ),
   )
-  // Of the positions in the queue only the newest is of interest.
+  // Only the newest queue position is of interest.
   const isRepeated = type === 'TaskQueueMoved' && story.entries.at(-1)?.type === type
   const eventCount = story.eventCount + (isRepeated ? 0 : 1)
   const entry: LogEntry = { key: eventCount, seq, type, at, payload }

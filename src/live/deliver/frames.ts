@@ -1,4 +1,7 @@
-/** What a client has to know about a payload besides its data: `extensions.tidings` in docs/protocol.md. */
+/**
+ * The information about a payload that a client needs besides its data: `extensions.tidings` in
+ * docs/protocol.md.
+ */
 export interface Marks {
   /** Set for payloads outside the log, which repeat the cursor of the event before them. */
   readonly kind?: 'snapshot' | 'ephemeral'

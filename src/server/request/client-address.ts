@@ -20,7 +20,7 @@ function readAddress(request: IncomingMessage, { TRUST_PROXY }: Pick<Config, 'TR
  */
 export interface ClientInfo {
   readonly address: string
-  /** What the limits per address count as one address: see {@link networkOf}. */
+  /** The address that the limits per address count: see {@link networkOf}. */
   readonly network: string
   readonly userAgent: string | null
 }

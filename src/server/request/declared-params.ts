@@ -35,7 +35,7 @@ export function declaredParams(
   }
 }
 
-/** What an operation retains until it ends. */
+/** The data that an operation retains until it ends. */
 export interface RetainedParts {
   /** Operations with the same document retain it once. The cache of documents may evict it earlier. */
   readonly document: DocumentNode
@@ -44,7 +44,7 @@ export interface RetainedParts {
   readonly variables: GraphQLParams['variables'] | undefined
 }
 
-/** What the operations of one socket or stream retain together. */
+/** The data that the operations of one socket or stream retain together. */
 export interface Retained {
   /**
    * Records what an operation retains.

@@ -78,7 +78,7 @@ export interface ServedSocket extends Port, ConnectionControl, SocketOwner, Work
   /** The callback of graphql-ws to call when the socket has closed. */
   onClosed: (code: number, reason: string) => Promise<void>
   close(code?: number, reason?: string): void
-  /** What its operations retain. */
+  /** The data that its operations retain. */
   readonly retained: Retained
   /** Records in the audit log that a limit was reached: once per socket and reason. */
   noteLimit(reason: string, detail: string): void

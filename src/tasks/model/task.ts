@@ -90,7 +90,7 @@ export interface FailureState {
   readonly advice: string | null
   /** All problems found in the user's input, if the input is the reason. Default none. */
   readonly problems?: readonly ProblemState[]
-  /** What the kind of task declares for this code. Default none. */
+  /** The details that the kind of task declares for this code. Default none. */
   readonly details?: FailureDetails
 }
 

@@ -80,7 +80,7 @@ function fitLine(points: readonly Point[]): Line {
     const sxx = sumOf(weightedPoints, ({ x }) => x * x)
     const sy = sumOf(weightedPoints, ({ ms }) => ms)
     const sxy = sumOf(weightedPoints, ({ x, ms }) => x * ms)
-    // Sizes that hardly differ do not tell the two parts apart: proportional, unless the data say
+    // Sizes that hardly differ do not separate the two parts: proportional, unless the data say
     // otherwise. Counts as one task.
     const prior = sw / weight
     const determinant = (sw + prior) * sxx - sx * sx
@@ -106,7 +106,7 @@ function spreadOf(points: readonly Point[], expected: (point: Point) => number):
   return Math.sqrt((squares + priorSpread ** 2) / (weight + 1))
 }
 
-/** What the duration of a task is derived from. */
+/** The measure of the work of a task, from which its duration is estimated. */
 type Measure = 'items' | 'size'
 
 interface Model {
