@@ -120,6 +120,7 @@ function addStart(
   builder.mutationField(name, (t) =>
     t.field({
       type: result.type,
+      extensions: { kind },
       description: description ?? `Starts a task of the kind ${kind}.`,
       args: { input: t.arg({ type: inputRef, required: shape !== null, description: 'The input.' }) },
       resolve: (_, args, context) =>

@@ -21,6 +21,7 @@ import { openTracing } from '../tracing/open.ts'
 import type { Tracing } from '../tracing/tracing.ts'
 import type { InputOf, Task } from './define-task.ts'
 import { toEngineDefinition } from './engine-definition.ts'
+import { writeOperations } from './operations.ts'
 import { type ListenOptions, readOptions, type TidingsOptions } from './options.ts'
 import { createLiveDelivery, createUnknownResultLog, startPruning } from './parts.ts'
 
@@ -176,6 +177,7 @@ export function createTidings(options: TidingsOptions): Tidings {
       admin: engine.admin,
       rateLimits: services.rateLimits,
       logger,
+      graphiqlTabs: () => Promise.resolve(writeOperations(schema, tasks)),
       metrics,
       metricsPage: createMetricsPage({ engine, live, metrics }),
     })

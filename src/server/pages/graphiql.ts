@@ -79,13 +79,15 @@ export function createGraphiql(options: {
 
   return {
     async servePage(response) {
+      const defaultTabs = await tabs()
       const page = renderPage({
         endpoint,
         base,
         workers: Object.fromEntries(workerLabels.map((label) => [label, `${base}/${label}.worker.js`])),
         options: {
           title: 'Tidings',
-          defaultTabs: await tabs(),
+          // GraphiQL fails with an empty list.
+          ...(defaultTabs.length === 0 ? {} : { defaultTabs }),
           ...(tokensAreRequired ? { defaultHeaders: '{\n  "Authorization": "Bearer "\n}' } : {}),
           // A token in localStorage would outlive the visit.
           shouldPersistHeaders: false,
