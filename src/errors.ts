@@ -107,6 +107,11 @@ export const taskErrorCatalogue = {
     when: 'The worker of this attempt was shut down.',
     advice: 'Nothing: another worker continues at once.',
   },
+  TIMEOUT: {
+    retryable: true,
+    when: 'An attempt took longer than the `timeoutMs` of its kind.',
+    advice: 'Nothing: the task is retried, as long as it has attempts left.',
+  },
   UNAVAILABLE: {
     retryable: true,
     when: 'The database, or a service that the task needs, cannot be reached.',

@@ -22,7 +22,7 @@ import type { Tracing } from '../tracing/tracing.ts'
 import type { InputOf, Task } from './define-task.ts'
 import { toEngineDefinition } from './engine-definition.ts'
 import { writeOperations } from './operations.ts'
-import { type ListenOptions, readOptions, type TidingsOptions } from './options.ts'
+import { type ListenOptions, namingOptions, readOptions, type TidingsOptions } from './options.ts'
 import { createLiveDelivery, createUnknownResultLog, startPruning } from './parts.ts'
 
 /** A task that was started. */
@@ -129,7 +129,7 @@ export function createTidings(options: TidingsOptions): Tidings {
     const tracing = resources.use(await openTracing(config, logger))
     const definitions = tasks.map((task) => toEngineDefinition(task, context))
     const engine = resources.use(
-      await startEngine({ config, database, definitions, logger, tracing, isWorkerDeferred: true }),
+      await namingOptions(startEngine({ config, database, definitions, logger, tracing, isWorkerDeferred: true })),
     )
     return { database, engine, tracing }
   })
@@ -165,7 +165,7 @@ export function createTidings(options: TidingsOptions): Tidings {
       limits: { headStartMs: (plan: string | null) => priorityBoostMs(config.HEAD_STARTS, plan) },
     } as Services
     const live = createLiveDelivery({ schema, services, config, logger, tracing })
-    const server = await startServer({
+    const starting = startServer({
       config: serverConfig,
       schema,
       tracing,
@@ -181,6 +181,7 @@ export function createTidings(options: TidingsOptions): Tidings {
       metrics,
       metricsPage: createMetricsPage({ engine, live, metrics }),
     })
+    const server = await namingOptions(starting)
     servers.push(server)
     return server
   }

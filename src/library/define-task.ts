@@ -73,6 +73,13 @@ export interface Task<
   readonly errors?: E
   /** How often the handler may fail. Attempts that a lost or stopped worker ends are counted apart. @default 3 */
   readonly attempts?: number
+  /** Maximum duration of an attempt in milliseconds, after which it fails with `TIMEOUT`, and may be retried. Default none. */
+  readonly timeoutMs?: number
+  /**
+   * Days after which finished tasks of the kind are deleted; 0 keeps them. Defaults to `taskRetentionDays`, which may also name the
+   * kind and then takes precedence.
+   */
+  readonly retentionDays?: number
   /** How many tasks of the kind run at once in one worker process. @default 2 */
   readonly concurrency?: number
   /** How many run at once for one owner, over all workers; null for no limit. Defaults to `maxRunningPerUser`. */

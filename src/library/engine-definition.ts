@@ -11,7 +11,7 @@ import type { ErrorSchemas, FailureOptions, Failures, HandlerServices, Task } fr
  * @param context - passed to every `run`
  */
 export function toEngineDefinition(task: Task, context: HandlerServices): TaskDefinition {
-  const { kind, result, description: _, authorize: __, errors: schemas = {}, ...options } = task
+  const { kind, result, description: _, authorize: __, retentionDays: ___, errors: schemas = {}, ...options } = task
   const errors = createFailures(kind, schemas)
   return defineTask<Record<string, unknown>, JsonObject>({
     ...options,

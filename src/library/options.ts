@@ -70,12 +70,13 @@ export function readOptions(
   const entries = Object.keys(settings).map((name) => [name, toText(values[optionName(name)])] as const)
   const texts = { ...Object.fromEntries(entries), HOST: host, PORT: port === undefined ? undefined : String(port) }
   const hasOwnViewers = options.authenticate !== undefined
-  try {
-    return parseSettings(settings, { ...texts, ROLE: 'all' }, (config) => contradictionsOf(config, { hasOwnViewers }))
-  } catch (error) {
-    if (!isTidingsError(error, 'BAD_CONFIGURATION')) throw error
-    throw new TidingsError('BAD_CONFIGURATION', renameSettings(error.message))
-  }
+  const config = renamingSettings(() =>
+    parseSettings(settings, { ...texts, ROLE: 'all' }, (parsed) => contradictionsOf(parsed, { hasOwnViewers })),
+  )
+  const retention = (options.tasks ?? []).flatMap(({ kind, retentionDays: days }) =>
+    days === undefined ? [] : [[kind, days] as const],
+  )
+  return { ...config, TASK_RETENTION_DAYS: { ...Object.fromEntries(retention), ...config.TASK_RETENTION_DAYS } }
 }
 
 /** Writes a value as the text that an environment variable would have. */
@@ -88,7 +89,24 @@ function toText(value: unknown): string | undefined {
     .join(',')
 }
 
-/** Replaces the names of settings in a message by those of options. */
-function renameSettings(message: string): string {
-  return message.replace(/\b[A-Z][A-Z0-9_]+\b/g, (name) => (name in settings ? optionName(name) : name))
+/** Awaits work that reads settings: a refusal of one names the option. */
+export async function namingOptions<T>(work: Promise<T>): Promise<T> {
+  const [outcome] = await Promise.allSettled([work])
+  return renamingSettings(() => {
+    if (outcome.status === 'rejected') throw outcome.reason
+    return outcome.value
+  })
+}
+
+/** Runs work; the names of settings in a refusal become those of options. */
+function renamingSettings<T>(work: () => T): T {
+  try {
+    return work()
+  } catch (error) {
+    if (!isTidingsError(error, 'BAD_CONFIGURATION')) throw error
+    const message = error.message.replace(/\b[A-Z][A-Z0-9_]+\b/g, (name) =>
+      name in settings ? optionName(name) : name,
+    )
+    throw new TidingsError('BAD_CONFIGURATION', message, {}, { cause: error })
+  }
 }

@@ -30,6 +30,18 @@ const greet = defineTask({
   },
 })
 
+const hang = defineTask({
+  kind: 'HANG',
+  input: z.object({}),
+  attempts: 1,
+  timeoutMs: 20,
+  async *run({ signal }) {
+    yield stage('hanging')
+    await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve()))
+    yield stage('too late')
+  },
+})
+
 const watch = `subscription ($taskId: ID!) {
   taskProgress(taskId: $taskId, fromStart: true) {
     ... on TaskRetrying { error { code details { ... on GreetBusyError { attempt } } } }
@@ -41,7 +53,7 @@ const watch = `subscription ($taskId: ID!) {
 test('serves the tasks of callers that a function authenticates, and those that the team starts', async () => {
   await using database = await createTestDatabase({ empty: true })
   await using tidings = createTidings({
-    tasks: [greet],
+    tasks: [greet, hang],
     context: { greeting: 'Good morning' },
     databaseUrl: database.url,
     logger: silentLogger,
@@ -52,7 +64,8 @@ test('serves the tasks of callers that a function authenticates, and those that 
       return { userId: users[key] }
     },
   })
-  const { url, wsUrl } = await tidings.listen({ port: 0 })
+  const { url, wsUrl, port } = await tidings.listen({ port: 0 })
+  await expect(tidings.listen({ port })).rejects.toThrow('or set port to another one')
   const run = async (key: string | null, query: string): Promise<{ status: number; body: unknown }> => {
     const response = await fetch(`${url}/graphql`, {
       method: 'POST',
@@ -96,6 +109,12 @@ test('serves the tasks of callers that a function authenticates, and those that 
   const wrong = await tidings.start(greet, { name: 'wrong' }, { owner: 'u_a' })
   expect(await follow('a', wrong.id)).toEqual([
     { error: { code: 'INTERNAL', message: 'The task failed unexpectedly.', details: null } },
+  ])
+  const hanging = await tidings.start(hang, {}, { owner: 'u_a' })
+  expect(await follow('a', hanging.id)).toEqual([
+    {
+      error: { code: 'TIMEOUT', message: 'The attempt took longer than 20 ms, the limit of HANG.', details: null },
+    },
   ])
   await expect(tidings.start({ ...greet }, { name: 'x' }, { owner: 'u_a' })).rejects.toThrow(
     'The kind GREET is not among the tasks of createTidings',

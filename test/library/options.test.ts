@@ -1,6 +1,8 @@
 import { expect, test } from 'vitest'
-import { settings } from '../../src/config.ts'
-import { optionName, readOptions, settingsWithoutOption, type TidingsOptions } from '../../src/library/options.ts'
+import { z } from 'zod'
+import { defineTask } from '../../src/library/define-task.ts'
+import { readOptions, type TidingsOptions } from '../../src/library/options.ts'
+import { stage } from '../../src/tasks/model/report.ts'
 
 test('converts options to the settings of the engine, without reading the environment', () => {
   process.env['LEASE_MS'] = '7000'
@@ -49,32 +51,24 @@ test.each<[string, Partial<TidingsOptions>, { host?: string }, string]>([
   expect(() => readOptions(options, address)).toThrow(message)
 })
 
-test('lets a server with a function for its callers listen on every address', () => {
-  expect(readOptions({ authenticate: () => null, nodeEnv: 'production' }, { host: '0.0.0.0' }).HOST).toBe('0.0.0.0')
+test('keeps finished tasks of a kind as long as the kind declares, unless the options name it', () => {
+  const task = (kind: string, retentionDays?: number) =>
+    defineTask({
+      kind,
+      input: z.object({}),
+      ...(retentionDays === undefined ? {} : { retentionDays }),
+      async *run() {
+        yield stage('working')
+      },
+    })
+  const tasks = [task('A', 7), task('B', 0), task('C')]
+  expect(readOptions({ tasks, taskRetentionDays: { '*': 30, B: 1 } }).TASK_RETENTION_DAYS).toEqual({
+    '*': 30,
+    A: 7,
+    B: 1,
+  })
 })
 
-interface Told {
-  readonly fallback: string | undefined
-  readonly help: string
-  readonly choices?: readonly string[]
-}
-
-test('docs/guide/options.md has every option with its default (`vitest run test/library/options.test.ts -u` writes it)', async () => {
-  const rename = (text: string): string =>
-    text.replace(/\b[A-Z][A-Z0-9_]+\b/g, (name) => (name in settings ? optionName(name) : name))
-  const rows = Object.entries(settings as Readonly<Record<string, Told>>)
-    .filter(([name]) => !settingsWithoutOption.includes(name))
-    .map(([name, { fallback = '', help, choices = [] }]) => {
-      const allowed = choices.length === 0 ? '' : ` (${choices.map((value) => `\`${value}\``).join(', ')})`
-      return `| \`${optionName(name)}\` | ${fallback === '' ? '–' : `\`${fallback}\``} | ${rename(help)}${allowed} |`
-    })
-  const head = `# Options
-
-The options of \`createTidings\`. Nothing is read from the environment. A value that is not allowed is refused with a message that names the option and the allowed values. \`tasks\`, \`context\`, \`authenticate\`, \`migrateAtStart\` and \`logger\` are explained in \`src/library/options.ts\`; the options of one kind, such as \`attempts\`, in \`src/library/define-task.ts\`.
-
-A list is an array of strings (\`allowedOrigins\`); pairs are an object (\`taskRetentionDays: { '*': 90 }\`). Units are in the names: \`…Ms\`, \`…Seconds\`, \`…Hours\`, \`…Days\`, \`…Bytes\`.
-
-| option | default | meaning (allowed values) |
-| --- | --- | --- |`
-  await expect(`${[head, ...rows].join('\n')}\n`).toMatchFileSnapshot('../../docs/guide/options.md')
+test('lets a server with a function for its callers listen on every address', () => {
+  expect(readOptions({ authenticate: () => null, nodeEnv: 'production' }, { host: '0.0.0.0' }).HOST).toBe('0.0.0.0')
 })

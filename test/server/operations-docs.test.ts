@@ -1,7 +1,9 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { settings } from '../../src/config.ts'
 import { errorCatalogue, requestErrorCatalogue, taskErrorCatalogue } from '../../src/errors.ts'
+import { optionName, settingsWithoutOption } from '../../src/library/options.ts'
 import { silentLogger } from '../../src/logger.ts'
 import { startApp } from '../../src/main/app.ts'
 import { parseStudioConfig, studioSettings } from '../../src/studio/config.ts'
@@ -108,6 +110,26 @@ Environment variables, read at start. The settings of the Studio come last; \`np
 | variable | default | meaning (allowed values) |
 | --- | --- | --- |`
   await expect(`${[head, ...rows].join('\n')}\n`).toMatchFileSnapshot('../../docs/settings.md')
+})
+
+test('docs/guide/options.md has every option with its default (`vitest run test/server/operations-docs.test.ts -u` writes it)', async () => {
+  const rename = (text: string): string =>
+    text.replace(/\b[A-Z][A-Z0-9_]+\b/g, (name) => (name in settings ? optionName(name) : name))
+  const rows = Object.entries(settings as Readonly<Record<string, Told>>)
+    .filter(([name]) => !settingsWithoutOption.includes(name))
+    .map(([name, { fallback = '', help, choices = [] }]) => {
+      const allowed = choices.length === 0 ? '' : ` (${choices.map((value) => `\`${value}\``).join(', ')})`
+      return `| \`${optionName(name)}\` | ${fallback === '' ? '–' : `\`${fallback}\``} | ${rename(help)}${allowed} |`
+    })
+  const head = `# Options
+
+The options of \`createTidings\`. Nothing is read from the environment. A value that is not allowed is refused with a message that names the option and the allowed values. \`tasks\`, \`context\`, \`authenticate\`, \`migrateAtStart\` and \`logger\` are explained in \`src/library/options.ts\`; the options of one kind, such as \`attempts\`, in \`src/library/define-task.ts\`.
+
+A list is an array of strings (\`allowedOrigins\`); pairs are an object (\`taskRetentionDays: { '*': 90 }\`). Units are in the names: \`…Ms\`, \`…Seconds\`, \`…Hours\`, \`…Days\`, \`…Bytes\`.
+
+| option | default | meaning (allowed values) |
+| --- | --- | --- |`
+  await expect(`${[head, ...rows].join('\n')}\n`).toMatchFileSnapshot('../../docs/guide/options.md')
 })
 
 /** Names written like settings that are not settings of Tidings. */

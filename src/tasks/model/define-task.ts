@@ -103,6 +103,11 @@ export interface TaskDefinition<I = unknown, R extends JsonObject = JsonObject> 
    * shut down are counted separately.
    */
   readonly attempts: number
+  /**
+   * Maximum duration of an attempt in milliseconds, after which it fails with `TIMEOUT` and its signal aborts; default none. Ends
+   * hanging handlers: a worker that is lost is detected by its lease.
+   */
+  readonly timeoutMs?: number
   /** How many run at once in one worker process; default 2. */
   readonly concurrency: number
   /**

@@ -42,8 +42,8 @@ interface RunnerOptions {
  * Runs one attempt of a claimed task to its end: every report goes to the journal, and the end is
  * written whatever the outcome. Never throws.
  *
- * @param signal - aborted with a {@link StopReason}; the definition's generator receives the same
- *   signal
+ * @param signal - aborted with a {@link StopReason}; the definition's generator receives a signal that
+ *   also aborts when the attempt takes too long
  */
 export async function runAttempt(
   options: RunnerOptions,
@@ -81,6 +81,7 @@ export async function runAttempt(
       return estimateRemainingMs(progress, expected, Date.now(), start)
     },
   })
+  const deadline = createDeadline(definition, signal)
   try {
     const input = definition.input.parse(task.input)
     const reports = definition.run({
@@ -89,14 +90,14 @@ export async function runAttempt(
       input,
       attempt,
       items: [...claim.state.items.values()],
-      signal,
+      signal: deadline.signal,
       database,
       appender,
       logger,
     })
     // An attempt stopped after its last report has still ended: the database decides whether that
     // counts.
-    const result = storableJson(await drive(reports, journal, signal))
+    const result = storableJson(await drive(reports, journal, deadline.signal))
     const { commit } = await completionHooks.of(task, { status: 'COMPLETED', error: null, result })
     await journal.end({
       type: 'TaskCompleted',
@@ -110,6 +111,7 @@ export async function runAttempt(
   } catch (error) {
     return await conclude(error)
   } finally {
+    deadline[Symbol.dispose]()
     await journal.close()
   }
 
@@ -197,6 +199,18 @@ export async function runAttempt(
       await end(unsettled)
     }
   }
+}
+
+/** Creates the signal of an attempt: aborts with the signal, and with a retryable error when the attempt takes too long. */
+function createDeadline(
+  { kind, timeoutMs }: Pick<TaskDefinition, 'kind' | 'timeoutMs'>,
+  signal: AbortSignal,
+): Disposable & { readonly signal: AbortSignal } {
+  if (timeoutMs === undefined) return { signal, [Symbol.dispose]: () => undefined }
+  const deadline = new AbortController()
+  const error = new RetryableError('TIMEOUT', `The attempt took longer than ${timeoutMs} ms, the limit of ${kind}.`)
+  const timer = setTimeout(() => deadline.abort(error), timeoutMs).unref()
+  return { signal: AbortSignal.any([signal, deadline.signal]), [Symbol.dispose]: () => clearTimeout(timer) }
 }
 
 /**
