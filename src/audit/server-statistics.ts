@@ -149,18 +149,18 @@ export function createStatisticsExchange(options: {
   const announce: StatisticsExchange['announce'] = ({ name, source }) => {
     const id = randomUUID()
     const startedAt = new Date()
-    let written = { text: '', atMs: 0 }
+    let lastWrite = { text: '', atMs: 0 }
     const write = async (): Promise<void> => {
       const text = JSON.stringify(source())
-      if (text === written.text && Date.now() - written.atMs < renewMs) return
+      if (text === lastWrite.text && Date.now() - lastWrite.atMs < renewMs) return
       await database.pool.query(
         `with gone as (delete from server_statistics where seen_at < now() - interval '1 minute' and server_id <> $1)
          insert into server_statistics (server_id, name, started_at, seen_at, statistics) values ($1, $2, $3, now(), $4)
          on conflict (server_id) do update set seen_at = excluded.seen_at, statistics = excluded.statistics`,
         [id, name, startedAt, text],
       )
-      const isNew = text !== written.text
-      written = { text, atMs: Date.now() }
+      const isNew = text !== lastWrite.text
+      lastWrite = { text, atMs: Date.now() }
       if (isNew) bus.publish(channel, { server: id })
     }
     const renew = createSingleFlight(() =>

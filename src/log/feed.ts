@@ -325,7 +325,7 @@ export function createFeeds(options: {
     // Batched: one query with 10,000 topic names would delay other work.
     for (let first = 0; first < open.length; first += comparedTogether) {
       const batch = open.slice(first, first + comparedTogether).map((feed) => ({ feed, seq: feed.sequence.head }))
-      const heads = await reader.moved(batch.map(({ feed, seq: had }) => ({ topic: feed.topic, seq: had })))
+      const heads = await reader.moved(batch.map(({ feed, seq }) => ({ topic: feed.topic, seq })))
       for (const { feed, seq: previousHead } of batch) {
         const head = heads.get(feed.topic)
         if (head === undefined || feed.isClosed) continue

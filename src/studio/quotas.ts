@@ -48,9 +48,9 @@ export function createQuotas({ database }: { readonly database: Database }, limi
   const { pool } = database
   return {
     async check(kind, owner, { key = null, bytes = 0 } = {}) {
-      const { table, known: lock, remedy } = tables[kind]
+      const { table, known: repetitionQuery, remedy } = tables[kind]
       const isRepeated = async (): Promise<boolean> =>
-        key !== null && ((await pool.query(lock, [owner, key])).rowCount ?? 0) > 0
+        key !== null && ((await pool.query(repetitionQuery, [owner, key])).rowCount ?? 0) > 0
       if (limits[kind] > 0) {
         const { rows } = await pool.query<{ count: number }>(
           `select count(*)::int as count from (select from ${table} where owner = $1 limit $2) owned`,

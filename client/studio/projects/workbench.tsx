@@ -18,8 +18,8 @@ export function Workbench(props: {
   readonly onStarted: (taskId: string) => void
 }): ReactElement {
   const { project, task, onStarted } = props
-  const { id, files: stored, lastSync, version } = project
-  const drafts = useDrafts(id, stored)
+  const { id, files: storedFiles, lastSync, version } = project
+  const drafts = useDrafts(id, storedFiles)
   const { run, isSending, refusal } = useTaskMutation(SyncProjectDocument)
   const [selectedPath, setChosen] = useState<string | null>(null)
   const editor = useRef<CodeEditorHandle>(null)

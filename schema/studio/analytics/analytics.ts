@@ -200,10 +200,10 @@ builder.queryField('analytics', (t) =>
     description: 'The viewer’s statistics about quizzes, consistent with each other.',
     resolve: async (_, _args, context) => {
       const { userId: owner } = requireViewer(context)
-      const found = await readSnapshot(context, owner)
-      if (found === null) throw new Error(`The figures of "${owner}" were not found`)
-      const cursor = formatCursor(context.engine.reader.epoch, analyticsTopic(owner), found.seq)
-      return { cursor, state: found.state }
+      const currentState = await readSnapshot(context, owner)
+      if (currentState === null) throw new Error(`The figures of "${owner}" were not found`)
+      const cursor = formatCursor(context.engine.reader.epoch, analyticsTopic(owner), currentState.seq)
+      return { cursor, state: currentState.state }
     },
   }),
 )

@@ -193,8 +193,8 @@ const markAllReadSuccess = builder
   })
 
 async function loadNotification(context: Context, userId: string, id: string): Promise<Notification> {
-  const [found] = await context.notifications.getMany(userId, [id])
-  return found ?? refuseAsMissing('notification', id)
+  const [storedNotification] = await context.notifications.getMany(userId, [id])
+  return storedNotification ?? refuseAsMissing('notification', id)
 }
 
 builder.mutationFields((t) => ({

@@ -39,9 +39,9 @@ const content = builder.objectRef<Content>('Content').implement({
 
 async function contentOf(concept: Concept, piece: ContentPiece, { loaders }: Context): Promise<Content> {
   const contents = await loaders.contentsOf.load(concept.id)
-  const found = contents[contentPieces.indexOf(piece)]
-  if (found === undefined) throw new Error(`Concept "${concept.id}" has no ${piece}`)
-  return found
+  const storedContent = contents[contentPieces.indexOf(piece)]
+  if (storedContent === undefined) throw new Error(`Concept "${concept.id}" has no ${piece}`)
+  return storedContent
 }
 
 conceptRef.implement({

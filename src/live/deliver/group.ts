@@ -229,7 +229,7 @@ class TopicGroup<S> implements Group<S>, FeedListener, EphemeralGroup {
 
   #addLater(payload: Promise<Payload>, toPending: (payload: Payload) => PendingPayload): void {
     const generation = this.#generation
-    const mine: Promise<void> = (this.#tail ?? Promise.resolve())
+    const ownTail: Promise<void> = (this.#tail ?? Promise.resolve())
       .then(() => payload)
       .then(
         (payload) => {
@@ -240,9 +240,9 @@ class TopicGroup<S> implements Group<S>, FeedListener, EphemeralGroup {
         },
       )
       .then(() => {
-        if (this.#tail === mine) this.#tail = undefined
+        if (this.#tail === ownTail) this.#tail = undefined
       })
-    this.#tail = mine
+    this.#tail = ownTail
   }
 
   #fail(error: unknown): void {

@@ -80,10 +80,10 @@ async function* run(context: TaskContext<Input>) {
   yield stage('launching', 0, 'Starting the preview')
   const preview = await createPreviews({ database, appender }).launch(projectId)
   if (preview.error !== null) throw new FinalError(preview.error.code, preview.error.message)
-  const { written, removed, version } = outcome
-  const changes = `${written} written, ${removed} removed`
+  const { written: writtenCount, removed, version } = outcome
+  const changes = `${writtenCount} written, ${removed} removed`
   yield stage('complete', 100, `The preview shows version ${version}: ${changes}`)
-  return { type: 'ProjectSynced' as const, projectId, version, writtenCount: written, removedCount: removed }
+  return { type: 'ProjectSynced' as const, projectId, version, writtenCount, removedCount: removed }
 }
 
 /** Checks each file in the given order, and adds its problems to `foundProblems`. */

@@ -166,20 +166,20 @@ function reserve(
     questionId,
     taskId,
     reason,
-    found,
+    found: newQuestion,
   }: Place & { questionId: string; taskId: string; reason: string | undefined; found: Question },
 ): Promise<number | null> {
   return withTransaction(database, async (client) => {
     await client.query('select 1 from quiz where id = $1 for no key update', [quizId])
     const previousQuestions = await readAsked(client, quizId)
-    if (previousQuestions.some((previous) => isSameQuestion(previous, found))) return null
+    if (previousQuestions.some((previous) => isSameQuestion(previous, newQuestion))) return null
     // An attempt that lost its lease must not insert a draft, as no task would delete it.
     const { rows } = await client.query<{ version: number }>(
       `insert into question_version (question_id, version, parent, origin, is_draft, task_id, reason, body)
        select q.id, (select max(version) + 1 from question_version where question_id = q.id), q.version, 'REPLACED', true, $2, $3, $4
        from question q where q.id = $1 and exists (select 1 from task where id = $2 and status = 'RUNNING')
        returning version`,
-      [questionId, taskId, reason ?? null, JSON.stringify(found)],
+      [questionId, taskId, reason ?? null, JSON.stringify(newQuestion)],
     )
     return rows[0]?.version ?? null
   })

@@ -35,9 +35,9 @@ export async function announcePiece(
   const [concept] = rows
   if (concept === undefined) return null
   const were = piece === 'RESOURCES' ? 'were' : 'was'
-  const what = `The ${pieceNames[piece]} of ${quote(concept.title)}`
+  const pieceName = `The ${pieceNames[piece]} of ${quote(concept.title)}`
   return {
-    title: status === 'COMPLETED' ? `${what} ${were} made again` : `${what} could not be made again`,
+    title: status === 'COMPLETED' ? `${pieceName} ${were} made again` : `${pieceName} could not be made again`,
     aboutId: conceptId,
   }
 }

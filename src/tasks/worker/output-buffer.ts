@@ -48,11 +48,11 @@ export function createOutputBuffer(): OutputBuffer {
       streams.set(name, stream)
       const fullText = stream.half + text
       const isCut = /[\ud800-\udbff]$/.test(fullText)
-      const whole = storableText(isCut ? fullText.slice(0, -1) : fullText)
+      const storable = storableText(isCut ? fullText.slice(0, -1) : fullText)
       stream.half = isCut ? fullText.slice(-1) : ''
-      stream.text += whole
-      length += whole.length
-      if (whole !== '') waiting.add(name)
+      stream.text += storable
+      length += storable.length
+      if (storable !== '') waiting.add(name)
     },
     take(isEnd) {
       if (isEnd)

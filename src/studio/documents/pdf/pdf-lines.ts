@@ -152,7 +152,7 @@ function createRepetitionFilter(): (piece: PdfPiece) => PdfPiece | undefined {
       const candidates = piecesByText.get(key) ?? []
       piecesByText.set(key, candidates)
       const { text, x, width } = rest
-      const first = candidates.find((other) => text.startsWith(other.text) && isSamePlace(rest, other))
+      const first = candidates.find((candidate) => text.startsWith(candidate.text) && isSamePlace(rest, candidate))
       if (first?.text === text) return undefined
       if (first === undefined || isMostlyRtl(text)) {
         candidates.push(rest)
@@ -164,12 +164,12 @@ function createRepetitionFilter(): (piece: PdfPiece) => PdfPiece | undefined {
   }
 }
 
-function isSamePlace(piece: PdfPiece, other: PdfPiece): boolean {
-  const maxShift = boldShift * other.size
+function isSamePlace(piece: PdfPiece, otherPiece: PdfPiece): boolean {
+  const maxShift = boldShift * otherPiece.size
   return (
-    Math.abs(piece.x - other.x) < maxShift &&
-    Math.abs(piece.y - other.y) < maxShift &&
-    Math.abs(piece.size - other.size) < maxShift
+    Math.abs(piece.x - otherPiece.x) < maxShift &&
+    Math.abs(piece.y - otherPiece.y) < maxShift &&
+    Math.abs(piece.size - otherPiece.size) < maxShift
   )
 }
 

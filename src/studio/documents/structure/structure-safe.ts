@@ -21,12 +21,12 @@ interface Place {
  * is preserved character by character. A paragraph or cell that the parser did not see as it is becomes
  * text, as another parser might interpret it differently.
  *
- * @param whole - the document's text
+ * @param documentText - the document's text
  * @param headings - ranges of HTML headings, which are removed separately
  */
 export function findEdits(
   { nodes, toOffset, maskedText, split }: MarkdownWindow,
-  whole: string,
+  documentText: string,
   headings: readonly { readonly start: number; readonly end: number }[] = [],
 ): FoundEdits {
   const edits: Edit[] = []
@@ -41,7 +41,7 @@ export function findEdits(
     const end = node.position?.end.offset
     const nodeText = node.type === 'paragraph' || node.type === 'tableCell' ? maskedText(node) : undefined
     if (nodeText !== undefined && start !== undefined && end !== undefined) {
-      replace(start, end, toText(whole.slice(toOffset(start), toOffset(end)), nodeText))
+      replace(start, end, toText(documentText.slice(toOffset(start), toOffset(end)), nodeText))
       return
     }
     if (node.type === 'image' || node.type === 'imageReference') {

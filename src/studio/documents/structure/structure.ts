@@ -154,11 +154,12 @@ interface Stretch {
 }
 
 function* readMarkdown(
-  whole: string,
+  documentText: string,
   name: string | undefined,
   asides: readonly TextRange[] | undefined,
 ): Generator<StructureProgress, DocumentStructure> {
-  const { text, title: givenTitle } = asides === undefined ? splitFrontMatter(whole) : { text: whole, title: undefined }
+  const { text, title: givenTitle } =
+    asides === undefined ? splitFrontMatter(documentText) : { text: documentText, title: undefined }
   const headings: FoundHeading[] = []
   const links: FoundLink[] = []
   const edits: Edit[] = []
