@@ -8,6 +8,7 @@ export { defaultWords, type TidingsWords } from './components/component-words.ts
 export { ConnectionIndicator } from './components/connection-indicator.tsx'
 export { ProgressBar, type ProgressBarTask } from './components/progress-bar.tsx'
 export { QueuePosition } from './components/queue-position.tsx'
+export { describeConnection, describeDuration, describeName, describePlace, describeWhere } from './describe.ts'
 export { TidingsProvider, useTidings, useWords } from './provider.ts'
 export type { Live, LiveReducer } from './shared-live.ts'
 export { type CancelTask, useCancelTask } from './tasks/use-cancel-task.ts'
@@ -18,4 +19,3 @@ export { type LiveTasks, type TaskListOptions, useTasks } from './tasks/use-task
 export { useConnection, useOutbox } from './use-connection.ts'
 export { useLive } from './use-live.ts'
 export { useUpload } from './use-upload.ts'
-export { describeConnection, describeDuration, describeName, describePlace, describeWhere } from './words.ts'

@@ -1,8 +1,8 @@
 import type { AnyVariables, CombinedError, DocumentInput } from '@urql/core'
 import { useCallback, useState } from 'react'
 import type { OutboxContext } from '../outbox/outbox-exchange.ts'
+import { describeError } from '../react/describe.ts'
 import { useTidings } from '../react/provider.ts'
-import { describeError } from '../react/words.ts'
 
 /** A mutation that is complete with its response, and the state of its last call. */
 interface Change<Data, Variables> {

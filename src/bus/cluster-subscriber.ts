@@ -2,7 +2,7 @@ import slotOf from 'cluster-key-slot'
 import type { Cluster } from 'ioredis'
 
 /** The methods of a connection that RedisPubSub uses to subscribe. */
-export interface Subscriber {
+export interface BusSubscriber {
   // biome-ignore lint/suspicious/noExplicitAny: as in ioredis, since each event has arguments of its own
   on(event: string, listener: (...args: any[]) => void): unknown
   subscribe(channel: string, callback?: (error: Error | null, count: number) => void): Promise<unknown>
@@ -13,7 +13,7 @@ export interface Subscriber {
 }
 
 /** The subscriptions to a cluster. */
-export interface ClusterSubscriber extends Subscriber {
+export interface ClusterSubscriber extends BusSubscriber {
   /** Whether every server that has channels has answered since messages may have been missed. */
   isConfirmed(): boolean
   /**

@@ -2,7 +2,7 @@ import { RedisPubSub } from 'graphql-redis-subscriptions'
 import type { PubSubEngine } from 'graphql-subscriptions'
 import type { Redis } from 'ioredis'
 import { createBusSignature } from './bus-signature.ts'
-import type { Subscriber } from './cluster-subscriber.ts'
+import type { BusSubscriber } from './cluster-subscriber.ts'
 
 /** Passed to listeners in place of a message without a valid signature. */
 export const refusedMessage = Symbol('refused message')
@@ -25,7 +25,7 @@ export interface Publisher {
  */
 export function createRedisPubSub(options: {
   readonly publisher: Publisher
-  readonly subscriber: Redis | Subscriber
+  readonly subscriber: Redis | BusSubscriber
   readonly key: string
   readonly onFailure: (error: unknown) => void
   readonly messageEventName?: string

@@ -11,7 +11,7 @@ import { markMainContent } from '../../src/studio/documents/main-content/section
 import type { DocumentStructure } from '../../src/studio/documents/structure/structure.ts'
 import { detectFormat } from '../../src/studio/documents/structure/structure-decode.ts'
 import { outlineRoadmap } from '../../src/studio/roadmaps/outline.ts'
-import { countWords } from '../../src/studio/text/words.ts'
+import { countWords } from '../../src/studio/text/text.ts'
 
 const { positionals, values } = parseArgs({
   allowPositionals: true,

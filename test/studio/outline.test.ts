@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest'
 import type { DocumentStructure } from '../../src/studio/documents/structure/structure.ts'
 import { type Outline, type OutlineConcept, outlineRoadmap } from '../../src/studio/roadmaps/outline.ts'
 import { splitMarkdown } from '../../src/studio/roadmaps/outline-split.ts'
-import { countWords } from '../../src/studio/text/words.ts'
+import { countWords } from '../../src/studio/text/text.ts'
 import { readStructure } from './read-structure.ts'
 
 const structureOf = (text: string): DocumentStructure => readStructure({ text, format: 'MARKDOWN' })

@@ -7,9 +7,9 @@ import {
   type NotificationsSubscription,
 } from '../../gql/graphql.ts'
 import type { OutboxContext } from '../../outbox/outbox-exchange.ts'
+import { describeError } from '../../react/describe.ts'
 import { useTidings } from '../../react/provider.ts'
 import { useLive } from '../../react/use-live.ts'
-import { describeError } from '../../react/words.ts'
 import { type InboxState, reduceInbox } from './reduce-inbox.ts'
 
 /** The viewer's inbox and its actions. */

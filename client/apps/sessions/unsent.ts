@@ -3,7 +3,7 @@ import { createStore, type Store } from '../../base/store.ts'
 import { SendMessageDocument } from '../../gql/graphql.ts'
 import type { OutboxEntry } from '../../outbox/outbox.ts'
 import type { OutboxContext } from '../../outbox/outbox-exchange.ts'
-import { describeError } from '../../react/words.ts'
+import { describeError } from '../../react/describe.ts'
 import type { TidingsClient } from '../../tidings-client.ts'
 
 /** A message of this page that the session does not contain yet. */

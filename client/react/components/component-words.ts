@@ -6,7 +6,7 @@ import {
   describeForAnnouncement,
   describePlace,
   describeWhere,
-} from '../words.ts'
+} from '../describe.ts'
 
 /**
  * The texts of the components. Replace any of them with `<TidingsProvider words={…}>`. A text that is composed of others

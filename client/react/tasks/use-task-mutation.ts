@@ -1,8 +1,8 @@
 import type { AnyVariables, CombinedError, DocumentInput } from '@urql/core'
 import { useCallback, useRef, useState } from 'react'
 import type { TaskSummaryFieldsFragment } from '../../gql/graphql.ts'
+import { describeError } from '../describe.ts'
 import { useTidings } from '../provider.ts'
-import { describeError } from '../words.ts'
 import { startedTasksOf } from './started-tasks.ts'
 
 /** The outcome of a mutation that starts or cancels a task. */

@@ -2,14 +2,14 @@ import type { CombinedError } from '@urql/core'
 import type { ReactElement } from 'react'
 import { type AnalyticsFigures, type AnalyticsState, reduceAnalytics } from '../../apps/analytics/reduce-analytics.ts'
 import { AnalyticsUpdatesDocument, type AnalyticsUpdatesSubscription } from '../../gql/graphql.ts'
+import { describeError } from '../../react/describe.ts'
 import { useLive } from '../../react/use-live.ts'
-import { describeError } from '../../react/words.ts'
 import { Link } from '../parts/link.tsx'
 import { useTitle } from '../shell/use-title.ts'
 import { DocumentTable } from './document-table.tsx'
+import { formatCount, formatShare, formatTime, taskStates } from './format.ts'
 import { QuestionsChart } from './questions-chart.tsx'
 import { TimesChart } from './times-chart.tsx'
-import { formatCount, formatShare, formatTime, taskStates } from './words.ts'
 
 /** Statistics on the quizzes of an educator, updated live. */
 export function AnalyticsPage(): ReactElement {

@@ -1,7 +1,7 @@
 import type { ReactElement } from 'react'
 import type { DocumentAnalytics } from '../../apps/analytics/reduce-analytics.ts'
 import { formatMinute } from '../parts/dates.ts'
-import { formatCount, formatShare, formatTime } from './words.ts'
+import { formatCount, formatShare, formatTime } from './format.ts'
 
 /** The figures of each document, most recently changed first. */
 export function DocumentTable({ documents }: { readonly documents: readonly DocumentAnalytics[] }): ReactElement {

@@ -3,8 +3,8 @@ import uPlot from 'uplot'
 import type { AnalyticsHour } from '../../apps/analytics/reduce-analytics.ts'
 import { useNow } from '../../react/use-now.ts'
 import { Chart, type Key, type Palette } from './chart.tsx'
+import { formatCount } from './format.ts'
 import { layOut, type Span, type Step } from './series.ts'
-import { formatCount } from './words.ts'
 
 const spans: readonly { readonly span: Span; readonly title: string }[] = [
   { span: 'day', title: '24 hours' },

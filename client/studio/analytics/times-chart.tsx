@@ -3,7 +3,7 @@ import type uPlot from 'uplot'
 import type { AnalyticsFigures, QuestionTiming } from '../../apps/analytics/reduce-analytics.ts'
 import { formatSecond } from '../parts/dates.ts'
 import { Chart, type Key, type Palette } from './chart.tsx'
-import { formatTime } from './words.ts'
+import { formatTime } from './format.ts'
 
 const keys: readonly Key[] = [
   { label: 'Generated', sign: 'dot', color: 'accent' },

@@ -1,10 +1,10 @@
 import { type ReactElement, useEffect, useId, useState } from 'react'
 import { useQuery } from 'urql'
 import { type AuditEvent, AuditLogDocument, type AuditLogQuery } from '../../gql/graphql.ts'
-import { describeError } from '../../react/words.ts'
+import { describeError } from '../../react/describe.ts'
 import { formatSecond } from '../parts/dates.ts'
 import { Refusal } from '../parts/refusal.tsx'
-import { describeAgent, describeSubject, eventNames } from './words.ts'
+import { describeAgent, describeSubject, eventNames } from './labels.ts'
 
 const pageSize = 25
 const largestPage = 100

@@ -4,15 +4,15 @@ import {
   ConnectionStatsUpdatesDocument,
   type ConnectionStatsUpdatesSubscription,
 } from '../../gql/graphql.ts'
+import { describeError } from '../../react/describe.ts'
 import { useLive } from '../../react/use-live.ts'
 import { useNow } from '../../react/use-now.ts'
-import { describeError } from '../../react/words.ts'
-import { describeBytes } from '../parts/words.ts'
+import { describeBytes } from '../parts/describe-bytes.ts'
 import { useTitle } from '../shell/use-title.ts'
 import { TokenForm } from '../token-form.tsx'
 import { hasErrorCode } from '../use-fetched.ts'
 import { AuditList } from './audit-list.tsx'
-import { describeAge, describeAgent, transportNames } from './words.ts'
+import { describeAge, describeAgent, transportNames } from './labels.ts'
 
 type Stats = ConnectionStatsUpdatesSubscription['connectionStatsUpdates']
 /** Each event contains the complete statistics. */

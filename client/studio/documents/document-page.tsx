@@ -1,5 +1,5 @@
 import type { ReactElement } from 'react'
-import { endSentence } from '../../react/words.ts'
+import { endSentence } from '../../react/describe.ts'
 import { Link } from '../parts/link.tsx'
 import { MakeQuizButton } from '../quizzes/quiz-list.tsx'
 import { MakeRoadmapButton } from '../roadmaps/make-roadmap.tsx'
@@ -9,10 +9,10 @@ import { AgainButton, canConvertAgain } from '../tasks/task-actions.tsx'
 import { TaskPanel } from '../tasks/task-panel.tsx'
 import { TokenForm } from '../token-form.tsx'
 import { DeleteDocument } from './delete-document.tsx'
+import { describeDocument } from './describe-document.ts'
 import { Contents, Text } from './reading.tsx'
 import { Sharing } from './sharing.tsx'
 import { type LiveDocument, type ReadDocument, useDocument } from './use-document.ts'
-import { describeDocument } from './words.ts'
 
 /**
  * A document page. It shows the progress while the document is being imported, opens the document

@@ -9,9 +9,9 @@ import { useTitle } from '../shell/use-title.ts'
 import { TokenForm } from '../token-form.tsx'
 import { useFetched } from '../use-fetched.ts'
 import { DeleteDocument } from './delete-document.tsx'
+import { describeDocument } from './describe-document.ts'
 import { SearchPanel } from './search-panel.tsx'
 import { UploadPanel } from './upload-panel.tsx'
-import { describeDocument } from './words.ts'
 
 /** All documents that the viewer may read, with upload, search and delete. */
 export function DocumentsPage(): ReactElement {

@@ -1,7 +1,7 @@
 import { memo, type ReactElement, useState } from 'react'
 import type { TaskSummaryFieldsFragment } from '../../gql/graphql.ts'
+import { describeError } from '../../react/describe.ts'
 import type { LiveTasks } from '../../react/tasks/use-tasks.ts'
-import { describeError } from '../../react/words.ts'
 import { isFinalStatus } from '../../reduce/task.ts'
 import type { QueuePosition as Position } from '../../reduce/task-state.ts'
 import { formatMinute } from '../parts/dates.ts'

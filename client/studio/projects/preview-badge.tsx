@@ -1,6 +1,6 @@
 import type { ReactElement } from 'react'
 import type { PreviewStatus } from '../../gql/graphql.ts'
-import { previewWords } from './words.ts'
+import { previewWords } from './labels.ts'
 
 /** The status of a preview as a badge. */
 export function PreviewBadge({ status }: { readonly status: PreviewStatus }): ReactElement {

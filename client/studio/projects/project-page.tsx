@@ -6,9 +6,9 @@ import { Problem } from '../parts/problem.tsx'
 import { useRoute } from '../shell/use-route.ts'
 import { useTitle } from '../shell/use-title.ts'
 import { useChange } from '../use-change.ts'
+import { templateWords } from './labels.ts'
 import { Making } from './making.tsx'
 import { useProject } from './use-project.ts'
-import { templateWords } from './words.ts'
 import { Workbench } from './workbench.tsx'
 
 /**

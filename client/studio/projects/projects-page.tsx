@@ -7,9 +7,9 @@ import { Refusal } from '../parts/refusal.tsx'
 import { useTitle } from '../shell/use-title.ts'
 import { TokenForm } from '../token-form.tsx'
 import { useFetched } from '../use-fetched.ts'
+import { templateWords } from './labels.ts'
 import { NewProject } from './new-project.tsx'
 import { PreviewBadge } from './preview-badge.tsx'
-import { templateWords } from './words.ts'
 
 /** All projects, and a form for a new one. */
 export function ProjectsPage(): ReactElement {

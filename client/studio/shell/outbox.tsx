@@ -1,8 +1,8 @@
 import type { ReactElement } from 'react'
 import { readMessage } from '../../apps/sessions/unsent.ts'
 import type { OutboxEntry } from '../../outbox/outbox.ts'
+import { describeName } from '../../react/describe.ts'
 import { useOutbox } from '../../react/use-connection.ts'
-import { describeName } from '../../react/words.ts'
 import { useRoute } from './use-route.ts'
 
 /**

@@ -1,7 +1,7 @@
 import { memo, type ReactElement, useState } from 'react'
 import { formatMoment, formatSecond } from '../parts/dates.ts'
+import { describeEvent } from './labels.ts'
 import type { LogEntry, TaskStory } from './task-story.ts'
-import { describeEvent } from './words.ts'
 
 const pageLength = 30
 /** Longer payloads are cut off: a page must stay usable. */

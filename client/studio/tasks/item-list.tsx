@@ -1,6 +1,6 @@
 import { memo, type ReactElement, useState } from 'react'
+import { describeError } from '../../react/describe.ts'
 import type { LiveTask } from '../../react/tasks/use-task.ts'
-import { describeError } from '../../react/words.ts'
 import type { TaskItem, TaskState } from '../../reduce/task-state.ts'
 import { Problem } from '../parts/problem.tsx'
 

@@ -1,6 +1,6 @@
 import type { ReactElement } from 'react'
 import type { TaskStatus } from '../../gql/graphql.ts'
-import { describeName } from '../../react/words.ts'
+import { describeName } from '../../react/describe.ts'
 
 /** The status of a task as a coloured word. */
 export function StatusBadge({ status }: { readonly status: TaskStatus }): ReactElement {

@@ -1,8 +1,8 @@
 import type { ReactElement } from 'react'
 import { RetryTaskDocument, type TaskKind } from '../../gql/graphql.ts'
+import { describeName } from '../../react/describe.ts'
 import { useCancelTask } from '../../react/tasks/use-cancel-task.ts'
 import { useTaskMutation } from '../../react/tasks/use-task-mutation.ts'
-import { describeName } from '../../react/words.ts'
 import type { TaskState } from '../../reduce/task-state.ts'
 import { ActionButton } from '../parts/action-button.tsx'
 

@@ -1,5 +1,5 @@
 import type { TaskProgressSubscription } from '../../gql/graphql.ts'
-import { describeName } from '../../react/words.ts'
+import { describeName } from '../../react/describe.ts'
 import { ignoreUnknown } from '../../reduce/fold.ts'
 import type { TaskEvent } from '../../reduce/task-state.ts'
 

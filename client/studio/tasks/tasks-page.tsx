@@ -1,8 +1,8 @@
 import { memo, type ReactElement, useEffect, useState } from 'react'
 import type { TaskSummaryFieldsFragment } from '../../gql/graphql.ts'
+import { describeError } from '../../react/describe.ts'
 import { useTasks } from '../../react/tasks/use-tasks.ts'
 import { useConnection } from '../../react/use-connection.ts'
-import { describeError } from '../../react/words.ts'
 import type { QueuePosition as Position } from '../../reduce/task-state.ts'
 import { formatMinute } from '../parts/dates.ts'
 import { Link } from '../parts/link.tsx'
@@ -11,10 +11,10 @@ import { useRoute } from '../shell/use-route.ts'
 import { useTitle } from '../shell/use-title.ts'
 import { TokenForm } from '../token-form.tsx'
 import { hasErrorCode } from '../use-fetched.ts'
+import { kindFilters, readFilters, statusFilters } from './labels.ts'
 import { StatusBadge } from './status-badge.tsx'
 import { describeKind } from './task-actions.tsx'
 import { TaskState } from './task-state.tsx'
-import { kindFilters, readFilters, statusFilters } from './words.ts'
 
 /** The viewer's tasks, with filters that are part of the address. */
 export function TasksPage(): ReactElement {

@@ -1,7 +1,7 @@
 import { type ReactElement, useEffect, useState } from 'react'
 import { useNow } from '../../react/use-now.ts'
+import { describeSpan } from './labels.ts'
 import { arrangeSpans, type Span, type StoredAttempt, type TaskStory } from './task-story.ts'
-import { describeSpan } from './words.ts'
 
 /** Items beyond this number are shown on request. */
 const maxRows = 24

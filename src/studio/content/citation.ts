@@ -1,6 +1,6 @@
 import type { Nodes } from 'mdast'
 import { parseMarkdown } from '../text/markdown.ts'
-import { stripTags } from '../text/words.ts'
+import { stripTags } from '../text/text.ts'
 import { type Citation, type QuestionSection, wordsOf } from './question.ts'
 
 /** Fewer words prove nothing: they occur in any text. */

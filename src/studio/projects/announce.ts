@@ -1,6 +1,6 @@
 import type { PoolClient } from 'pg'
 import type { Announcement, Ending } from '../../tasks/model/define-task.ts'
-import { quote } from '../text/words.ts'
+import { quote } from '../text/text.ts'
 
 /** Describes the end of a task about a project for its owner; null when the project no longer exists. */
 export async function announceProject(

@@ -1,7 +1,7 @@
 import type { PoolClient } from 'pg'
 import { z } from 'zod'
 import { TidingsError } from '../../errors.ts'
-import { shorten } from '../text/words.ts'
+import { shorten } from '../text/text.ts'
 import { templateOf } from './generate/templates.ts'
 import { type ProjectTemplate, projectLimits } from './project.ts'
 

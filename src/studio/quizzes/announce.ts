@@ -1,6 +1,6 @@
 import type { PoolClient } from 'pg'
 import type { Announcement, Ending } from '../../tasks/model/define-task.ts'
-import { quote } from '../text/words.ts'
+import { quote } from '../text/text.ts'
 
 /** Describes the end of generating a quiz for its owner; null when the quiz no longer exists. */
 export async function announceQuiz(client: PoolClient, { subject, status }: Ending): Promise<Announcement | null> {

@@ -1,7 +1,7 @@
 import type { PoolClient } from 'pg'
 import type { Announcement, Ending } from '../../tasks/model/define-task.ts'
 import type { ContentPiece } from '../content/provider.ts'
-import { quote } from '../text/words.ts'
+import { quote } from '../text/text.ts'
 
 const pieceNames: Readonly<Record<ContentPiece, string>> = {
   TUTORIAL: 'tutorial',

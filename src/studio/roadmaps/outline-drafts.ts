@@ -1,5 +1,5 @@
 import type { Section } from '../documents/structure/structure.ts'
-import { countWords, trimEndOf } from '../text/words.ts'
+import { countWords, trimEndOf } from '../text/text.ts'
 
 interface Node {
   readonly section: Section

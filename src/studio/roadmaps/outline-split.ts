@@ -1,4 +1,4 @@
-import { countWords } from '../text/words.ts'
+import { countWords } from '../text/text.ts'
 
 /** Text with longer words, or without words, is split by its characters. */
 const charactersPerWord = 16

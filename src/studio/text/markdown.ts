@@ -3,7 +3,7 @@ import remarkGfm from 'remark-gfm'
 import remarkParse from 'remark-parse'
 import { unified } from 'unified'
 import { maskHostile } from './hostile.ts'
-import { safeUrl } from './words.ts'
+import { safeUrl } from './text.ts'
 
 /**
  * Size of the text parsed at once. The parser takes about a millisecond per kilobyte, so a step

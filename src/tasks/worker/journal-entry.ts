@@ -8,7 +8,7 @@ import type { ItemStatus, ProgressState, TaskEventType, TaskItem } from '../mode
  * An append request of a journal, written in one transaction: events, changes of the task's row and
  * items, and the application's commit.
  */
-export interface Entry {
+export interface JournalEntry {
   readonly events: readonly { readonly type: TaskEventType; readonly payload: JsonObject }[]
   readonly set?: TaskPatch
   readonly items?: readonly TaskItem[]
@@ -36,7 +36,7 @@ export function entryOf(
   before: AttemptState,
   after: ReducedState,
   isBatchEndReported: boolean,
-): ((progress: ProgressState) => Entry) | undefined {
+): ((progress: ProgressState) => JournalEntry) | undefined {
   const payload = (progress: ProgressState): JsonObject => ({ status: 'RUNNING', progress })
   switch (report.is) {
     case 'advance': {

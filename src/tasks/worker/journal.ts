@@ -9,7 +9,7 @@ import { type AttemptState, divideItems, isBatchDone, reduceReport } from '../mo
 import type { Commit, Report } from '../model/report.ts'
 import { storableReport } from '../model/storable.ts'
 import { type ProgressState, type TaskEventType, type TaskItem, type TaskStatus, taskTopic } from '../model/task.ts'
-import { type Entry, entryOf } from './journal-entry.ts'
+import { entryOf, type JournalEntry } from './journal-entry.ts'
 import { createOutputBuffer } from './output-buffer.ts'
 
 /**
@@ -100,8 +100,8 @@ export function createJournal(options: {
 
   const progressOf = ({ progress }: AttemptState): ProgressState => ({ ...progress, remainingMs: estimate(progress) })
 
-  const takePending = (progress: ProgressState, isEnd: boolean): Entry => {
-    const events: Entry['events'][number][] = pendingOutput.take(isEnd).map((piece) => ({
+  const takePending = (progress: ProgressState, isEnd: boolean): JournalEntry => {
+    const events: JournalEntry['events'][number][] = pendingOutput.take(isEnd).map((piece) => ({
       type: 'TaskOutput',
       payload: { status: 'RUNNING', progress, ...piece },
     }))
@@ -114,7 +114,7 @@ export function createJournal(options: {
     return { events, items }
   }
 
-  const appendEntry = async (entry: Entry, progress: ProgressState): Promise<void> => {
+  const appendEntry = async (entry: JournalEntry, progress: ProgressState): Promise<void> => {
     const request: AppendRequest = {
       topic,
       base: seq,
@@ -157,7 +157,7 @@ export function createJournal(options: {
    * @param before - the state without the entry's report, which must not be published if the
    *   entry's commit throws
    */
-  const write = (entryAt?: (progress: ProgressState) => Entry, before?: AttemptState): Promise<void> => {
+  const write = (entryAt?: (progress: ProgressState) => JournalEntry, before?: AttemptState): Promise<void> => {
     clearTimeout(timer)
     timer = undefined
     return inTurn(taskId, async () => {

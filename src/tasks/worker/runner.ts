@@ -16,7 +16,7 @@ import { createJournal, type Journal } from './journal.ts'
 export type StopReason = 'canceled' | 'lease lost' | 'shutdown'
 
 /** The outcome of an attempt; for logs and metrics. */
-export type Outcome = 'completed' | 'failed' | 'retrying' | 'handed on' | 'stopped'
+export type AttemptResult = 'completed' | 'failed' | 'retrying' | 'handed on' | 'stopped'
 
 /**
  * Delays between attempts that failed because the database was unreachable: short, as it has
@@ -50,7 +50,7 @@ export async function runAttempt(
   definition: TaskDefinition,
   claim: Claim,
   signal: AbortSignal,
-): Promise<Outcome> {
+): Promise<AttemptResult> {
   const { database, estimates, completionHooks, worker, leaseMs, coalesceMs, appender } = options
   const { task, attempt } = claim
   const logger = options.logger.child({ taskId: task.id, kind: task.kind, attempt })
@@ -115,7 +115,7 @@ export async function runAttempt(
     await journal.close()
   }
 
-  async function conclude(error: unknown): Promise<Outcome> {
+  async function conclude(error: unknown): Promise<AttemptResult> {
     try {
       if (signal.aborted && signal.reason !== 'shutdown') return 'stopped'
       if (isTidingsError(error, 'LEASE_LOST', 'SHUTTING_DOWN')) return 'stopped'

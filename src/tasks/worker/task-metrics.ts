@@ -1,5 +1,5 @@
 import { Histogram, type Metric } from 'prom-client'
-import type { Outcome } from './runner.ts'
+import type { AttemptResult } from './runner.ts'
 
 /**
  * Measurements of the tasks a worker runs: taken once per attempt, so that metrics add no cost per
@@ -11,7 +11,7 @@ export interface TaskMetrics {
   /** Records the start of an attempt. */
   began(kind: string): void
   /** Records the end of an attempt and its duration. */
-  ended(kind: string, outcome: Outcome, ms: number): void
+  ended(kind: string, outcome: AttemptResult, ms: number): void
   /** Running attempts by kind; a kind that never ran is absent. */
   readonly running: ReadonlyMap<string, number>
   /** The metrics to expose. */

@@ -10,7 +10,7 @@ import type { QueuePositions } from '../queue/positions.ts'
 import { controlChannel, type TaskParts } from '../start/service.ts'
 import { type Claim, claimNext } from './claim.ts'
 import { createLeases } from './lease.ts'
-import { type Outcome, runAttempt } from './runner.ts'
+import { type AttemptResult, runAttempt } from './runner.ts'
 import { createSweeper } from './sweeper.ts'
 import { createTaskMetrics, type TaskMetrics } from './task-metrics.ts'
 
@@ -21,7 +21,7 @@ export interface TaskWorker extends AsyncDisposable {
   /** Number of running attempts. */
   readonly running: number
   /** Outcomes of attempts, expired leases reclaimed and wake-ups repeated, since the start. */
-  readonly counters: Readonly<Record<Outcome | 'reclaimed' | 'repeatedWakeUps', number>>
+  readonly counters: Readonly<Record<AttemptResult | 'reclaimed' | 'repeatedWakeUps', number>>
   /** The maximum number of attempts of each kind that this process runs at once. */
   readonly slots: Readonly<Record<string, number>>
   readonly measures: TaskMetrics
@@ -64,7 +64,7 @@ export async function startWorker(
   } = options
   const id = `w_${crypto.randomUUID().slice(0, 13)}`
   const attemptParts = { ...options, worker: id }
-  const outcomes: Record<Outcome, number> = { completed: 0, failed: 0, retrying: 0, 'handed on': 0, stopped: 0 }
+  const outcomes: Record<AttemptResult, number> = { completed: 0, failed: 0, retrying: 0, 'handed on': 0, stopped: 0 }
   const underWay = new Set<Promise<boolean>>()
   /** Attempts in progress by kind, counted from before their claim. */
   const busy = new Map<string, number>()
@@ -92,7 +92,7 @@ export async function startWorker(
    * Runs an attempt in the trace in which the task was started, in whichever process, or in a new
    * trace.
    */
-  const runTraced = ({ task, attempt, waitedMs }: Claim, run: () => Promise<Outcome>): Promise<Outcome> =>
+  const runTraced = ({ task, attempt, waitedMs }: Claim, run: () => Promise<AttemptResult>): Promise<AttemptResult> =>
     tracing.within(`attempt ${task.kind}`, { role: 'consumer', parent: task.trace }, async (facts) => {
       const outcome = await run()
       facts['tidings.task'] = task.id

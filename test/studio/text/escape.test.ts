@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { toPassages } from '../../../src/studio/documents/passages.ts'
 import { renderInline } from '../../../src/studio/projects/generate/markdown-html.ts'
-import { escapeMarkdown } from '../../../src/studio/text/words.ts'
+import { escapeMarkdown } from '../../../src/studio/text/text.ts'
 
 /** Returns the text that a browser shows for an escaped text. */
 const shown = (text: string): string =>

@@ -1,4 +1,4 @@
-import { escapeMarkdown } from '../../text/words.ts'
+import { escapeMarkdown } from '../../text/text.ts'
 
 /**
  * The code that each private-use character of a text represents, first U+E000. Inline code and

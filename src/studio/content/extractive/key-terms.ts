@@ -1,6 +1,6 @@
+import { type Phrase, stemOfPhrase } from './phrases.ts'
 import { isDefining, type Reading } from './reading.ts'
 import type { Definition, Sentence } from './source-text.ts'
-import { type Phrase, stemOfPhrase } from './words.ts'
 
 /** A term of a source with a sentence about it. */
 interface KeyTerm {

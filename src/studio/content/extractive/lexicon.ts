@@ -1,6 +1,6 @@
 import { plainText, renderText } from './codes.ts'
+import { type PhraseKind, stemOfPhrase, stemsIn } from './phrases.ts'
 import type { Reading } from './reading.ts'
-import { type PhraseKind, stemOfPhrase, stemsIn } from './words.ts'
 
 /** The kind of an entry: a phrase of a text, or a name in its code. */
 export type EntryKind = PhraseKind | 'METHOD' | 'CLASS' | 'TERM'

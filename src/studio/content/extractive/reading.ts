@@ -1,6 +1,6 @@
 import { plainText } from './codes.ts'
+import { isEnglish, type Phrase, phrasesIn, stemsIn } from './phrases.ts'
 import { readSource, type Sentence, type SourceText } from './source-text.ts'
-import { isEnglish, type Phrase, phrasesIn, stemsIn } from './words.ts'
 
 /** An analysed source: its phrases, stems and their counts. */
 export interface Reading {

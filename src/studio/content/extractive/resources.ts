@@ -1,9 +1,9 @@
-import { escapeMarkdown, safeUrl, shorten } from '../../text/words.ts'
+import { escapeMarkdown, safeUrl, shorten } from '../../text/text.ts'
 import type { ContentRequest } from '../provider.ts'
 import { plainText, renderText } from './codes.ts'
+import { isFunctionWord, stemOf } from './phrases.ts'
 import type { Reading } from './reading.ts'
 import type { SourceText } from './source-text.ts'
-import { isFunctionWord, stemOf } from './words.ts'
 
 const maxLinks = 25
 const maxSuggestions = 4

@@ -1,6 +1,6 @@
 import type { Code, Nodes, PhrasingContent, Root, RootContent, TableRow } from 'mdast'
 import { parseMarkdown } from '../../text/markdown.ts'
-import { safeUrl, stripTags, trimEndOf } from '../../text/words.ts'
+import { safeUrl, stripTags, trimEndOf } from '../../text/text.ts'
 import { maxSourceCharacters } from '../provider.ts'
 import { type CodeTable, createCodes } from './codes.ts'
 import { splitSentences } from './sentences.ts'

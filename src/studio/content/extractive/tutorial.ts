@@ -1,4 +1,4 @@
-import { escapeMarkdown } from '../../text/words.ts'
+import { escapeMarkdown } from '../../text/text.ts'
 import type { ContentRequest } from '../provider.ts'
 import { plainText, renderText } from './codes.ts'
 import { findKeyTerms } from './key-terms.ts'

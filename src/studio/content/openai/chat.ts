@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { trimEndOf } from '../../text/words.ts'
+import { trimEndOf } from '../../text/text.ts'
 import { ContentError } from '../provider.ts'
 import { fieldOf, toContentError, toEndpointError, toStreamError } from './chat-errors.ts'
 import { done, readChunks, type Silence } from './chat-stream.ts'

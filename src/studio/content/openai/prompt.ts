@@ -1,4 +1,4 @@
-import { shorten } from '../../text/words.ts'
+import { shorten } from '../../text/text.ts'
 import type { ContentPiece, ContentRequest } from '../provider.ts'
 import type { ChatMessage } from './chat.ts'
 

@@ -1,4 +1,4 @@
-import { shorten } from '../../text/words.ts'
+import { shorten } from '../../text/text.ts'
 import { gap, type QuestionKind, type QuestionRequest, type QuestionSection } from '../question.ts'
 import type { ChatMessage } from './chat.ts'
 

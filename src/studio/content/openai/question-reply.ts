@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { escapeMarkdown } from '../../text/words.ts'
+import { escapeMarkdown } from '../../text/text.ts'
 import type { CitationCheck } from '../citation.ts'
 import { gap, isSameQuestion, type Question, type QuestionKind, type QuestionRequest, wordsOf } from '../question.ts'
 import { parseLenient } from './json-objects.ts'

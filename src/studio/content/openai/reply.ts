@@ -1,5 +1,5 @@
 import { interruptible } from '../../../async/interruptible.ts'
-import { shorten } from '../../text/words.ts'
+import { shorten } from '../../text/text.ts'
 import { ContentError } from '../provider.ts'
 import type { ReplyPart, ReplyPassage, ReplyProvider, ReplyRequest } from '../reply.ts'
 import { type ChatMessage, createChat, type OpenAiOptions } from './chat.ts'

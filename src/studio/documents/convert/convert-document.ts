@@ -7,7 +7,7 @@ import { type Announcement, defineTask, type Ending, type TaskContext } from '..
 import { FinalError } from '../../../tasks/model/failure.ts'
 import { advance, type Report, stage } from '../../../tasks/model/report.ts'
 import type { StudioTask } from '../../task-results.ts'
-import { quote } from '../../text/words.ts'
+import { quote } from '../../text/text.ts'
 import { createPageItems, type PageItems } from '../pdf/page-items.ts'
 import { DocumentError } from '../structure/structure-error.ts'
 import { type ConversionLimits, type ConvertedDocument, defaultLimits } from './conversion.ts'

@@ -1,4 +1,4 @@
-import { countWords, trimEndOf } from '../../text/words.ts'
+import { countWords, trimEndOf } from '../../text/text.ts'
 import type { DocumentStructure, Section } from '../structure/structure.ts'
 
 /** With fewer words of main content, the whole document is main content. */

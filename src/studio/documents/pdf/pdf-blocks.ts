@@ -1,4 +1,4 @@
-import { escapeMarkdown } from '../../text/words.ts'
+import { escapeMarkdown } from '../../text/text.ts'
 import type { PdfLine } from './pdf-lines.ts'
 
 const bullet = /^[•▪◦‣●○■□–▸►]\s*(?=\S)/

@@ -1,4 +1,4 @@
-import { countWords, createSlugger, shorten } from '../../text/words.ts'
+import { countWords, createSlugger, shorten } from '../../text/text.ts'
 import {
   type DocumentStructure,
   fallbackTitle,

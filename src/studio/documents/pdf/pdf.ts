@@ -1,5 +1,5 @@
 import { getDocument, VerbosityLevel } from 'unpdf/pdfjs'
-import { safeUrl } from '../../text/words.ts'
+import { safeUrl } from '../../text/text.ts'
 import { decodeBytes } from '../structure/structure-decode.ts'
 import { DocumentError } from '../structure/structure-error.ts'
 import { insertFields, readAnnotations } from './annotations.ts'

@@ -1,7 +1,7 @@
 import type { Heading, Nodes, RootContent } from 'mdast'
 import { toString as textOf } from 'mdast-util-to-string'
 import { type Edit, type MarkdownWindow, parseInWindows } from '../../text/markdown.ts'
-import { safeUrl, shorten, stripTags } from '../../text/words.ts'
+import { safeUrl, shorten, stripTags } from '../../text/text.ts'
 import { type FoundEdits, findEdits } from './structure-safe.ts'
 
 /** A heading as found in the text; its markup spans `start` to `end`, which are equal when the text was shortened. */

@@ -1,4 +1,4 @@
-import { escapeMarkdown, shorten } from '../../text/words.ts'
+import { escapeMarkdown, shorten } from '../../text/text.ts'
 
 /** A section of a plain text: its heading and its paragraphs as Markdown. */
 interface PlainSection {

@@ -1,6 +1,6 @@
 import type { Nodes } from 'mdast'
 import { type Edit, type MarkdownWindow, parseInWindows } from '../../text/markdown.ts'
-import { escapeMarkdown, safeUrl, stripTags } from '../../text/words.ts'
+import { escapeMarkdown, safeUrl, stripTags } from '../../text/text.ts'
 
 /** The result of {@link findEdits}. */
 export interface FoundEdits {

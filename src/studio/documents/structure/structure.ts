@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises'
 import { createDefinitionAppender, type Edit } from '../../text/markdown.ts'
-import { countWords, createSlugger, shorten } from '../../text/words.ts'
+import { countWords, createSlugger, shorten } from '../../text/text.ts'
 import { decodeText, normalizeText, type TextFormat } from './structure-decode.ts'
 import { DocumentError } from './structure-error.ts'
 import { type FoundHeading, type FoundLink, findMarkdownParts } from './structure-markdown.ts'

@@ -1,6 +1,6 @@
 import type { Nodes, Parents } from 'mdast'
 import { parseMarkdown } from '../../text/markdown.ts'
-import { safeUrl } from '../../text/words.ts'
+import { safeUrl } from '../../text/text.ts'
 
 const signs: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' }
 

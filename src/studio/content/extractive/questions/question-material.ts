@@ -2,9 +2,9 @@ import { setImmediate } from 'node:timers/promises'
 import { maxSectionCharacters, type QuestionSection } from '../../question.ts'
 import { plainText } from '../codes.ts'
 import { collectEntries, type Entry, type EntryKind } from '../lexicon.ts'
+import { stemsIn } from '../phrases.ts'
 import { isPointer, type Reading } from '../reading.ts'
 import type { Sentence } from '../source-text.ts'
-import { stemsIn } from '../words.ts'
 
 /** A section analysed for creating questions. */
 export interface Passage {

@@ -1,10 +1,10 @@
-import { escapeMarkdown } from '../../../text/words.ts'
+import { escapeMarkdown } from '../../../text/text.ts'
 import { plainText, renderText } from '../codes.ts'
 import { answerStems, asInSentence, type CodeName, collectEntries, type Entry, findCodeNames } from '../lexicon.ts'
+import { type Phrase, stemOfPhrase, stemsIn } from '../phrases.ts'
 import { createRandom, type Random } from '../random.ts'
 import { isPointer, isStatement, type Reading, rankSentences } from '../reading.ts'
 import type { Definition, Sentence } from '../source-text.ts'
-import { type Phrase, stemOfPhrase, stemsIn } from '../words.ts'
 import { chooseDistractors, makeQuantities, type Wanted } from './distractors.ts'
 
 /** A question with one right answer; every text is Markdown. */

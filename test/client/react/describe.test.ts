@@ -1,6 +1,6 @@
 import { CombinedError } from '@urql/core'
 import { expect, test } from 'vitest'
-import { describeError } from '../../../client/react/words.ts'
+import { describeError } from '../../../client/react/describe.ts'
 import { NotSentError } from '../../../client/transport/http.ts'
 
 const status = (code: number): object => ({ response: { status: code } })

@@ -1,5 +1,5 @@
 import type { DocumentFormat } from '../../gql/graphql.ts'
-import { describeBytes } from '../parts/words.ts'
+import { describeBytes } from '../parts/describe-bytes.ts'
 
 const formats: Readonly<Record<DocumentFormat, string>> = {
   DOCX: 'Word',
