@@ -4,7 +4,7 @@ import type { Builder } from './builder.ts'
 import type { Context } from './context.ts'
 import { type TaskRef, taskSource } from './task-ref.ts'
 
-interface InputIssue {
+export interface InputIssue {
   readonly path: string
   readonly message: string
 }

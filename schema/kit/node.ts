@@ -66,7 +66,7 @@ export function addNodes(builder: Builder) {
   function idOf(source: NodeSource): string {
     const record = source as unknown as Readonly<Record<string, { readonly id: string }>>
     for (const { part } of nodeTypes.values()) if (part !== undefined && part in record) return record[part]?.id ?? ''
-    return (source as { readonly id: string }).id
+    return (source as unknown as { readonly id: string }).id
   }
 
   const typeOf = (id: string): NodeType<never> | undefined => nodeTypes.get(id.slice(0, Math.max(0, id.indexOf('_'))))

@@ -6,11 +6,11 @@ import type { Kit } from '../kit/kit.ts'
 import type { EventSource } from './task-event.ts'
 
 /** The stored result of a task; `type` selects the member of the union `TaskResult`. */
-interface StoredResult {
+export interface StoredResult {
   readonly type: string
 }
 /** The source of a member of `TaskResult`. */
-interface ResultSource extends JsonObject {
+export interface ResultSource extends JsonObject {
   readonly __typename: string
 }
 

