@@ -25,7 +25,7 @@ export function addCoreTypes(builder: Builder) {
   const { taskCompleted } = addTaskEventTypes(kit, progressTypes, taskEvents)
   addTaskHistory(kit, taskEvents)
   addTaskProgress(kit, taskEvents)
-  addTaskMutations(kit)
+  addTaskMutations(kit, taskKinds)
   addTaskDeletion(kit)
   return {
     ...kit,

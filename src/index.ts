@@ -16,7 +16,7 @@ export {
   type HandlerServices,
   type Handling,
   type InputOf,
-  type Task,
+  type TaskKind,
 } from './library/define-task.ts'
 export type { ListenOptions, TidingsOptions } from './library/options.ts'
 export type { Authenticate, AuthenticatedUser, Caller } from './server/request/authenticate.ts'

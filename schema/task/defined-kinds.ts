@@ -1,7 +1,6 @@
 import type { InputRef, ObjectRef } from '@pothos/core'
 import type { z } from 'zod'
 import type { JsonObject } from '../../src/db/tables.ts'
-import { TidingsError } from '../../src/errors.ts'
 import type { FailureState, Task } from '../../src/tasks/model/task.ts'
 import type { Viewer } from '../../src/tasks/model/viewer.ts'
 import { toInputValue } from '../definition/input-value.ts'
@@ -59,6 +58,13 @@ export function addDefinedKinds(core: CoreParts, definitions: readonly DefinedKi
       const shape = readOutput(schema, `${name}Error`, name, `error ${code} of ${kind}`)
       if (shape !== null) details.push({ kind, key: keyOfDetails(kind, code), shape })
     }
+    const { input, authorize } = definition
+    if (authorize !== undefined)
+      core.restrictStarts(kind, (viewer, value) => {
+        const parsed = input.safeParse(value)
+        // An input that does not fit is refused by the start, with all its problems.
+        return !parsed.success || authorize(viewer, parsed.data as never)
+      })
     addStart(core, types.input, definition)
   }
   refuseClashes('results', results)
@@ -89,9 +95,9 @@ function readOutput(schema: z.ZodType | undefined, name: string, prefix: string,
 
 /** Adds the mutation that starts a task of a kind. */
 function addStart(
-  { builder, taskRef, defineResult }: Kit,
+  { builder, taskRef, defineResult, checkStart }: CoreParts,
   inputOf: (shape: ObjectShape) => InputRef<unknown>,
-  { kind, description, input: schema, authorize }: DefinedKind,
+  { kind, description, input: schema }: DefinedKind,
 ): void {
   const prefix = toPascalCase(kind)
   const name = `${prefix.charAt(0).toLowerCase()}${prefix.slice(1)}`
@@ -128,10 +134,7 @@ function addStart(
           const given = (args.input ?? {}) as Readonly<Record<string, unknown>>
           const input = (shape === null ? {} : toInputValue(shape, given)) as JsonObject
           const viewer = requireViewer(context)
-          const parsed = schema.safeParse(input)
-          // An input that does not fit is refused by the start, with all its problems.
-          if (authorize !== undefined && parsed.success && !(await authorize(viewer, parsed.data as never)))
-            throw new TidingsError('FORBIDDEN', `You may not start this task (${kind})`)
+          await checkStart(viewer, kind, input)
           const key = given[keyField.name]
           return { task: await startTask(context, kind, input, typeof key === 'string' ? key : null) }
         }),

@@ -1,11 +1,17 @@
+import { TidingsError } from '../../src/errors.ts'
+import type { Viewer } from '../../src/tasks/model/viewer.ts'
 import type { Kit } from '../kit/kit.ts'
 
 /** The value of `TaskKind` for a stored kind that this version does not have. */
 export const unknownKind = 'UNKNOWN'
 
+/** Whether a viewer may start a task with an input, which may not fit the kind: then the start is refused for that. */
+export type AuthorizeStart = (viewer: Viewer, input: unknown) => boolean | Promise<boolean>
+
 /** Adds `TaskKind`, and returns the functions that add and read its values. */
 export function addTaskKinds({ builder }: Kit) {
   const known = new Set<string>()
+  const authorizations = new Map<string, AuthorizeStart>()
   const taskKind = builder.enumType('TaskKind', {
     description: 'The kind of a task. New kinds may be added: keep a default branch.',
     values: {
@@ -33,6 +39,16 @@ export function addTaskKinds({ builder }: Kit) {
           ),
         },
       }))
+    },
+    /** Restricts who may start and retry tasks of a kind. */
+    restrictStarts(kind: string, authorize: AuthorizeStart): void {
+      authorizations.set(kind, authorize)
+    },
+    /** @throws TidingsError `FORBIDDEN` when the viewer may not start a task of a kind with an input */
+    async checkStart(viewer: Viewer, kind: string, input: unknown): Promise<void> {
+      const authorize = authorizations.get(kind)
+      if (authorize !== undefined && !(await authorize(viewer, input)))
+        throw new TidingsError('FORBIDDEN', `You may not start this task (${kind})`)
     },
     /** Returns the value of `TaskKind` for a stored kind. */
     kindOf: (kind: string): string => (known.has(kind) ? kind : unknownKind),

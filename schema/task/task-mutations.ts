@@ -7,6 +7,7 @@ import { anyFailure } from '../kit/result.ts'
 import type { TaskSource } from '../kit/task-ref.ts'
 import { keyDescription } from './start-task.ts'
 import { loadTask } from './task.ts'
+import type { TaskKinds } from './task-kind.ts'
 
 /**
  * Returns a task that the viewer may change.
@@ -26,7 +27,7 @@ async function loadCancelableTask(context: Context, id: string): Promise<Task> {
 }
 
 /** Adds the mutations `cancelTask` and `retryTask`. */
-export function addTaskMutations({ builder, taskRef, defineResult }: Kit): void {
+export function addTaskMutations({ builder, taskRef, defineResult }: Kit, { checkStart }: TaskKinds): void {
   const cancelTaskSuccess = builder.objectRef<TaskSource>('CancelTaskSuccess').implement({
     description: 'The task is canceled for all subscribers.',
     fields: (t) => ({
@@ -80,7 +81,8 @@ export function addTaskMutations({ builder, taskRef, defineResult }: Kit): void 
       resolve: (_, { input: { taskId, idempotencyKey } }, context) =>
         retryTaskResult.run(context, taskId, async () => {
           const viewer = requireViewer(context)
-          await loadOwnTask(context, taskId)
+          const { kind, input } = await loadOwnTask(context, taskId)
+          await checkStart(viewer, kind, input)
           const { task } = await context.engine.tasks.retry(taskId, {
             idempotencyKey: idempotencyKey ?? undefined,
             headStartMs: context.limits.headStartMs(viewer.plan),

@@ -19,7 +19,7 @@ import { type Engine, startEngine } from '../tasks/engine.ts'
 import { priorityBoostMs } from '../tasks/queue/priority-boost.ts'
 import { openTracing } from '../tracing/open.ts'
 import type { Tracing } from '../tracing/tracing.ts'
-import type { InputOf, Task } from './define-task.ts'
+import type { InputOf, TaskKind } from './define-task.ts'
 import { toEngineDefinition } from './engine-definition.ts'
 import { writeOperations } from './operations.ts'
 import { type ListenOptions, namingOptions, readOptions, type TidingsOptions } from './options.ts'
@@ -77,7 +77,7 @@ export interface Tidings extends AsyncDisposable {
    * Starts a task.
    * @throws TidingsError `BAD_INPUT`, `RATE_LIMITED`, `IDEMPOTENCY_KEY_REUSED`
    */
-  start<T extends Task>(task: T, input: InputOf<T>, options: StartOptions): Promise<StartedTask>
+  start<T extends TaskKind>(task: T, input: InputOf<T>, options: StartOptions): Promise<StartedTask>
   /** Creates or upgrades the tables: forward only, one process at a time. */
   migrate(): Promise<void>
 }
@@ -110,6 +110,7 @@ export function createTidings(options: TidingsOptions): Tidings {
   const servers: RunningServer[] = []
 
   const connect = once(async (): Promise<Database> => {
+    if (resources.disposed) throw new TidingsError('SHUTTING_DOWN', 'This instance of Tidings was disposed')
     const { DATABASE_URL, DATA_DIR: dataDir } = config
     const url = DATABASE_URL ?? resources.use(await startEmbeddedPostgres({ dataDir, logger })).url
     return resources.use(
@@ -219,19 +220,24 @@ export function createTidings(options: TidingsOptions): Tidings {
   }
 }
 
-function createTeamSchema(tasks: readonly Task[]): GraphQLSchema {
+function createTeamSchema(tasks: readonly TaskKind[]): GraphQLSchema {
   const builder = createBuilder()
   addDefinedKinds(addCoreTypes(builder), tasks)
   return builder.toSchema({ sortSchema: false })
 }
 
-/** Runs work on the first call; all calls return its promise. `started` returns it without a call. */
+/** Runs work on the first call, and again after it failed; all calls return its promise. `started` returns it without a call. */
 function once<A extends readonly unknown[], T>(
   work: (...args: A) => Promise<T>,
 ): ((...args: A) => Promise<T>) & { started(): Promise<T> | undefined } {
   let promise: Promise<T> | undefined
   const run = (...args: A): Promise<T> => {
-    promise ??= work(...args)
+    if (promise === undefined) {
+      promise = work(...args)
+      promise.catch(() => {
+        promise = undefined
+      })
+    }
     return promise
   }
   return Object.assign(run, { started: () => promise })

@@ -55,7 +55,7 @@ export type ResultInput<R extends z.ZodObject | undefined> = R extends z.ZodObje
  * @typeParam R - the zod object of the result; undefined for a kind without one
  * @typeParam E - the zod objects of the errors by code
  */
-export interface Task<
+export interface TaskKind<
   K extends string = string,
   I extends z.ZodObject = z.ZodObject,
   R extends z.ZodObject | undefined = z.ZodObject | undefined,
@@ -91,7 +91,7 @@ export interface Task<
    * the percent of the stage. Without stages, it is the one that the task reports, or the share of its items that have ended.
    */
   readonly stages?: Readonly<Record<string, number>>
-  /** Whether a viewer may start a task with an input, by the mutation. By default every viewer may. */
+  /** Whether a viewer may start a task with an input, by its mutation or by `retryTask`. By default every viewer may. */
   authorize?(viewer: Viewer, input: z.output<I>): boolean | Promise<boolean>
   /** See {@link TaskDefinition.begin}. */
   begin?: NonNullable<TaskDefinition<z.output<I>>['begin']>
@@ -136,8 +136,8 @@ export function defineTask<
   R extends z.ZodObject | undefined = undefined,
   // biome-ignore lint/complexity/noBannedTypes: a kind without errors has none of any name.
   E extends ErrorSchemas = {},
->(task: Task<K, I, R, E>): Task<K, I, R, E> {
-  const { kind, errors = {} } = task
+>(definition: TaskKind<K, I, R, E>): TaskKind<K, I, R, E> {
+  const { kind, errors = {} } = definition
   if (!kindName.test(kind) || kind === 'UNKNOWN')
     throw new TypeError(
       `The kind ${JSON.stringify(kind)} cannot be used: write it in upper case, such as EXPORT_REPORT`,
@@ -150,5 +150,5 @@ export function defineTask<
     if (code in taskErrorCatalogue)
       throw new TypeError(`The error ${code} of ${kind} is one of the engine's own: give it another name`)
   }
-  return task
+  return definition
 }

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import type { JsonObject } from '../db/tables.ts'
 import { defineTask, type TaskDefinition } from '../tasks/model/define-task.ts'
 import { FinalError, RetryableError } from '../tasks/model/failure.ts'
-import type { ErrorSchemas, FailureOptions, Failures, HandlerServices, Task } from './define-task.ts'
+import type { ErrorSchemas, FailureOptions, Failures, HandlerServices, TaskKind } from './define-task.ts'
 
 /**
  * Converts a team's kind of task to the one that the engine runs: with the typed failures, and with the result checked against its
@@ -10,15 +10,23 @@ import type { ErrorSchemas, FailureOptions, Failures, HandlerServices, Task } fr
  *
  * @param context - passed to every `run`
  */
-export function toEngineDefinition(task: Task, context: HandlerServices): TaskDefinition {
-  const { kind, result, description: _, authorize: __, retentionDays: ___, errors: schemas = {}, ...options } = task
+export function toEngineDefinition(definition: TaskKind, context: HandlerServices): TaskDefinition {
+  const {
+    kind,
+    result,
+    description: _,
+    authorize: __,
+    retentionDays: ___,
+    errors: schemas = {},
+    ...options
+  } = definition
   const errors = createFailures(kind, schemas)
   return defineTask<Record<string, unknown>, JsonObject>({
     ...options,
     kind,
     async *run(engineContext) {
       const { taskId, owner, input, attempt, items, signal, logger } = engineContext
-      const returned = yield* task.run({ taskId, owner, input, attempt, items, signal, logger, errors, context })
+      const returned = yield* definition.run({ taskId, owner, input, attempt, items, signal, logger, errors, context })
       return result === undefined ? {} : (parse(result, returned, `result of ${kind}`) as JsonObject)
     },
   }) as TaskDefinition

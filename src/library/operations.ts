@@ -13,7 +13,7 @@ import {
   isObjectType,
   isRequiredInputField,
 } from 'graphql'
-import type { Task } from './define-task.ts'
+import type { TaskKind } from './define-task.ts'
 
 /** An operation with values for its variables as JSON. */
 export interface PreparedOperation {
@@ -31,7 +31,7 @@ const maxDepth = 4
  * @returns the mutation of each kind, with values for the required fields of its input, and the subscription to a task with all
  * results and details of errors
  */
-export function writeOperations(schema: GraphQLSchema, tasks: readonly Task[]): readonly PreparedOperation[] {
+export function writeOperations(schema: GraphQLSchema, tasks: readonly TaskKind[]): readonly PreparedOperation[] {
   const mutations = Object.values(schema.getMutationType()?.getFields() ?? {})
   const starts = tasks.flatMap((task) => {
     const field = mutations.find(({ extensions }) => extensions['kind'] === task.kind)

@@ -3,7 +3,7 @@ import { isTidingsError, TidingsError } from '../errors.ts'
 import type { Logger } from '../logger.ts'
 import type { Authenticate } from '../server/request/authenticate.ts'
 import { parseSettings } from '../settings.ts'
-import type { HandlerServices, Task } from './define-task.ts'
+import type { HandlerServices, TaskKind } from './define-task.ts'
 
 /** The name of an option for a setting: `leaseMs` for `LEASE_MS`. */
 type CamelCase<S extends string> = S extends `${infer Head}_${infer Tail}`
@@ -27,7 +27,7 @@ export type SettingOptions = {
 /** The options of `createTidings`. */
 export interface TidingsOptions extends SettingOptions {
   /** The kinds of tasks. */
-  readonly tasks: readonly Task[]
+  readonly tasks: readonly TaskKind[]
   /** The value that every `run` receives as `context`, such as the team's services. Default none. */
   readonly context?: HandlerServices
   /**

@@ -110,6 +110,13 @@ test('serves the tasks of callers that a function authenticates, and those that 
   expect(await follow('a', wrong.id)).toEqual([
     { error: { code: 'INTERNAL', message: 'The task failed unexpectedly.', details: null } },
   ])
+  // Permission to start is also checked for a retry, which starts a new task.
+  const refused = await tidings.start(greet, { name: 'secret' }, { owner: 'u_b' })
+  await follow('b', refused.id)
+  await database.database.pool.query("update task set status = 'FAILED' where id = $1", [refused.id])
+  const retry = `mutation { retryTask(input: { taskId: "${refused.id}" }) { __typename } }`
+  expect((await run('b', retry)).body).toMatchObject({ errors: [{ extensions: { code: 'FORBIDDEN' } }] })
+
   const hanging = await tidings.start(hang, {}, { owner: 'u_a' })
   expect(await follow('a', hanging.id)).toEqual([
     {
@@ -125,4 +132,5 @@ test('opens nothing before a method needs it', async () => {
   const tidings = createTidings({ tasks: [greet], databaseUrl: 'postgres://127.0.0.1:1/none', logger: silentLogger })
   expect(tidings.schema.getType('GreetOutput')).toBeDefined()
   await tidings[Symbol.asyncDispose]()
+  await expect(tidings.migrate()).rejects.toThrow('This instance of Tidings was disposed')
 })
