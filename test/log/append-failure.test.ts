@@ -5,6 +5,7 @@ import type { AppendRequest } from '../../src/log/append-request.ts'
 import type { LogEvent } from '../../src/log/event.ts'
 import { silentLogger } from '../../src/logger.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
+import { hangMs } from '../support/patience.ts'
 import type { TcpProxy } from '../support/proxy.ts'
 import { createDatabaseProxy, createTask, eventually } from './support.ts'
 
@@ -169,7 +170,7 @@ describe('many appends while connections are killed', () => {
       database: test.database,
       logger: silentLogger,
       publish: () => undefined,
-      retryMs: 20_000,
+      retryMs: hangMs,
     })
     const ids = Array.from({ length: 12 }, (_, i) => `storm_${i}`)
     for (const id of ids) await createTask(test.database, id)

@@ -31,6 +31,10 @@ test('the package is built, installed in an empty folder, type-checked there, an
     cwd: root,
   })
   const file = stdout.trim()
+  await run('npx', ['--yes', 'publint@0.3.25', '--strict', `${root}dist/tidings`], { cwd: root })
+  // The entry of the styles has no types.
+  const types = ['--profile', 'esm-only', '--exclude-entrypoints', './styles.css']
+  await run('npx', ['--yes', '@arethetypeswrong/cli@0.18.5', file, ...types], inFolder)
   await writeFile(directory.join('package.json'), JSON.stringify({ type: 'module', private: true }))
   const install = ['install', '--no-audit', '--no-fund', '--silent', `./${file}`, '@types/node@24']
   await run('npm', install, inFolder)
