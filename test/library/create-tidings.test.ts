@@ -8,7 +8,7 @@ import { createTestDatabase } from '../support/database.ts'
 
 const users: Readonly<Record<string, string>> = { a: 'u_a', b: 'u_b' }
 
-declare module '../../src/library/define-task.ts' {
+declare module 'tidings' {
   interface HandlerServices {
     readonly greeting?: string
   }
@@ -50,13 +50,14 @@ const watch = `subscription ($taskId: ID!) {
   }
 }`
 
-test('serves the tasks of callers that a function authenticates, and those that the team starts', async () => {
+test('serves the tasks of callers that a function authenticates and those that the team starts, run by another instance', async () => {
   await using database = await createTestDatabase({ empty: true })
+  const shared = { tasks: [greet, hang], databaseUrl: database.url, logger: silentLogger, checkMs: 50 }
+  // As in two processes: one serves, the other one runs tasks.
+  await using worker = createTidings({ ...shared, context: { greeting: 'Good morning' } })
+  await worker.worker()
   await using tidings = createTidings({
-    tasks: [greet, hang],
-    context: { greeting: 'Good morning' },
-    databaseUrl: database.url,
-    logger: silentLogger,
+    ...shared,
     authenticate: ({ headers, connectionParams }) => {
       const key = connectionParams?.['key'] ?? headers['x-key']
       if (typeof key !== 'string') return null
@@ -64,8 +65,8 @@ test('serves the tasks of callers that a function authenticates, and those that 
       return { userId: users[key] }
     },
   })
-  const { url, wsUrl, port } = await tidings.listen({ port: 0 })
-  await expect(tidings.listen({ port })).rejects.toThrow('or set port to another one')
+  const { url, wsUrl, port } = await tidings.listen({ port: 0, worker: false })
+  await expect(tidings.listen({ port, worker: false })).rejects.toThrow('or set port to another one')
   const run = async (key: string | null, query: string): Promise<{ status: number; body: unknown }> => {
     const response = await fetch(`${url}/graphql`, {
       method: 'POST',
