@@ -21,5 +21,5 @@ export function addKit(builder: Builder) {
   }
 }
 
-/** What all types of one schema are made with. */
+/** The basic types of one schema, and the functions that define further types. */
 export type Kit = ReturnType<typeof addKit>

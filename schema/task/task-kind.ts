@@ -40,7 +40,7 @@ export function addTaskKinds({ builder }: Kit) {
         },
       }))
     },
-    /** Restricts who may start and retry tasks of a kind. */
+    /** Restricts starts and retries of a kind to some viewers. */
     restrictStarts(kind: string, authorize: AuthorizeStart): void {
       authorizations.set(kind, authorize)
     },

@@ -82,7 +82,7 @@ export interface Tidings extends AsyncDisposable {
   migrate(): Promise<void>
 }
 
-/** What is open in this process after the first start of a task, server or worker. */
+/** The parts that the first server, worker or started task of this process opens. */
 interface Opened {
   readonly database: Database
   readonly engine: Engine
@@ -188,7 +188,7 @@ export function createTidings(options: TidingsOptions): Tidings {
   }
 
   const shutDown = once(async (): Promise<void> => {
-    // What is still being opened is closed, too.
+    // Includes parts that are still being opened.
     const opened = await open.started()?.catch(() => undefined)
     for (const server of servers) server.beginDraining()
     await opened?.engine.worker?.drain()

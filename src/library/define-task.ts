@@ -35,7 +35,7 @@ export type Failures<E extends ErrorSchemas> = {
 // biome-ignore lint/suspicious/noEmptyInterface: extended by declaration merging.
 export interface HandlerServices {}
 
-/** What a handler receives. */
+/** The context of one attempt. */
 export interface Handling<I extends z.ZodObject, E extends ErrorSchemas>
   extends Pick<TaskContext<z.output<I>>, 'taskId' | 'owner' | 'input' | 'attempt' | 'items' | 'signal' | 'logger'> {
   readonly errors: Failures<E>

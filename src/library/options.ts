@@ -31,7 +31,7 @@ export interface TidingsOptions extends SettingOptions {
   /** The value that every `run` receives as `context`, such as the team's services. Default none. */
   readonly context?: HandlerServices
   /**
-   * Returns the viewer of a request or of a WebSocket; null for a caller without one, who may only introspect. Throw
+   * Returns the viewer of a request or of a WebSocket; null for an anonymous caller, which may only introspect. Throw
    * `new TidingsError('UNAUTHENTICATED', message)` for credentials that are refused. Without it, the tokens of `jwtSecret` or
    * `jwksUrl` are verified; without these, there is one user, `local-developer`, and the server answers only to this machine.
    */

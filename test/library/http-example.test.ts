@@ -112,7 +112,7 @@ test('docs/guide/first-task.md shows the files of the example', async () => {
     expect(guide).toContain(`\n${await readFile(`${root}/examples/http/${name}`, 'utf8')}\`\`\`\n`)
 })
 
-test('the example ends in order when it is told to', async () => {
+test('the example shuts down in order on SIGTERM', async () => {
   stop()
   expect(await ended).toEqual([0, null])
 })
