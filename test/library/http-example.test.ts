@@ -112,6 +112,14 @@ test('docs/guide/first-task.md shows the files of the example', async () => {
     expect(guide).toContain(`\n${await readFile(`${root}/examples/http/${name}`, 'utf8')}\`\`\`\n`)
 })
 
+test.each(['express', 'fastify', 'hono'])(
+  'docs/guide/your-own-server.md shows the example for %s',
+  async (framework) => {
+    const guide = await readFile(`${root}/docs/guide/your-own-server.md`, 'utf8')
+    expect(guide).toContain(`\n${await readFile(`${root}/examples/${framework}/server.ts`, 'utf8')}\`\`\`\n`)
+  },
+)
+
 test('the example shuts down in order on SIGTERM', async () => {
   stop()
   expect(await ended).toEqual([0, null])
