@@ -107,6 +107,11 @@ export const taskErrorCatalogue = {
     when: 'The worker of this attempt was shut down.',
     advice: 'Nothing: another worker continues at once.',
   },
+  INVALID_INPUT: {
+    retryable: false,
+    when: 'The stored input does not fit the kind of the task, as after an upgrade that changed the kind.',
+    advice: 'Start a new task.',
+  },
   TIMEOUT: {
     retryable: true,
     when: 'An attempt took longer than the `timeoutMs` of its kind.',

@@ -1,11 +1,18 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Database } from '../../db/connect.ts'
-import { isTidingsError } from '../../errors.ts'
+import { isTidingsError, taskErrorCatalogue } from '../../errors.ts'
 import type { Appender } from '../../log/append.ts'
 import type { Logger } from '../../logger.ts'
 import type { CompletionHooks } from '../model/completion-hooks.ts'
 import type { TaskDefinition } from '../model/define-task.ts'
-import { type Backoff, describeFailure, isTransient, nextDelayMs, RetryableError } from '../model/failure.ts'
+import {
+  type Backoff,
+  describeFailure,
+  FinalError,
+  isTransient,
+  nextDelayMs,
+  RetryableError,
+} from '../model/failure.ts'
 import { storableFailure, storableJson } from '../model/storable.ts'
 import { type AttemptOutcome, countAttempts, type FailureState, maxLosses, type Task } from '../model/task.ts'
 import { type Estimates, estimateRemainingMs } from '../queue/estimate.ts'
@@ -83,7 +90,7 @@ export async function runAttempt(
   })
   const deadline = createDeadline(definition, signal)
   try {
-    const input = definition.input.parse(task.input)
+    const input = readInput(definition, task)
     const reports = definition.run({
       taskId: task.id,
       owner: task.owner,
@@ -199,6 +206,17 @@ export async function runAttempt(
       await end(unsettled)
     }
   }
+}
+
+/** Returns the input of a task as its kind reads it. @throws FinalError when the kind has changed since the task was started */
+function readInput({ kind, input: schema }: TaskDefinition, { input }: Task): unknown {
+  const parsed = schema.safeParse(input)
+  if (parsed.success) return parsed.data
+  const problems = parsed.error.issues.map(({ path, message }) => [...path.map(String), message].join(': '))
+  throw new FinalError('INVALID_INPUT', `The input does not fit the kind ${kind}: ${problems.join('; ')}`, {
+    advice: taskErrorCatalogue.INVALID_INPUT.advice,
+    cause: parsed.error,
+  })
 }
 
 /** Creates the signal of an attempt: aborts with the signal, and with a retryable error when the attempt takes too long. */

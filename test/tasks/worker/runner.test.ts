@@ -347,7 +347,7 @@ describe('settle', () => {
     await using worker = await startTestEngine({ definitions: [definition as TaskDefinition], on: fixture.test })
     expect((await worker.history(task)).at(-1)).toMatchObject({
       type: 'TaskFailed',
-      payload: { error: { code: 'INTERNAL' } },
+      payload: { error: { code: 'INVALID_INPUT', message: 'The input does not fit the kind K: Invalid input' } },
     })
   })
 })
