@@ -12,7 +12,7 @@ import {
 } from '../../src/tasks/engine.ts'
 import type { ItemPage } from '../../src/tasks/model/store.ts'
 import { type Task, type TaskItem, taskTopic } from '../../src/tasks/model/task.ts'
-import type { StartRequest } from '../../src/tasks/start/admission.ts'
+import type { StartRequest } from '../../src/tasks/start/start-request.ts'
 import { createTestDatabase, type TestDatabase } from './database.ts'
 
 /** Settings of a test's engine: every period is short, so that waits are short. */

@@ -224,3 +224,10 @@ export function createTaskStore(database: Database): TaskStore {
     },
   }
 }
+
+/** Reads a task. @throws TidingsError `NOT_FOUND` */
+export async function getTask(store: Pick<TaskStore, 'get'>, id: string): Promise<Task> {
+  const task = await store.get(id)
+  if (task === null) throw new TidingsError('NOT_FOUND', `There is no task "${id}"`, { id })
+  return task
+}

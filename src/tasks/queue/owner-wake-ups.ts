@@ -11,7 +11,7 @@ import type { WakeUps } from './wake-ups.ts'
  *
  * @param options.definitions - the kinds with the limits of this process
  */
-export async function ringForOwner(
+export async function wakeNextOfOwner(
   options: {
     readonly database: Pick<Database, 'pool'>
     readonly wakeUps: Pick<WakeUps, 'add'>

@@ -133,7 +133,7 @@ export async function createWakeUps(options: {
       if (isClosing) return
       try {
         const addition = queueOf(kind).add(
-          'ring',
+          'wake-up',
           { taskId },
           {
             jobId: [taskId, attempt, ...(after === undefined ? [] : [after])].join('-'),

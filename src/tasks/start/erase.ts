@@ -2,9 +2,7 @@ import { type Database, withTransaction } from '../../db/connect.ts'
 import { isTidingsError } from '../../errors.ts'
 import { deleteTopic } from '../../log/topic.ts'
 import { taskTopic } from '../model/task.ts'
-
-/** Cancels a task, see `TaskService.cancel`. */
-type Cancel = (id: string, reason: string) => Promise<unknown>
+import type { Cancel } from './cancel.ts'
 
 /**
  * Deletes the stored data of tasks about a deleted subject. Active tasks are canceled; their row

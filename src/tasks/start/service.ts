@@ -8,20 +8,20 @@ import { appendInTransaction } from '../../log/append-in-transaction.ts'
 import type { AppendRequest } from '../../log/append-request.ts'
 import type { Logger } from '../../logger.ts'
 import { noTracing, type Tracing } from '../../tracing/tracing.ts'
-import { appendWith } from '../model/append-with.ts'
 import type { CompletionHooks } from '../model/completion-hooks.ts'
 import type { Beginning, TaskDefinition } from '../model/define-task.ts'
 import { itemPageSize } from '../model/item-table.ts'
 import { checkItemCount } from '../model/progress.ts'
-import { isStorable, storableText, unstorable } from '../model/storable.ts'
-import type { TaskStore } from '../model/store.ts'
-import { emptyProgress, isFinal, type Task, type TaskItem, taskTopic } from '../model/task.ts'
-import { ringForOwner } from '../queue/owner-wake-ups.ts'
+import { isStorable, unstorable } from '../model/storable.ts'
+import { getTask, type TaskStore } from '../model/store.ts'
+import { emptyProgress, type Task, type TaskItem, taskTopic } from '../model/task.ts'
 import type { QueuePositions } from '../queue/positions.ts'
 import type { WakeUps } from '../queue/wake-ups.ts'
-import { createAdmission, type StartRequest } from './admission.ts'
+import { createCancel } from './cancel.ts'
 import { deleteTasks, eraseTasks } from './erase.ts'
-import { checkIdempotencyKey } from './idempotency-key.ts'
+import { checkIdempotencyKey, findTaskOfKey, recordKey } from './idempotency-key.ts'
+import { checkStartRate, lockStarts } from './start-rate.ts'
+import type { StartRequest } from './start-request.ts'
 
 /** Starts and ends tasks on behalf of users. */
 export interface TaskService {
@@ -93,20 +93,11 @@ export function createTaskService(
     wakeUps,
     queuePositions,
     definitions,
-    completionHooks,
-    notifyWorkers,
     maxStartsPerMinute,
     idempotencyHours,
     tracing = noTracing,
   } = options
-  const admission = createAdmission({ maxStartsPerMinute, idempotencyHours })
   const inTurn = createKeyedQueue()
-
-  const mustGet = async (id: string): Promise<Task> => {
-    const task = await store.get(id)
-    if (task === null) throw new TidingsError('NOT_FOUND', `There is no task "${id}"`, { id })
-    return task
-  }
 
   const insert = async (
     client: PoolClient,
@@ -169,15 +160,15 @@ export function createTaskService(
   ): Promise<{ readonly known: string } | { readonly id: string }> =>
     withTransaction(database, async (client) => {
       const { owner, retriedSubject = null } = request
-      await admission.lock(client, owner)
-      const existingId = await admission.find(client, request)
+      await lockStarts(client, owner)
+      const existingId = await findTaskOfKey(client, request, idempotencyHours)
       if (existingId !== null) return { known: existingId }
-      await admission.checkRate(client, owner)
+      await checkStartRate(client, owner, maxStartsPerMinute)
       const id = typeid('task').toString()
       // The application's rows are locked before the engine's, here as in every other transaction.
       const beginning = (await definition.begin?.(client, input, { taskId: id, owner, retriedSubject })) ?? {}
       await insert(client, request, beginning, definition.attempts, id)
-      await admission.note(client, request, id)
+      await recordKey(client, request, id)
       return { id }
     })
 
@@ -203,55 +194,19 @@ export function createTaskService(
     }
     refuseUnstorable(request)
     checkIdempotencyKey(request.idempotencyKey)
-    const existingId = await admission.find(database.pool, request)
-    if (existingId !== null) return { task: await mustGet(existingId), isNew: false }
+    const existingId = await findTaskOfKey(database.pool, request, idempotencyHours)
+    if (existingId !== null) return { task: await getTask(store, existingId), isNew: false }
     // One start per owner at a time in this process, so that starts waiting for each other take one
     // connection and not the whole pool.
     const start = await inTurn(request.owner, () => startInTransaction(request, definition, parsed.data))
-    if ('known' in start) return { task: await mustGet(start.known), isNew: false }
+    if ('known' in start) return { task: await getTask(store, start.known), isNew: false }
     const { id } = start
     queuePositions.moved(request.kind)
     await wakeUps.add(request.kind, id, 1)
-    return { task: await mustGet(id), isNew: true }
+    return { task: await getTask(store, id), isNew: true }
   }
 
-  const cancelOnce = async (task: Task, reason: string | undefined): Promise<boolean> => {
-    const { commit } = await completionHooks.of(task, { status: 'CANCELED', error: null, result: null })
-    const append: AppendRequest = {
-      topic: taskTopic(task.id),
-      close: true,
-      events: [{ type: 'TaskCanceled', payload: { status: 'CANCELED', reason: reason ?? null } }],
-      task: {
-        id: task.id,
-        expect: ['QUEUED', 'RUNNING', 'RETRYING'],
-        set: {
-          status: 'CANCELED',
-          worker: null,
-          attemptEnd: { outcome: 'CANCELED' },
-          ...(reason === undefined ? {} : { cancelReason: reason }),
-        },
-      },
-    }
-    const { accepted } = await appendWith({ database, appender }, append, commit)
-    // The task ended otherwise.
-    if (!accepted) return false
-    notifyWorkers(task.id)
-    queuePositions.moved(task.kind)
-    // A worker that has died sends no wake-ups. Only a running task counts towards the owner's limit.
-    if (task.status === 'RUNNING') void ringForOwner(options, task)
-    return true
-  }
-
-  const cancel: TaskService['cancel'] = async (id, rawReason) => {
-    const reason = rawReason === undefined ? undefined : storableText(rawReason)
-    const task = await mustGet(id)
-    if (!isFinal(task.status) && (await cancelOnce(task, reason))) return mustGet(id)
-    const now = await mustGet(id)
-    if (now.status === 'CANCELED') return now
-    throw new TidingsError('CONFLICT', `Task "${id}" is ${now.status.toLowerCase()} and cannot be canceled`, {
-      taskId: id,
-    })
-  }
+  const cancel = createCancel(options)
 
   return {
     start,
@@ -259,7 +214,7 @@ export function createTaskService(
     erase: (ids, reason) => eraseTasks({ database, cancel }, ids, reason),
     delete: (ids, reason) => deleteTasks({ database, cancel }, ids, reason),
     async retry(id, { idempotencyKey, headStartMs }) {
-      const task = await mustGet(id)
+      const task = await getTask(store, id)
       const request = {
         kind: task.kind,
         input: task.input,
@@ -272,7 +227,7 @@ export function createTaskService(
       // Checked before the task's state: a key that was used for another request is rejected as
       // such, whatever the state of this task.
       checkIdempotencyKey(idempotencyKey)
-      await admission.find(database.pool, request)
+      await findTaskOfKey(database.pool, request, idempotencyHours)
       if (task.status !== 'FAILED' && task.status !== 'CANCELED')
         throw new TidingsError(
           'CONFLICT',

@@ -4,7 +4,7 @@ import { appendWith } from '../model/append-with.ts'
 import { isTransient } from '../model/failure.ts'
 import type { Commit } from '../model/report.ts'
 import { countAttempts, type FailureState, maxLosses, type Task, taskTopic } from '../model/task.ts'
-import { ringForOwner } from '../queue/owner-wake-ups.ts'
+import { wakeNextOfOwner } from '../queue/owner-wake-ups.ts'
 import type { TaskParts } from '../start/service.ts'
 
 /** Recovers tasks from dead workers and lost wake-ups. */
@@ -106,7 +106,7 @@ export function createSweeper(
     if (!result.accepted) return
     counters.reclaimed++
     onReclaimed(task)
-    await ringForOwner(options, task)
+    await wakeNextOfOwner(options, task)
   }
 
   const takeBackLost = async (): Promise<void> => {

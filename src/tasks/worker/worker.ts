@@ -5,7 +5,7 @@ import type { Bus } from '../../bus/bus.ts'
 import { noTracing, type Tracing } from '../../tracing/tracing.ts'
 import type { TaskDefinition } from '../model/define-task.ts'
 import type { Estimates } from '../queue/estimate.ts'
-import { ringForOwner } from '../queue/owner-wake-ups.ts'
+import { wakeNextOfOwner } from '../queue/owner-wake-ups.ts'
 import type { QueuePositions } from '../queue/positions.ts'
 import { controlChannel, type TaskParts } from '../start/service.ts'
 import { type Claim, claimNext } from './claim.ts'
@@ -125,7 +125,7 @@ export async function startWorker(
       if (outcome === 'stopped') lease.stop('lease lost')
       logger.debug({ taskId: claim.task.id, kind: definition.kind, attempt: claim.attempt, outcome }, 'ended attempt')
       if (outcome === 'retrying' || outcome === 'handed on') await wakeForRetry(claim.task.id)
-      await ringForOwner(options, claim.task)
+      await wakeNextOfOwner(options, claim.task)
       queuePositions.moved(definition.kind)
       return true
     } finally {

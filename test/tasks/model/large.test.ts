@@ -5,7 +5,7 @@ import { createTaskStore, type TaskStore } from '../../../src/tasks/model/store.
 import { createDurations } from '../../../src/tasks/queue/durations.ts'
 import { readQueueState } from '../../../src/tasks/queue/queue-rows.ts'
 import { readQueueStatistics } from '../../../src/tasks/queue/statistics.ts'
-import { createAdmission } from '../../../src/tasks/start/admission.ts'
+import { checkStartRate } from '../../../src/tasks/start/start-rate.ts'
 import { findCandidate } from '../../../src/tasks/worker/claim.ts'
 import { createTestDatabase, type TestDatabase } from '../../support/database.ts'
 
@@ -33,7 +33,6 @@ beforeAll(async () => {
 })
 afterAll(() => db?.[Symbol.asyncDispose]())
 
-const admission = createAdmission({ maxStartsPerMinute: 60, idempotencyHours: 1 })
 /** In one transaction, so that PostgreSQL counts only the rows read by these queries. */
 const as = (client: PoolClient): Pick<Database, 'pool'> => ({ pool: client as never })
 
@@ -44,7 +43,7 @@ test.for<[string, (client: PoolClient) => Promise<unknown>]>([
     (client) => readQueueState(as(client), 'WORK', { durations: { ...createDurations([]), slots: 1 }, limit: 2_000 }),
   ],
   ['who is next', (client) => findCandidate(as(client), 'WORK', 4)],
-  ['whether one more may be started', (client) => admission.checkRate(client, 'u_1')],
+  ['whether one more may be started', (client) => checkStartRate(client, 'u_1', 60)],
 ])('%s is answered without reading finished tasks', async ([, ask]) => {
   expect(await countReadBy(ask)).toBeLessThan(200)
 })

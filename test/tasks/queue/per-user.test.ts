@@ -5,7 +5,7 @@ import { parseConfig } from '../../../src/config.ts'
 import { connectDatabase } from '../../../src/db/connect.ts'
 import { maxLosses, type Task } from '../../../src/tasks/model/task.ts'
 import { forecast } from '../../../src/tasks/queue/forecast.ts'
-import { ringForOwner } from '../../../src/tasks/queue/owner-wake-ups.ts'
+import { wakeNextOfOwner } from '../../../src/tasks/queue/owner-wake-ups.ts'
 import { priorityBoostMs } from '../../../src/tasks/queue/priority-boost.ts'
 import { createWakeUps } from '../../../src/tasks/queue/wake-ups.ts'
 import { findCandidate } from '../../../src/tasks/worker/claim.ts'
@@ -142,7 +142,7 @@ test('a task ends although the next one of its owner cannot be found', async () 
   await database[Symbol.asyncDispose]()
   await using wakeUps = await createWakeUps({ config: testEngineConfig, database: server.database, logger, kinds: 0 })
   const definitions = new Map([['HOLD', kind.definition]])
-  await ringForOwner({ database, wakeUps, definitions, logger }, ended)
+  await wakeNextOfOwner({ database, wakeUps, definitions, logger }, ended)
   expect(lines).toEqual([expect.stringContaining("failed to find the owner's next task; leaving it to the sweeper")])
 })
 
