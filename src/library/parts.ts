@@ -5,10 +5,10 @@ import { pruneAuditLog } from '../audit/audit-log.ts'
 import type { Config } from '../config.ts'
 import type { Database } from '../db/connect.ts'
 import { createLive, type Live } from '../live/live.ts'
-import { createPruner } from '../log/retention.ts'
+import { createPruner } from '../log/event-retention.ts'
 import type { Logger } from '../logger.ts'
 import { createMaskError, createResultFormat } from '../server/request/mask.ts'
-import { pruneTasks } from '../tasks/worker/retention.ts'
+import { pruneTasks } from '../tasks/worker/task-retention.ts'
 import type { Tracing } from '../tracing/tracing.ts'
 
 /** Parts of a process that serves or runs tasks: the same for the Studio and for a team. */

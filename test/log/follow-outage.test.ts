@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { connectDatabase } from '../../src/db/connect.ts'
+import { pruneTopics } from '../../src/log/event-retention.ts'
 import { createLogReader } from '../../src/log/read.ts'
-import { pruneTopics } from '../../src/log/retention.ts'
 import { silentLogger } from '../../src/logger.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
 import { createTcpProxy } from '../support/proxy.ts'

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
-import { createPruner } from '../../../src/log/retention.ts'
+import { createPruner } from '../../../src/log/event-retention.ts'
 import { silentLogger } from '../../../src/logger.ts'
-import { pruneTasks } from '../../../src/tasks/worker/retention.ts'
+import { pruneTasks } from '../../../src/tasks/worker/task-retention.ts'
 import { type QuizApi, startQuizApi, text } from '../../studio/quizzes/quiz-api.ts'
 import { viewerOf } from '../../support/api.ts'
 

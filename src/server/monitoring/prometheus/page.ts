@@ -2,9 +2,9 @@ import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client'
 import type { Live } from '../../../live/live.ts'
 import type { Engine } from '../../../tasks/engine.ts'
 import type { ServerMetrics } from '../../connections/server-metrics.ts'
-import { showDatabase, showEngine, showWorker } from './engine-metrics.ts'
-import { showLive, showServer } from './server-metrics.ts'
 import type { Show, Values } from './show.ts'
+import { showDatabase, showEngine, showWorker } from './show-engine.ts'
+import { showLive, showServer } from './show-server.ts'
 
 /** The metrics of a process in Prometheus' text format. */
 export interface MetricsPage {

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { createPruner, pruneIdempotencyKeys, pruneTopics, trimTopics } from '../../src/log/retention.ts'
+import { createPruner, pruneIdempotencyKeys, pruneTopics, trimTopics } from '../../src/log/event-retention.ts'
 import { silentLogger } from '../../src/logger.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
 import {
