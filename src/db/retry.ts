@@ -17,11 +17,16 @@ export async function retryTransient<T>(retryMs: number, work: () => Promise<T>)
     try {
       return await work()
     } catch (error) {
-      const failure = classifyDatabaseError(error)
-      if (failure === null) throw error
-      if (Date.now() + pauseMs > deadline)
-        throw new TidingsError('UNAVAILABLE', `The database cannot be reached (${failure.cause})`, {}, { cause: error })
+      if (classifyDatabaseError(error) === null) throw error
+      if (Date.now() + pauseMs > deadline) throw toUnavailable(error)
     }
     await delay(pauseMs)
   }
+}
+
+/** Returns the TidingsError `UNAVAILABLE` for a transient failure of the database, and any other error unchanged. */
+export function toUnavailable(error: unknown): unknown {
+  const failure = classifyDatabaseError(error)
+  if (failure === null) return error
+  return new TidingsError('UNAVAILABLE', `The database cannot be reached (${failure.cause})`, {}, { cause: error })
 }

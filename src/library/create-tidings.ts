@@ -7,6 +7,7 @@ import { connectDatabase, type Database } from '../db/connect.ts'
 import { startEmbeddedPostgres } from '../db/embedded.ts'
 import { readBusName } from '../db/epoch.ts'
 import { migrate } from '../db/migrate.ts'
+import { toUnavailable } from '../db/retry.ts'
 import type { JsonObject } from '../db/tables.ts'
 import { TidingsError } from '../errors.ts'
 import { createLogger } from '../logger.ts'
@@ -75,7 +76,8 @@ export interface Tidings extends AsyncDisposable {
   worker(): Promise<void>
   /**
    * Starts a task.
-   * @throws TidingsError `BAD_INPUT`, `RATE_LIMITED`, `IDEMPOTENCY_KEY_REUSED`
+   * @throws TidingsError `BAD_INPUT`, `RATE_LIMITED`, `IDEMPOTENCY_KEY_REUSED`; `UNAVAILABLE` while the database cannot be reached:
+   * repeat it with the same `idempotencyKey`, as the task may have been started
    */
   start<T extends TaskKind>(task: T, input: InputOf<T>, options: StartOptions): Promise<StartedTask>
   /** Creates or upgrades the tables: forward only, one process at a time. */
@@ -212,8 +214,12 @@ export function createTidings(options: TidingsOptions): Tidings {
       if (!tasks.includes(task))
         throw new TidingsError('BAD_INPUT', `The kind ${task.kind} is not among the tasks of createTidings; add it`)
       const { engine } = await open()
-      const started = await engine.tasks.start({ kind: task.kind, input: input as JsonObject, owner, idempotencyKey })
-      return { id: started.task.id, isNew: started.isNew }
+      try {
+        const started = await engine.tasks.start({ kind: task.kind, input: input as JsonObject, owner, idempotencyKey })
+        return { id: started.task.id, isNew: started.isNew }
+      } catch (error) {
+        throw toUnavailable(error)
+      }
     },
     migrate: async () => void (await migrateOnce()),
     [Symbol.asyncDispose]: shutDown,

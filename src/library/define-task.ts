@@ -1,8 +1,8 @@
 import type { z } from 'zod'
 import { taskErrorCatalogue } from '../errors.ts'
-import type { TaskContext, TaskDefinition } from '../tasks/model/define-task.ts'
 import type { Backoff } from '../tasks/model/failure.ts'
 import type { Report } from '../tasks/model/report.ts'
+import type { TaskContext, TaskDefinition } from '../tasks/model/task-definition.ts'
 import type { Viewer } from '../tasks/model/viewer.ts'
 
 /** The zod objects of a kind's errors, by code. */

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import type { JsonObject } from '../db/tables.ts'
-import { defineTask, type TaskDefinition } from '../tasks/model/define-task.ts'
 import { FinalError, RetryableError } from '../tasks/model/failure.ts'
+import { createTaskDefinition, type TaskDefinition } from '../tasks/model/task-definition.ts'
 import type { ErrorSchemas, FailureOptions, Failures, HandlerServices, TaskKind } from './define-task.ts'
 
 /**
@@ -21,7 +21,7 @@ export function toEngineDefinition(definition: TaskKind, context: HandlerService
     ...options
   } = definition
   const errors = createFailures(kind, schemas)
-  return defineTask<Record<string, unknown>, JsonObject>({
+  return createTaskDefinition<Record<string, unknown>, JsonObject>({
     ...options,
     kind,
     async *run(engineContext) {

@@ -4,8 +4,8 @@ import type { Bus } from '../bus/bus.ts'
 import type { Database } from '../db/connect.ts'
 import { TidingsError } from '../errors.ts'
 import type { Logger } from '../logger.ts'
-import type { TaskDefinition, Watcher } from './model/define-task.ts'
 import type { Task } from './model/task.ts'
+import type { TaskDefinition, Watcher } from './model/task-definition.ts'
 import { isGoodFor, maySeeTask, type Viewer } from './model/viewer.ts'
 
 /** The fields of a task that determine access to it. */

@@ -6,7 +6,7 @@ import { startEmbeddedPostgres } from '../../src/db/embedded.ts'
 import { migrate } from '../../src/db/migrate.ts'
 import { silentLogger } from '../../src/logger.ts'
 import { type Engine, type EngineConfig, startEngine } from '../../src/tasks/engine.ts'
-import type { TaskDefinition } from '../../src/tasks/model/define-task.ts'
+import type { TaskDefinition } from '../../src/tasks/model/task-definition.ts'
 
 /** The default settings of the engine, without limits on starts. */
 export const benchConfig: EngineConfig = {

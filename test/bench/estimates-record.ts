@@ -8,10 +8,10 @@ import { parseStudioConfig } from '../../src/studio/config.ts'
 import { createRandom } from '../../src/studio/content/extractive/random.ts'
 import { createTaskDefinitions } from '../../src/studio/definitions.ts'
 import { type Engine, startEngine } from '../../src/tasks/engine.ts'
-import { defineTask, type TaskDefinition } from '../../src/tasks/model/define-task.ts'
 import { isTransient } from '../../src/tasks/model/failure.ts'
 import { declareItems, item } from '../../src/tasks/model/report.ts'
 import { lastEventTypes, type Task } from '../../src/tasks/model/task.ts'
+import { createTaskDefinition, type TaskDefinition } from '../../src/tasks/model/task-definition.ts'
 import { makeDocx } from '../fixtures/documents/docx.ts'
 import { makePdf, type PdfText } from '../fixtures/documents/pdf.ts'
 import { benchConfig, startBenchDatabase, startBenchEngine } from './engine.ts'
@@ -134,7 +134,7 @@ const paces: Readonly<Record<string, (index: number) => () => number>> = {
 async function recordPaced(name: string, pace: (index: number) => () => number): Promise<RecordedRun> {
   let count = 0
   const keys = Array.from({ length: 10 }, (_, index) => String(index))
-  const definition = defineTask({
+  const definition = createTaskDefinition({
     kind: 'PACED',
     input: z.object({}),
     concurrency: 4,

@@ -21,9 +21,9 @@ import { startServer } from '../../src/server/server.ts'
 import { createApplications } from '../../src/studio/applications.ts'
 import { selfTestKind } from '../../src/studio/self-test/self-test.ts'
 import type { Engine } from '../../src/tasks/engine.ts'
-import { defineTask, type TaskDefinition } from '../../src/tasks/model/define-task.ts'
 import { beginAttempt, divideItems, reduceReport } from '../../src/tasks/model/progress.ts'
 import { declareItems, item, type Report } from '../../src/tasks/model/report.ts'
+import { createTaskDefinition, type TaskDefinition } from '../../src/tasks/model/task-definition.ts'
 import { localDeveloper } from '../../src/tasks/model/viewer.ts'
 import { type BenchDatabase, median, startBenchDatabase, startBenchEngine } from './engine.ts'
 
@@ -104,7 +104,7 @@ interface Cost {
 }
 const costs = new Map<string, { first: Cost; last: Cost; declaredMs: number }>()
 
-const counting = defineTask({
+const counting = createTaskDefinition({
   kind: selfTestKind,
   input: z.object({ count: z.number() }),
   async *run({ taskId, input: { count } }) {

@@ -14,8 +14,8 @@ import { z } from 'zod'
 import { connectDatabase } from '../../src/db/connect.ts'
 import { silentLogger } from '../../src/logger.ts'
 import type { Engine } from '../../src/tasks/engine.ts'
-import { defineTask, type TaskDefinition } from '../../src/tasks/model/define-task.ts'
 import { advance, declareItems, item, output } from '../../src/tasks/model/report.ts'
+import { createTaskDefinition, type TaskDefinition } from '../../src/tasks/model/task-definition.ts'
 import { startProcess } from '../support/processes.ts'
 import { startRedis } from '../support/redis.ts'
 import { median, percentile, startBenchDatabase, startBenchEngine } from './engine.ts'
@@ -27,7 +27,7 @@ const pauseMs = 5
 /** Both processes run on one machine, so they have one clock. */
 const now = (): number => performance.timeOrigin + performance.now()
 
-const ticking = defineTask({
+const ticking = createTaskDefinition({
   kind: 'TICKING',
   input: z.object({ what: z.enum(['item', 'advance', 'output']) }),
   async *run({ input }) {

@@ -1,10 +1,11 @@
 import { createClient } from 'graphql-ws'
 import { createTidings, defineTask, stage, TidingsError } from 'tidings'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { WebSocket } from 'ws'
 import { z } from 'zod'
 import { silentLogger } from '../../src/logger.ts'
 import { createTestDatabase } from '../support/database.ts'
+import { createTcpProxy } from '../support/proxy.ts'
 
 const users: Readonly<Record<string, string>> = { a: 'u_a', b: 'u_b' }
 
@@ -134,4 +135,22 @@ test('opens nothing before a method needs it', async () => {
   expect(tidings.schema.getType('GreetOutput')).toBeDefined()
   await tidings[Symbol.asyncDispose]()
   await expect(tidings.migrate()).rejects.toThrow('This instance of Tidings was disposed')
+})
+
+test('a start while the database cannot be reached is refused as UNAVAILABLE, and succeeds with the same key later', async () => {
+  await using database = await createTestDatabase()
+  await using proxy = await createTcpProxy(
+    `${new URL(database.url).searchParams.get('host')}/.s.PGSQL.${new URL(database.url).searchParams.get('port') ?? '5432'}`,
+  )
+  const url = new URL(database.url)
+  url.search = ''
+  url.host = `127.0.0.1:${proxy.port}`
+  await using tidings = createTidings({ tasks: [greet], databaseUrl: url.href, logger: silentLogger })
+  const start = () => tidings.start(greet, { name: 'Ada' }, { owner: 'u_a', idempotencyKey: 'k' })
+  const { id } = await start()
+  proxy.refuse()
+  proxy.resetAll()
+  await expect(start()).rejects.toMatchObject({ code: 'UNAVAILABLE' })
+  await proxy.accept()
+  await vi.waitFor(async () => expect(await start()).toEqual({ id, isNew: false }))
 })

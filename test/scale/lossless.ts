@@ -2,8 +2,8 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { expect } from 'vitest'
 import { z } from 'zod'
 import type { Bus } from '../../src/bus/bus.ts'
-import { defineTask, type TaskDefinition } from '../../src/tasks/model/define-task.ts'
 import { advance } from '../../src/tasks/model/report.ts'
+import { createTaskDefinition, type TaskDefinition } from '../../src/tasks/model/task-definition.ts'
 import { eventually } from '../log/support.ts'
 import { startTestEngine, typesOf } from '../support/engine.ts'
 
@@ -96,7 +96,7 @@ export function report(fault: string, { published, lost, lastLossMs, trustedMs, 
   )
 }
 
-const work = defineTask({
+const work = createTaskDefinition({
   kind: 'WORK',
   input: z.object({}),
   concurrency: 4,

@@ -8,9 +8,9 @@ import { isTidingsError } from '../../src/errors.ts'
 import type { Position } from '../../src/log/cursor.ts'
 import type { LogEvent } from '../../src/log/event.ts'
 import { silentLogger } from '../../src/logger.ts'
-import { defineTask, type TaskDefinition } from '../../src/tasks/model/define-task.ts'
 import { FinalError, RetryableError } from '../../src/tasks/model/failure.ts'
 import { advance, output } from '../../src/tasks/model/report.ts'
+import { createTaskDefinition, type TaskDefinition } from '../../src/tasks/model/task-definition.ts'
 import { eventually } from '../log/support.ts'
 import { type EngineFixture, startTestEngine } from '../support/engine.ts'
 import { startPatroni, type TestPatroni } from '../support/patroni.ts'
@@ -20,7 +20,7 @@ const kinds = ['WORK', 'FLAKY', 'REFUSED'] as const
 type Kind = (typeof kinds)[number]
 const definitions = kinds.map(
   (kind) =>
-    defineTask({
+    createTaskDefinition({
       kind,
       input: z.object({}),
       concurrency: 20,

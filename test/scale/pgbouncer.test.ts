@@ -4,13 +4,13 @@ import { z } from 'zod'
 import { connectDatabase } from '../../src/db/connect.ts'
 import { migrate } from '../../src/db/migrate.ts'
 import { silentLogger } from '../../src/logger.ts'
-import { defineTask, type TaskDefinition } from '../../src/tasks/model/define-task.ts'
 import { advance } from '../../src/tasks/model/report.ts'
+import { createTaskDefinition, type TaskDefinition } from '../../src/tasks/model/task-definition.ts'
 import { createTestDatabase } from '../support/database.ts'
 import { startTestEngine, typesOf } from '../support/engine.ts'
 import { startPgBouncer } from '../support/pgbouncer.ts'
 
-const work = defineTask({
+const work = createTaskDefinition({
   kind: 'WORK',
   input: z.object({}),
   concurrency: 5,

@@ -16,9 +16,9 @@ import type { UploadedFile } from '../../src/server/http/spool.ts'
 import { createMaskError, createResultFormat } from '../../src/server/request/mask.ts'
 import { type RunningServer, type ServerOptions, startServer } from '../../src/server/server.ts'
 import type { Engine } from '../../src/tasks/engine.ts'
-import { defineTask, type TaskDefinition } from '../../src/tasks/model/define-task.ts'
 import { declareItems, item, output } from '../../src/tasks/model/report.ts'
 import { taskTopic } from '../../src/tasks/model/task.ts'
+import { createTaskDefinition, type TaskDefinition } from '../../src/tasks/model/task-definition.ts'
 import { type Viewer, withoutToken } from '../../src/tasks/model/viewer.ts'
 import { type EngineFixture, startTestEngine } from '../support/engine.ts'
 
@@ -38,7 +38,7 @@ export function createSteps(): Steps {
     wake.resolve()
     wake = Promise.withResolvers()
   }
-  const definition = defineTask({
+  const definition = createTaskDefinition({
     kind: 'STEPS',
     concurrency: 20,
     input: z.object({ steps: z.number().default(1), bytes: z.number().default(0) }),

@@ -1,7 +1,7 @@
 import { z } from 'zod'
-import { defineTask, type TaskDefinition } from '../../src/tasks/model/define-task.ts'
 import { advance } from '../../src/tasks/model/report.ts'
 import type { Task } from '../../src/tasks/model/task.ts'
+import { createTaskDefinition, type TaskDefinition } from '../../src/tasks/model/task-definition.ts'
 import type { EngineFixture } from './engine.ts'
 
 /**
@@ -13,7 +13,7 @@ export function createHolding(options: { concurrency: number; perUser?: number |
   const most = new Map<string, number>()
   const started: string[] = []
   const gates = new Map<string, Set<() => void>>()
-  const definition = defineTask({
+  const definition = createTaskDefinition({
     kind: 'HOLD',
     input: z.object({ name: z.string().default('?'), stay: z.boolean().default(true) }),
     ...options,

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { z } from 'zod'
-import { defineTask, type TaskDefinition } from '../../src/tasks/model/define-task.ts'
 import { advance } from '../../src/tasks/model/report.ts'
+import { createTaskDefinition, type TaskDefinition } from '../../src/tasks/model/task-definition.ts'
 
 /**
  * Creates a kind `STEADY` that runs forever, one step every 20 ms, until its attempt is
@@ -11,7 +11,7 @@ import { advance } from '../../src/tasks/model/report.ts'
  * @param attempts - 3 by default
  */
 export function createSteadyKind(tell: (line: string) => void = () => undefined, attempts = 3): TaskDefinition {
-  return defineTask({
+  return createTaskDefinition({
     kind: 'STEADY',
     input: z.object({ finishFrom: z.number().default(1) }),
     attempts,

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
 import type { Position } from '../../src/log/cursor.ts'
-import { defineTask, type TaskDefinition } from '../../src/tasks/model/define-task.ts'
 import { advance, declareItems, item, output, stage } from '../../src/tasks/model/report.ts'
+import { createTaskDefinition, type TaskDefinition } from '../../src/tasks/model/task-definition.ts'
 import {
   type EngineFixture,
   onlyEvents,
@@ -22,7 +22,7 @@ function createGated(): { readonly definition: TaskDefinition; release(): void }
   const gate = Promise.withResolvers<void>()
   return {
     release: gate.resolve,
-    definition: defineTask({
+    definition: createTaskDefinition({
       kind: 'GATED',
       input: z.object({}),
       concurrency: 20,
@@ -141,7 +141,7 @@ describe('watch', () => {
 
   test('across two engines is notified by the bus, not by comparing with the log', async () => {
     await using redis = await startRedis()
-    const definition = defineTask({
+    const definition = createTaskDefinition({
       kind: 'STEPS',
       input: z.object({}),
       async *run() {

@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { z } from 'zod'
 import type { TidingsError } from '../../src/errors.ts'
-import { defineTask } from '../../src/tasks/model/define-task.ts'
 import type { Task } from '../../src/tasks/model/task.ts'
+import { createTaskDefinition } from '../../src/tasks/model/task-definition.ts'
 import { viewerOf } from '../support/api.ts'
 import { type EngineFixture, startTestEngine } from '../support/engine.ts'
 import { startRedis } from '../support/redis.ts'
@@ -13,7 +13,7 @@ import { startRedis } from '../support/redis.ts'
  */
 const readers = new Set<string>()
 let questions = 0
-const shared = defineTask({
+const shared = createTaskDefinition({
   kind: 'SHARED',
   input: z.object({}),
   begin: async () => ({ subject: 'thing_1' }),

@@ -1,8 +1,8 @@
 import { z } from 'zod'
-import { defineTask, type TaskContext } from '../../tasks/model/define-task.ts'
 import { FinalError } from '../../tasks/model/failure.ts'
 import { advance, item, stage } from '../../tasks/model/report.ts'
 import type { FailureState } from '../../tasks/model/task.ts'
+import { createTaskDefinition, type TaskContext } from '../../tasks/model/task-definition.ts'
 import type { StudioTask } from '../task-results.ts'
 import { announceProject } from './announce.ts'
 import { printable } from './file-names.ts'
@@ -30,7 +30,7 @@ type Input = z.infer<typeof input>
  * every problem, with file, line and reason.
  */
 export function defineSyncProject(): StudioTask<Input> {
-  return defineTask({
+  return createTaskDefinition({
     kind: syncProjectKind,
     input,
     attempts: 3,

@@ -2,9 +2,9 @@ import type { PoolClient } from 'pg'
 import { typeid } from 'typeid-js'
 import { z } from 'zod'
 import { TidingsError } from '../../errors.ts'
-import { defineTask, type Ending, type TaskContext } from '../../tasks/model/define-task.ts'
 import { FinalError } from '../../tasks/model/failure.ts'
 import { advance, item, type Report, stage } from '../../tasks/model/report.ts'
+import { createTaskDefinition, type Ending, type TaskContext } from '../../tasks/model/task-definition.ts'
 import { findActiveTask } from '../../tasks/queue/active-tasks.ts'
 import { noteQuiz } from '../analytics/notes.ts'
 import { seedOf, toTaskFailure } from '../content/attempt.ts'
@@ -44,7 +44,7 @@ function quizIdOf(taskId: string): string {
  * each readable once it is completed. A retry generates the missing questions.
  */
 export function defineGenerateQuiz(provider: QuestionProvider, quizLog: QuizLog): StudioTask<Input> {
-  return defineTask({
+  return createTaskDefinition({
     kind: generateQuizKind,
     input,
     attempts: 5,

@@ -2,9 +2,9 @@ import type { PoolClient } from 'pg'
 import { z } from 'zod'
 import { type Database, withTransaction } from '../../db/connect.ts'
 import { TidingsError } from '../../errors.ts'
-import { defineTask, type TaskContext } from '../../tasks/model/define-task.ts'
 import { FinalError } from '../../tasks/model/failure.ts'
 import { advance, item, stage } from '../../tasks/model/report.ts'
+import { createTaskDefinition, type TaskContext } from '../../tasks/model/task-definition.ts'
 import { noteReplacement, noteReview } from '../analytics/notes.ts'
 import { seedOf, toTaskFailure } from '../content/attempt.ts'
 import { isSameQuestion, type Question, type QuestionKind, type QuestionProvider } from '../content/question.ts'
@@ -29,7 +29,7 @@ const maxTries = 8
  * question of its quiz. Subject and only item: the question.
  */
 export function defineReplaceQuestion(provider: QuestionProvider, quizLog: QuizLog): StudioTask<Input> {
-  return defineTask({
+  return createTaskDefinition({
     kind: replaceQuestionKind,
     input,
     attempts: 5,

@@ -1,7 +1,7 @@
 import type { PoolClient } from 'pg'
 import type { Database } from '../../db/connect.ts'
 import { appendInTransaction, type TransactionalAppender } from '../../log/append-in-transaction.ts'
-import type { Ending } from '../../tasks/model/define-task.ts'
+import type { Ending } from '../../tasks/model/task-definition.ts'
 import type { QuizStatus } from './quiz.ts'
 
 /**

@@ -2,9 +2,9 @@ import type { PoolClient } from 'pg'
 import { typeid } from 'typeid-js'
 import { z } from 'zod'
 import type { Database } from '../../db/connect.ts'
-import { defineTask } from '../../tasks/model/define-task.ts'
 import { FinalError } from '../../tasks/model/failure.ts'
 import { declareItems, stage } from '../../tasks/model/report.ts'
+import { createTaskDefinition } from '../../tasks/model/task-definition.ts'
 import { defineJob } from '../content/apart/job.ts'
 import type { GenerationPool } from '../content/apart/pool.ts'
 import { toTaskFailure } from '../content/attempt.ts'
@@ -57,7 +57,7 @@ export function defineCreateRoadmap(
   options: { readonly roadmapLog: RoadmapLog; readonly concurrency: number; readonly outline: Outliner },
 ): StudioTask<z.infer<typeof input>> {
   const { roadmapLog } = options
-  return defineTask({
+  return createTaskDefinition({
     kind: createRoadmapKind,
     input,
     attempts: 5,

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { TidingsError } from '../../errors.ts'
-import { defineTask } from '../../tasks/model/define-task.ts'
 import { stage } from '../../tasks/model/report.ts'
+import { createTaskDefinition } from '../../tasks/model/task-definition.ts'
 import type { ContentPiece, ContentProvider } from '../content/provider.ts'
 import type { StudioTask } from '../task-results.ts'
 import { announcePiece, announceRetries } from './announce.ts'
@@ -25,7 +25,7 @@ export function defineRetryContent(
   provider: ContentProvider,
   roadmapLog: RoadmapLog,
 ): StudioTask<z.infer<typeof pieceInput>> {
-  return defineTask({
+  return createTaskDefinition({
     kind: retryContentKind,
     input: pieceInput,
     attempts: 5,
@@ -84,7 +84,7 @@ export function defineRetryFailedContent(
   options: { readonly roadmapLog: RoadmapLog; readonly concurrency: number },
 ): StudioTask<z.infer<typeof roadmapInput>> {
   const { roadmapLog } = options
-  return defineTask({
+  return createTaskDefinition({
     kind: retryFailedContentKind,
     input: roadmapInput,
     attempts: 5,

@@ -1,8 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { z } from 'zod'
-import { defineTask } from '../../tasks/model/define-task.ts'
 import { FinalError, RetryableError } from '../../tasks/model/failure.ts'
 import { declareItems, item, output, stage } from '../../tasks/model/report.ts'
+import { createTaskDefinition } from '../../tasks/model/task-definition.ts'
 import type { StudioTask } from '../task-results.ts'
 
 /** The kind of {@link defineSelfTest}. */
@@ -24,7 +24,7 @@ const selfTestInput = z.object({
 
 /** A synthetic task that follows its input: it counts, waits, streams, fails and retries. */
 export function defineSelfTest(): StudioTask<z.infer<typeof selfTestInput>> {
-  return defineTask({
+  return createTaskDefinition({
     kind: selfTestKind,
     announce: () => Promise.resolve(null),
     input: selfTestInput,

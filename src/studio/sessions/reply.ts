@@ -2,10 +2,10 @@ import type { PoolClient } from 'pg'
 import { z } from 'zod'
 import { withTimeout } from '../../async/timeout.ts'
 import { TidingsError } from '../../errors.ts'
-import { defineTask, type Ending, type Start, type TaskContext } from '../../tasks/model/define-task.ts'
 import { FinalError } from '../../tasks/model/failure.ts'
 import { advance, type Report, stage } from '../../tasks/model/report.ts'
 import { storableJson } from '../../tasks/model/storable.ts'
+import { createTaskDefinition, type Ending, type Start, type TaskContext } from '../../tasks/model/task-definition.ts'
 import { createOutputBuffer } from '../../tasks/worker/output-buffer.ts'
 import { seedOf, toTaskFailure } from '../content/attempt.ts'
 import type { ReplyProvider } from '../content/reply.ts'
@@ -34,7 +34,7 @@ const burstMs = 60
  * anything. A new attempt visibly clears the text of the previous one and starts over.
  */
 export function defineReply(provider: ReplyProvider, sessionLog: SessionLog): StudioTask<Input> {
-  return defineTask({
+  return createTaskDefinition({
     kind: replyKind,
     input,
     attempts: 3,

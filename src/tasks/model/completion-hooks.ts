@@ -1,9 +1,9 @@
 import type { PoolClient } from 'pg'
 import { withSavepoint } from '../../db/connect.ts'
 import type { Logger } from '../../logger.ts'
-import type { Ending, TaskDefinition } from './define-task.ts'
 import type { Commit } from './report.ts'
 import type { Task } from './task.ts'
+import type { Ending, TaskDefinition } from './task-definition.ts'
 
 /** The fields of a task that are known when it ends. */
 type EndingTask = Pick<Task, 'id' | 'kind' | 'owner' | 'subject' | 'input'>

@@ -1,7 +1,7 @@
 import type { Database } from '../../db/connect.ts'
 import type { Logger } from '../../logger.ts'
-import type { TaskDefinition } from '../model/define-task.ts'
 import type { Task } from '../model/task.ts'
+import type { TaskDefinition } from '../model/task-definition.ts'
 import type { WakeUps } from './wake-ups.ts'
 
 /**

@@ -1,6 +1,6 @@
 import type { Config } from '../../config.ts'
 import { TidingsError } from '../../errors.ts'
-import type { TaskDefinition } from '../model/define-task.ts'
+import type { TaskDefinition } from '../model/task-definition.ts'
 
 /**
  * Returns the task kinds by name with the settings applied: how many run at once in a worker, and

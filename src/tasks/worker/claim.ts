@@ -3,11 +3,11 @@ import { type Database, withTransaction } from '../../db/connect.ts'
 import type { Appender } from '../../log/append.ts'
 import { appendInTransaction } from '../../log/append-in-transaction.ts'
 import type { AppendRequest, AppendResult } from '../../log/append-request.ts'
-import type { TaskDefinition } from '../model/define-task.ts'
 import { isTransient } from '../model/failure.ts'
 import { type AttemptState, beginAttempt } from '../model/progress.ts'
 import type { TaskSnapshotState, TaskStore } from '../model/store.ts'
 import { type Task, type TaskItem, taskTopic } from '../model/task.ts'
+import type { TaskDefinition } from '../model/task-definition.ts'
 
 /** A task that this worker has claimed, for one attempt. */
 export interface Claim {

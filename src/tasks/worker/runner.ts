@@ -4,7 +4,6 @@ import { isTidingsError, taskErrorCatalogue } from '../../errors.ts'
 import type { Appender } from '../../log/append.ts'
 import type { Logger } from '../../logger.ts'
 import type { CompletionHooks } from '../model/completion-hooks.ts'
-import type { TaskDefinition } from '../model/define-task.ts'
 import {
   type Backoff,
   describeFailure,
@@ -15,6 +14,7 @@ import {
 } from '../model/failure.ts'
 import { storableFailure, storableJson } from '../model/storable.ts'
 import { type AttemptOutcome, countAttempts, type FailureState, maxLosses, type Task } from '../model/task.ts'
+import type { TaskDefinition } from '../model/task-definition.ts'
 import { type Estimates, estimateRemainingMs } from '../queue/estimate.ts'
 import type { Claim } from './claim.ts'
 import { createJournal, type Journal } from './journal.ts'

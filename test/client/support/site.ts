@@ -16,8 +16,8 @@ import { outlineRoadmap } from '../../../src/studio/roadmaps/outline.ts'
 import { defineRetryContent, defineRetryFailedContent } from '../../../src/studio/roadmaps/retry-content.ts'
 import { createRoadmapLog } from '../../../src/studio/roadmaps/updates.ts'
 import { defineSelfTest } from '../../../src/studio/self-test/self-test.ts'
-import { defineTask, type TaskDefinition } from '../../../src/tasks/model/define-task.ts'
 import { declareItems, item } from '../../../src/tasks/model/report.ts'
+import { createTaskDefinition, type TaskDefinition } from '../../../src/tasks/model/task-definition.ts'
 import { localDeveloper } from '../../../src/tasks/model/viewer.ts'
 import { createScriptedProvider, type ScriptedProvider } from '../../support/api.ts'
 import { convertHere } from '../../support/convert-here.ts'
@@ -179,7 +179,7 @@ export async function startSite(environment: Readonly<Record<string, string>> = 
 function createCounting(): { readonly definition: TaskDefinition; step(count?: number): void; allowed(): number } {
   let allowed = 0
   let gate = Promise.withResolvers<void>()
-  const definition = defineTask({
+  const definition = createTaskDefinition({
     kind: 'GENERATE_PROJECT',
     concurrency: 50,
     input: z.object({ steps: z.number(), isFree: z.boolean(), begun: z.number() }),

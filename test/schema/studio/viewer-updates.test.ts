@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { defineSelfTest } from '../../../src/studio/self-test/self-test.ts'
-import type { TaskDefinition } from '../../../src/tasks/model/define-task.ts'
+import type { TaskDefinition } from '../../../src/tasks/model/task-definition.ts'
 import type { Viewer } from '../../../src/tasks/model/viewer.ts'
 import { type ApiFixture, startApi, viewerOf } from '../../support/api.ts'
 

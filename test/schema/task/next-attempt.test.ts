@@ -1,12 +1,12 @@
 import { expect, test, vi } from 'vitest'
 import { z } from 'zod'
 import { selfTestKind } from '../../../src/studio/self-test/self-test.ts'
-import { defineTask, type TaskDefinition } from '../../../src/tasks/model/define-task.ts'
 import { RetryableError } from '../../../src/tasks/model/failure.ts'
+import { createTaskDefinition, type TaskDefinition } from '../../../src/tasks/model/task-definition.ts'
 import { localDeveloper } from '../../../src/tasks/model/viewer.ts'
 import { startApi } from '../../support/api.ts'
 
-const busy = defineTask({
+const busy = createTaskDefinition({
   kind: selfTestKind,
   attempts: 2,
   input: z.object({}),

@@ -6,15 +6,15 @@ import { schema } from '../../../schema/studio/index.ts'
 import { countSelectedItems } from '../../../schema/task/selected-items.ts'
 import { createOperations } from '../../../src/server/operations/operations.ts'
 import { selfTestKind } from '../../../src/studio/self-test/self-test.ts'
-import { defineTask, type TaskDefinition } from '../../../src/tasks/model/define-task.ts'
 import { item } from '../../../src/tasks/model/report.ts'
+import { createTaskDefinition, type TaskDefinition } from '../../../src/tasks/model/task-definition.ts'
 import { localDeveloper } from '../../../src/tasks/model/viewer.ts'
 import { testConfig } from '../../server/support.ts'
 import { startApi } from '../../support/api.ts'
 
 const count = 1_201
 const gate = Promise.withResolvers<void>()
-const large = defineTask({
+const large = createTaskDefinition({
   kind: selfTestKind,
   input: z.object({ count: z.number() }),
   begin: (_client, { count }) =>

@@ -3,13 +3,13 @@ import { expect, test } from 'vitest'
 import { z } from 'zod'
 import { addCoreTypes, createBuilder } from '../../../schema/index.ts'
 import { schema as studioSchema } from '../../../schema/studio/index.ts'
-import { defineTask } from '../../../src/tasks/model/define-task.ts'
 import { stage } from '../../../src/tasks/model/report.ts'
+import { createTaskDefinition } from '../../../src/tasks/model/task-definition.ts'
 import { localDeveloper } from '../../../src/tasks/model/viewer.ts'
 import { startApi } from '../../support/api.ts'
 
 test('serves a stored kind that the schema does not have as UNKNOWN, with its name', async () => {
-  const removed = defineTask({
+  const removed = createTaskDefinition({
     kind: 'REMOVED_KIND',
     input: z.object({}),
     async *run() {

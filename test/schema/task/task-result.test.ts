@@ -3,8 +3,8 @@ import { z } from 'zod'
 import '../../../schema/studio/task-results.ts'
 import { toResult } from '../../../schema/studio/builder.ts'
 import type { StudioTask } from '../../../src/studio/task-results.ts'
-import { defineTask } from '../../../src/tasks/model/define-task.ts'
 import { stage } from '../../../src/tasks/model/report.ts'
+import { createTaskDefinition } from '../../../src/tasks/model/task-definition.ts'
 
 test('returns a stored result, and reports one of a type that the API does not have', () => {
   const noteUnknownResult = vi.fn()
@@ -19,7 +19,7 @@ test('returns a stored result, and reports one of a type that the API does not h
 
 test('a kind of the applications with a misspelt result type does not compile', () => {
   const define = () =>
-    defineTask({
+    createTaskDefinition({
       kind: 'REPLY',
       input: z.object({}),
       async *run({ signal }) {

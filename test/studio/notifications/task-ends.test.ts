@@ -5,10 +5,10 @@ import { createNotifications } from '../../../src/studio/notifications/notificat
 import { createEndNotices } from '../../../src/studio/notifications/task-ends.ts'
 import type { EngineConfig } from '../../../src/tasks/engine.ts'
 import type { CompletionHook } from '../../../src/tasks/model/completion-hooks.ts'
-import { defineTask, type TaskDefinition } from '../../../src/tasks/model/define-task.ts'
 import { FinalError } from '../../../src/tasks/model/failure.ts'
 import { advance } from '../../../src/tasks/model/report.ts'
 import { maxLosses, taskTopic } from '../../../src/tasks/model/task.ts'
+import { createTaskDefinition, type TaskDefinition } from '../../../src/tasks/model/task-definition.ts'
 import { eventually } from '../../log/support.ts'
 import { type EngineFixture, startTestEngine } from '../../support/engine.ts'
 import { startRedis } from '../../support/redis.ts'
@@ -17,7 +17,7 @@ import { startWorkerProcess } from '../../support/worker.ts'
 
 let go = Promise.withResolvers<void>()
 /** A kind that waits for the test, then ends as configured. */
-const definition = defineTask({
+const definition = createTaskDefinition({
   kind: 'BAKE_BREAD',
   input: z.object({ fails: z.boolean().default(false) }),
   attempts: 1,

@@ -3,13 +3,13 @@ import { z } from 'zod'
 import { afterCommit } from '../../../src/db/connect.ts'
 import { createTopic } from '../../../src/log/topic.ts'
 import type { CompletionHook } from '../../../src/tasks/model/completion-hooks.ts'
-import { defineTask, type TaskDefinition } from '../../../src/tasks/model/define-task.ts'
 import { FinalError } from '../../../src/tasks/model/failure.ts'
 import { advance } from '../../../src/tasks/model/report.ts'
+import { createTaskDefinition, type TaskDefinition } from '../../../src/tasks/model/task-definition.ts'
 import { type EngineFixture, startTestEngine } from '../../support/engine.ts'
 
 /** A kind that completes, fails or runs forever. */
-const definition = defineTask({
+const definition = createTaskDefinition({
   kind: 'K',
   input: z.object({ does: z.enum(['complete', 'fail', 'wait']) }),
   attempts: 1,

@@ -5,9 +5,9 @@ import { isTidingsError } from '../../../src/errors.ts'
 import type { LogEvent } from '../../../src/log/event.ts'
 import { silentLogger } from '../../../src/logger.ts'
 import { createCompletionHooks } from '../../../src/tasks/model/completion-hooks.ts'
-import { defineTask, type TaskDefinition } from '../../../src/tasks/model/define-task.ts'
 import { advance, declareItems, item, output, stage } from '../../../src/tasks/model/report.ts'
 import { type AttemptEntry, isFinal, type Task, type TaskStatus } from '../../../src/tasks/model/task.ts'
+import { createTaskDefinition, type TaskDefinition } from '../../../src/tasks/model/task-definition.ts'
 import { createWakeUps } from '../../../src/tasks/queue/wake-ups.ts'
 import { type Claim, claimNext } from '../../../src/tasks/worker/claim.ts'
 import { createJournal, type Journal } from '../../../src/tasks/worker/journal.ts'
@@ -27,7 +27,7 @@ const successors: Readonly<Record<TaskStatus, readonly TaskStatus[]>> = {
   CANCELED: [],
 }
 
-const model = defineTask({
+const model = createTaskDefinition({
   kind: 'MODEL',
   input: z.object({}),
   attempts: 3,

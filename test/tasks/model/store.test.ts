@@ -1,16 +1,16 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
-import { defineTask, type TaskDefinition } from '../../../src/tasks/model/define-task.ts'
 import { RetryableError } from '../../../src/tasks/model/failure.ts'
 import { advance, declareItems, item, output, type Report, stage } from '../../../src/tasks/model/report.ts'
 import type { ItemStatus, TaskStatus } from '../../../src/tasks/model/task.ts'
+import { createTaskDefinition, type TaskDefinition } from '../../../src/tasks/model/task-definition.ts'
 import { progressOf, shareDatabase, startTestEngine } from '../../support/engine.ts'
 import { foldEvents, toComparable } from '../../support/fold.ts'
 
 shareDatabase()
 
-const idle = defineTask({
+const idle = createTaskDefinition({
   kind: 'IDLE',
   input: z.object({ subject: z.string().optional() }),
   // biome-ignore lint/correctness/useYield: it has nothing to tell
@@ -75,7 +75,7 @@ describe('the store', () => {
 
   test('returns items page by page, in their order, each once, also those with a status', async () => {
     const keys = Array.from({ length: 1_201 }, (_, index) => `item ${(index * 7) % 1_201}`)
-    const large = defineTask({
+    const large = createTaskDefinition({
       kind: 'LARGE',
       input: z.object({}),
       begin: () => Promise.resolve({ items: keys.map((key) => ({ key, label: key })) }),
@@ -121,7 +121,7 @@ describe('the store', () => {
   })
 
   test('returns the text of the current attempt as it was at any seq', async () => {
-    const definition = defineTask({
+    const definition = createTaskDefinition({
       kind: 'WRITE',
       input: z.object({}),
       async *run() {
@@ -153,7 +153,7 @@ describe('the store', () => {
 describe('a snapshot', () => {
   test('equals the fold of the events up to its seq, at any moment', async () => {
     const keys = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h']
-    const definition = defineTask({
+    const definition = createTaskDefinition({
       kind: 'BUSY',
       input: z.object({ seed: z.number() }),
       concurrency: 4,

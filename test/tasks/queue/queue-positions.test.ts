@@ -4,9 +4,9 @@ import { z } from 'zod'
 import { createMemoryBus } from '../../../src/bus/bus.ts'
 import type { Database } from '../../../src/db/connect.ts'
 import { silentLogger } from '../../../src/logger.ts'
-import { defineTask, type TaskDefinition } from '../../../src/tasks/model/define-task.ts'
 import { advance } from '../../../src/tasks/model/report.ts'
 import type { Task } from '../../../src/tasks/model/task.ts'
+import { createTaskDefinition, type TaskDefinition } from '../../../src/tasks/model/task-definition.ts'
 import { createEstimates } from '../../../src/tasks/queue/estimate.ts'
 import { createQueuePositions, type QueuePosition } from '../../../src/tasks/queue/positions.ts'
 import { type EngineFixture, shareDatabase, startTestEngine, typesOf } from '../../support/engine.ts'
@@ -22,7 +22,7 @@ const serving = { ROLE: 'server' } as const
  */
 function createWaiting(concurrency = 1): { readonly definition: TaskDefinition; readonly order: string[] } {
   const order: string[] = []
-  const definition = defineTask({
+  const definition = createTaskDefinition({
     kind: 'WAIT',
     input: z.object({ name: z.string().optional() }),
     concurrency,

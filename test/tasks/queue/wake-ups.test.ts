@@ -3,8 +3,8 @@ import { describe, expect, test, vi } from 'vitest'
 import { z } from 'zod'
 import { connectDatabase } from '../../../src/db/connect.ts'
 import { silentLogger } from '../../../src/logger.ts'
-import { defineTask, type TaskDefinition } from '../../../src/tasks/model/define-task.ts'
 import { advance } from '../../../src/tasks/model/report.ts'
+import { createTaskDefinition, type TaskDefinition } from '../../../src/tasks/model/task-definition.ts'
 import { createWakeUps } from '../../../src/tasks/queue/wake-ups.ts'
 import { type EngineFixture, shareDatabase, startTestEngine, testEngineConfig, typesOf } from '../../support/engine.ts'
 import { createHolding, loseWorker } from '../../support/holding.ts'
@@ -13,7 +13,7 @@ import { startRedis } from '../../support/redis.ts'
 
 shareDatabase()
 
-const work = defineTask({
+const work = createTaskDefinition({
   kind: 'WORK',
   input: z.object({}),
   async *run() {

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
-import { defineTask, type TaskDefinition } from '../../../src/tasks/model/define-task.ts'
 import { RetryableError } from '../../../src/tasks/model/failure.ts'
 import { advance } from '../../../src/tasks/model/report.ts'
+import { createTaskDefinition, type TaskDefinition } from '../../../src/tasks/model/task-definition.ts'
 import { shareDatabase, startTestEngine, typesOf, watchInBackground } from '../../support/engine.ts'
 import { startRedis } from '../../support/redis.ts'
 import { createSteadyKind } from '../../support/test-kinds.ts'
@@ -15,7 +15,7 @@ const serving = { ROLE: 'server' } as const
 /** Creates a kind `WAIT` that waits for its signal, and a promise of the signal's abort reason. */
 function createWaiting(): { readonly definition: TaskDefinition; readonly aborted: Promise<unknown> } {
   const aborted = Promise.withResolvers<unknown>()
-  const definition = defineTask({
+  const definition = createTaskDefinition({
     kind: 'WAIT',
     input: z.object({}),
     concurrency: 1,
@@ -64,7 +64,7 @@ describe('cancel', () => {
   })
 
   test('ends a task that waits for its next attempt', async () => {
-    const definition = defineTask({
+    const definition = createTaskDefinition({
       kind: 'WAIT',
       input: z.object({}),
       backoff: { initialDelayMs: 60_000 },
@@ -115,7 +115,7 @@ describe('cancel', () => {
   })
 
   test('of a canceled task changes nothing, of another finished task is a conflict, of an unknown task is not found', async () => {
-    const definition = defineTask({
+    const definition = createTaskDefinition({
       kind: 'QUICK',
       input: z.object({}),
       async *run() {
@@ -162,7 +162,7 @@ describe('cancel', () => {
 
 test('is not caused by unsubscribing', async () => {
   const gate = Promise.withResolvers<void>()
-  const definition = defineTask({
+  const definition = createTaskDefinition({
     kind: 'WAIT',
     input: z.object({}),
     async *run() {

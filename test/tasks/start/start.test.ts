@@ -1,14 +1,14 @@
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
 import { TidingsError } from '../../../src/errors.ts'
-import { defineTask, type TaskDefinition } from '../../../src/tasks/model/define-task.ts'
 import { advance } from '../../../src/tasks/model/report.ts'
+import { createTaskDefinition, type TaskDefinition } from '../../../src/tasks/model/task-definition.ts'
 import { shareDatabase, startTestEngine, typesOf } from '../../support/engine.ts'
 import { startRedis } from '../../support/redis.ts'
 
 shareDatabase()
 
-const work = defineTask({
+const work = createTaskDefinition({
   kind: 'WORK',
   input: z.object({ name: z.string().optional(), count: z.number().optional() }),
   async *run({ input }) {

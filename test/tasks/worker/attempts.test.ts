@@ -2,9 +2,9 @@ import { expect, test } from 'vitest'
 import { z } from 'zod'
 import { silentLogger } from '../../../src/logger.ts'
 import { createCompletionHooks } from '../../../src/tasks/model/completion-hooks.ts'
-import { defineTask, type TaskDefinition } from '../../../src/tasks/model/define-task.ts'
 import { RetryableError } from '../../../src/tasks/model/failure.ts'
 import { maxLosses, type Task } from '../../../src/tasks/model/task.ts'
+import { createTaskDefinition, type TaskDefinition } from '../../../src/tasks/model/task-definition.ts'
 import { createWakeUps } from '../../../src/tasks/queue/wake-ups.ts'
 import { claimNext } from '../../../src/tasks/worker/claim.ts'
 import { createSweeper } from '../../../src/tasks/worker/sweeper.ts'
@@ -16,7 +16,7 @@ shareDatabase()
  * A kind with a handler that may fail twice. It fails in the attempts named by its input, and
  * otherwise completes.
  */
-const fragile = defineTask({
+const fragile = createTaskDefinition({
   kind: 'FRAGILE',
   input: z.object({ failIn: z.array(z.number()).default([]) }),
   attempts: 2,

@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
 import type { LogEvent } from '../../../src/log/event.ts'
-import type { TaskDefinition } from '../../../src/tasks/model/define-task.ts'
-import { defineTask } from '../../../src/tasks/model/define-task.ts'
 import { RetryableError } from '../../../src/tasks/model/failure.ts'
 import { advance, declareItems, item, output, type Report, stage } from '../../../src/tasks/model/report.ts'
 import type { TaskItem } from '../../../src/tasks/model/task.ts'
+import type { TaskDefinition } from '../../../src/tasks/model/task-definition.ts'
+import { createTaskDefinition } from '../../../src/tasks/model/task-definition.ts'
 import { type EngineFixture, progressOf, shareDatabase, startTestEngine, typesOf } from '../../support/engine.ts'
 import { heapUsed } from '../../support/heap.ts'
 
@@ -16,7 +16,7 @@ function kind(
   reports: () => AsyncGenerator<Report, void, void>,
   options: Partial<Pick<TaskDefinition, 'stages' | 'attempts'>> = {},
 ): TaskDefinition {
-  return defineTask({
+  return createTaskDefinition({
     kind: 'K',
     input: z.object({}),
     attempts: 1,
@@ -215,7 +215,7 @@ describe('the journal', () => {
   })
 
   test('replaces characters that the database cannot store instead of failing the task', async () => {
-    const definition = defineTask({
+    const definition = createTaskDefinition({
       kind: 'K',
       input: z.object({}),
       async *run() {
@@ -335,7 +335,7 @@ describe('the journal', () => {
   test('writes many items as events of bounded size, the last together with the commit, and resets them all in the next attempt', async () => {
     const keys = Array.from({ length: 1_234 }, (_, index) => `item ${index}`)
     const found: (readonly TaskItem[])[] = []
-    const definition = defineTask({
+    const definition = createTaskDefinition({
       kind: 'K',
       input: z.object({}),
       backoff: { initialDelayMs: 1 },

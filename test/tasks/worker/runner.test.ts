@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
 import { TidingsError } from '../../../src/errors.ts'
-import { defineTask, type Ending, type TaskDefinition } from '../../../src/tasks/model/define-task.ts'
 import { FinalError, RetryableError } from '../../../src/tasks/model/failure.ts'
 import { advance, declareItems, item, output, type Report, stage } from '../../../src/tasks/model/report.ts'
 import type { TaskItem } from '../../../src/tasks/model/task.ts'
+import { createTaskDefinition, type Ending, type TaskDefinition } from '../../../src/tasks/model/task-definition.ts'
 import { progressOf, shareDatabase, startTestEngine, typesOf } from '../../support/engine.ts'
 
 shareDatabase()
@@ -16,7 +16,7 @@ function kind(
   run: (attempt: number, items: readonly TaskItem[]) => AsyncGenerator<Report, Record<string, unknown>, void>,
   options: Partial<Omit<TaskDefinition, 'kind' | 'input' | 'run'>> = {},
 ): TaskDefinition {
-  return defineTask({
+  return createTaskDefinition({
     kind: 'K',
     input: z.object({}),
     backoff: quick,
@@ -329,7 +329,7 @@ describe('settle', () => {
 
   test('is skipped for a task with an input that no longer fits its kind, which fails instead of hanging', async () => {
     let isStrict = false
-    const definition = defineTask({
+    const definition = createTaskDefinition({
       kind: 'K',
       input: z.object({}).refine(() => !isStrict),
       async *run() {

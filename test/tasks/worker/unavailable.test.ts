@@ -2,10 +2,10 @@ import { expect, test } from 'vitest'
 import { z } from 'zod'
 import { TidingsError } from '../../../src/errors.ts'
 import type { Appender } from '../../../src/log/append.ts'
-import { defineTask, type TaskDefinition } from '../../../src/tasks/model/define-task.ts'
 import { FinalError } from '../../../src/tasks/model/failure.ts'
 import { advance } from '../../../src/tasks/model/report.ts'
 import type { Task } from '../../../src/tasks/model/task.ts'
+import { createTaskDefinition, type TaskDefinition } from '../../../src/tasks/model/task-definition.ts'
 import { claimNext } from '../../../src/tasks/worker/claim.ts'
 import { shareDatabase, startTestEngine, typesOf } from '../../support/engine.ts'
 
@@ -15,7 +15,7 @@ const breakConnection = 'select pg_terminate_backend(pg_backend_pid())'
 const outcomesOf = ({ attempts }: Task) => attempts.map(({ outcome, error }) => [outcome, error?.code])
 
 test('a database that disconnects costs an execution, but none of the failures allowed to the handler', async () => {
-  const definition = defineTask({
+  const definition = createTaskDefinition({
     kind: 'COMMITTING',
     input: z.object({}),
     attempts: 1,
@@ -39,7 +39,7 @@ test('a database that disconnects costs an execution, but none of the failures a
 test('the end of an attempt is written as soon as the database accepts it, not left to the lease', async () => {
   let endings = 0
   const definition = {
-    ...(defineTask({
+    ...(createTaskDefinition({
       kind: 'SETTLING',
       input: z.object({}),
       // biome-ignore lint/correctness/useYield: it fails before it could
@@ -59,7 +59,7 @@ test('the end of an attempt is written as soon as the database accepts it, not l
 })
 
 test.for([true, false])('a claim without a response belongs to the worker if it was written: %s', async (isWritten) => {
-  const definition = defineTask({
+  const definition = createTaskDefinition({
     kind: 'CLAIMED',
     input: z.object({}),
     // biome-ignore lint/correctness/useYield: nobody runs it

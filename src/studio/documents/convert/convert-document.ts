@@ -3,9 +3,14 @@ import type { PoolClient } from 'pg'
 import { z } from 'zod'
 import { havePairs } from '../../../db/pairs.ts'
 import { TidingsError } from '../../../errors.ts'
-import { type Announcement, defineTask, type Ending, type TaskContext } from '../../../tasks/model/define-task.ts'
 import { FinalError } from '../../../tasks/model/failure.ts'
 import { advance, type Report, stage } from '../../../tasks/model/report.ts'
+import {
+  type Announcement,
+  createTaskDefinition,
+  type Ending,
+  type TaskContext,
+} from '../../../tasks/model/task-definition.ts'
 import type { StudioTask } from '../../task-results.ts'
 import { quote } from '../../text/text.ts'
 import { createPageItems, type PageItems } from '../pdf/page-items.ts'
@@ -41,7 +46,7 @@ export function defineConvertDocument(
   convert: typeof convertApart = convertApart,
 ): StudioTask<Input> {
   const limits = { ...defaultLimits, ...options }
-  return defineTask({
+  return createTaskDefinition({
     kind: convertDocumentKind,
     input,
     attempts: 3,

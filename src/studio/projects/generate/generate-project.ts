@@ -1,7 +1,7 @@
 import type { PoolClient } from 'pg'
 import { TidingsError } from '../../../errors.ts'
 import { createTopic } from '../../../log/topic.ts'
-import { defineTask, type Ending } from '../../../tasks/model/define-task.ts'
+import { createTaskDefinition, type Ending } from '../../../tasks/model/task-definition.ts'
 import type { QuestionProvider } from '../../content/question.ts'
 import type { StudioTask } from '../../task-results.ts'
 import { announceProject } from '../announce.ts'
@@ -31,7 +31,7 @@ export function defineGenerateProject(options: {
   readonly questions: QuestionProvider
 }): StudioTask<ProjectOrder> {
   const { generators, questions } = options
-  return defineTask({
+  return createTaskDefinition({
     kind: generateProjectKind,
     input: projectOrder,
     attempts: 3,

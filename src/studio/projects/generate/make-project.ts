@@ -1,7 +1,7 @@
 import type { Database } from '../../../db/connect.ts'
-import type { TaskContext } from '../../../tasks/model/define-task.ts'
 import { FinalError } from '../../../tasks/model/failure.ts'
 import { advance, declareItems, item, output, type Report, stage } from '../../../tasks/model/report.ts'
+import type { TaskContext } from '../../../tasks/model/task-definition.ts'
 import { seedOf, toTaskFailure } from '../../content/attempt.ts'
 import type { Question, QuestionProvider } from '../../content/question.ts'
 import type { StudioResultOf } from '../../task-results.ts'

@@ -91,8 +91,8 @@ export interface Beginning {
 export type Watcher = readonly [subject: string, userId: string]
 
 /**
- * A kind of task. This is the extension point: to add a kind, write one file that calls
- * {@link defineTask} and add the definition to the list that the process is started with.
+ * A kind of task as the engine runs it. Teams write theirs with `defineTask` of `src/library`, which adds types for the
+ * result and the errors; the applications of this repository use {@link createTaskDefinition}.
  */
 export interface TaskDefinition<I = unknown, R extends JsonObject = JsonObject> {
   /** Upper case; the name of the kind in the API. */
@@ -163,7 +163,7 @@ export interface TaskDefinition<I = unknown, R extends JsonObject = JsonObject> 
 }
 
 /** Defines a kind of task and fills in the defaults. */
-export function defineTask<I, R extends JsonObject>(
+export function createTaskDefinition<I, R extends JsonObject>(
   definition: Omit<TaskDefinition<I, R>, 'attempts' | 'concurrency' | 'backoff'> & {
     readonly attempts?: number
     readonly concurrency?: number
