@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 import fc from 'fast-check'
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { Position } from '../../src/log/cursor.ts'
 import type { LogEvent } from '../../src/log/event.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
@@ -95,16 +95,18 @@ interface Follower {
   hasLeft: boolean
 }
 
+// One for each test: fast-check does not wait for a run that it interrupts, and a restored backup in it would reset the next
+// test's log.
 let test: TestDatabase
 let redis: TestRedis
 beforeAll(async () => {
-  test = await createTestDatabase()
   redis = await startRedis()
 })
-afterAll(async () => {
-  await redis[Symbol.asyncDispose]()
-  await test[Symbol.asyncDispose]()
+beforeEach(async () => {
+  test = await createTestDatabase()
 })
+afterEach(() => test[Symbol.asyncDispose]())
+afterAll(() => redis[Symbol.asyncDispose]())
 
 let runCount = 0
 
@@ -113,15 +115,16 @@ let runCount = 0
  * the log.
  */
 async function play(world: BusWorld, kill: () => Promise<unknown>, steps: readonly Step[], pattern: readonly Fault[]) {
+  const { database } = test
   const run = ++runCount
   const topics = Array.from({ length: topicCount }, (_, i) => `model:${run}:${i}`)
-  for (const name of topics) await createTopic(test.database, name)
+  for (const name of topics) await createTopic(database, name)
   await using stack = new AsyncDisposableStack()
   const nodes: TestNode[] = []
   for (let i = 0; i < nodeCount; i++) {
     let messages = i * 3
     const nextFault = (): Fault => pattern[messages++ % pattern.length] ?? 'pass'
-    nodes.push(stack.use(await startNode({ database: test.database, bus: world.connect(nextFault) })))
+    nodes.push(stack.use(await startNode({ database, bus: world.connect(nextFault) })))
   }
   const nodeAt = (index: number): TestNode => at(nodes, index)
   const followers: Follower[] = []
@@ -251,7 +254,7 @@ async function play(world: BusWorld, kill: () => Promise<unknown>, steps: readon
         if (![...logs.values()].some(({ length }) => Math.floor(length * one.share) < length)) break
         lives.push(logs)
         const names = [...logs.keys()]
-        await test.database.pool.query(
+        await database.pool.query(
           `with kept as (
              update topic set seq = k.seq, closed = exists (select from event e where e.topic = name and e.seq <= k.seq and type = 'Last')
              from unnest($1::text[], $2::bigint[]) as k(topic, seq) where name = k.topic returning name, topic.seq
@@ -277,7 +280,10 @@ async function play(world: BusWorld, kill: () => Promise<unknown>, steps: readon
   for (const one of followers) {
     one.wake()
     const log = logs.get(one.topic) ?? []
-    if (!one.hasLeft && !one.isOver) {
+    const last = one.recording.items.at(-1)
+    // One that slept may have received the last event of an epoch that a restored backup ended.
+    const isAtEnd = last?.is === 'event' && last.event.type === 'Last'
+    if (!one.hasLeft && !one.isOver && !isAtEnd) {
       await one.recording.reach(log.length)
       if (closed.has(one.topic)) await one.recording.ended
       // Its position is the current one of the log, not that of an earlier epoch.
@@ -363,17 +369,10 @@ describe('for any sequence of steps, every follower receives each event after it
   const more = Number(process.env['FC_RUNS'] ?? 1)
   const options = { ...seed, interruptAfterTimeLimit: 20_000 * more }
   const scripts = fc.array(step, { minLength: 5, maxLength: 60 })
-  // fast-check does not wait for a run that it interrupts, and a restored backup in it would reset the next test's log.
-  let lastRun: Promise<void> = Promise.resolve()
-  afterEach(() => lastRun.catch(() => undefined))
-  const playLast = (...script: Parameters<typeof play>): Promise<void> => {
-    lastRun = play(...script)
-    return lastRun
-  }
 
   it('over a bus in memory', async () => {
     const property = fc.asyncProperty(scripts, faults, (steps, pattern) =>
-      playLast(createMemoryWorld(), async () => undefined, steps, pattern),
+      play(createMemoryWorld(), async () => undefined, steps, pattern),
     )
     await fc.assert(property, { ...options, numRuns: 60 * more })
   })
@@ -381,7 +380,7 @@ describe('for any sequence of steps, every follower receives each event after it
   it('over Redis', async () => {
     const kill = () => redis.cli('CLIENT', 'KILL', 'TYPE', 'pubsub')
     const property = fc.asyncProperty(scripts, faults, (steps, pattern) =>
-      playLast(createRedisWorld(redis.url), kill, steps, pattern),
+      play(createRedisWorld(redis.url), kill, steps, pattern),
     )
     await fc.assert(property, { ...options, numRuns: 30 * more })
   })
