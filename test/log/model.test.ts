@@ -280,12 +280,16 @@ async function play(world: BusWorld, kill: () => Promise<unknown>, steps: readon
   for (const one of followers) {
     one.wake()
     const log = logs.get(one.topic) ?? []
-    const last = one.recording.items.at(-1)
-    // One that slept may have received the last event of an epoch that a restored backup ended.
-    const isAtEnd = last?.is === 'event' && last.event.type === 'Last'
-    if (!one.hasLeft && !one.isOver && !isAtEnd) {
-      await one.recording.reach(log.length)
-      if (closed.has(one.topic)) await one.recording.ended
+    // A follower that slept takes the item that it held.
+    await nextTurn()
+    if (!one.hasLeft && !one.isOver) {
+      const reached = one.recording.reach(log.length)
+      await Promise.race([reached, one.recording.ended])
+      const last = one.recording.items.at(-1)
+      // That item may be the last event of an epoch that a restored backup ended.
+      const isAtEnd = last?.is === 'event' && last.event.type === 'Last'
+      if (!isAtEnd) await reached
+      if (isAtEnd || closed.has(one.topic)) await one.recording.ended
       // Its position is the current one of the log, not that of an earlier epoch.
       else
         await eventually(() => {
