@@ -7,11 +7,14 @@ import { silentLogger } from '../../src/logger.ts'
 beforeEach(() => void vi.useFakeTimers())
 afterEach(() => void vi.useRealTimers())
 
-/**
- * Counts how often a process compares in 30 s when each comparison takes `tookMs`. One more or less is possible: the
- * first comparison may be due at once, or after an interval.
- */
-async function countChecks(options: { readonly isConnected: boolean; readonly tookMs: number }): Promise<number> {
+/** No comparison is due within 100 ms of its end. */
+const windowMs = 29_900
+
+/** Returns the times between the comparisons of a process in {@link windowMs}, the first one included, when each takes `tookMs`. */
+async function readIntervals(options: {
+  readonly isConnected: boolean
+  readonly tookMs: number
+}): Promise<readonly number[]> {
   const engine = {
     pubsub: new PubSub(),
     isConnected: () => options.isConnected,
@@ -20,10 +23,11 @@ async function countChecks(options: { readonly isConnected: boolean; readonly to
     close: () => Promise.resolve(),
   }
   const bus = createBus({ kind: 'memory', engine, logger: silentLogger })
-  let count = 0
+  const startedAt = performance.now()
+  const times: number[] = []
   const schedule = createCheckSchedule({
     async compare() {
-      count++
+      times.push(performance.now() - startedAt)
       await new Promise((resolve) => setTimeout(resolve, options.tookMs))
     },
     bus,
@@ -31,25 +35,27 @@ async function countChecks(options: { readonly isConnected: boolean; readonly to
     checkMs: 3_000,
     awayCheckMs: 250,
   })
-  await vi.advanceTimersByTimeAsync(30_000 - 1)
-  const counted = count
+  await vi.advanceTimersByTimeAsync(windowMs)
+  const intervals = times.map((time, index) => time - (times[index - 1] ?? 0))
   const ended = schedule[Symbol.asyncDispose]()
   await vi.advanceTimersByTimeAsync(options.tookMs)
   await ended
-  return counted
+  return intervals
 }
 
+const every = (intervalMs: number, count: number): readonly number[] => Array(count).fill(intervalMs)
+
 test('compares every CHECK_MS while the bus is connected', async () => {
-  expect([9, 10]).toContain(await countChecks({ isConnected: true, tookMs: 2 }))
+  // After 3,000 ms, and from then on at the first look that is as long after the end of the last comparison.
+  expect(await readIntervals({ isConnected: true, tookMs: 2 })).toEqual([3_000, ...every(3_050, 8)])
 })
 
 test('compares four times a second while it is unavailable', async () => {
-  expect([119, 120]).toContain(await countChecks({ isConnected: false, tookMs: 2 }))
+  expect(await readIntervals({ isConnected: false, tookMs: 2 })).toEqual(every(250, 119))
 })
 
 test('spends at most a tenth of the time comparing while it is unavailable, and compares at least every CHECK_MS', async () => {
   // 100 ms of each second.
-  expect(await countChecks({ isConnected: false, tookMs: 100 })).toBeLessThanOrEqual(30)
-  expect(await countChecks({ isConnected: false, tookMs: 100 })).toBeGreaterThan(20)
-  expect([8, 9]).toContain(await countChecks({ isConnected: false, tookMs: 1_000 }))
+  expect(await readIntervals({ isConnected: false, tookMs: 100 })).toEqual([250, ...every(1_000, 29)])
+  expect(await readIntervals({ isConnected: false, tookMs: 1_000 })).toEqual([250, ...every(4_000, 7)])
 })
