@@ -114,14 +114,14 @@ async function* run<S>(
     let at = after?.seq ?? 0
     /** The seq at which the topic ends; null while it is open. */
     let end: number | null = null
-
     /** The epoch of the log that the position belongs to. */
     let epoch = ''
     const readHead = async (): Promise<TopicHead> => {
       const head = await reader.head(topic)
       if (head === null) throw notFound(topic)
       newestSeq = Math.max(newestSeq, head.seq)
-      if (head.closed) end = head.seq
+      // A restored backup may have reopened a topic that had ended.
+      end = head.closed ? head.seq : null
       return head
     }
     const createSnapshot = async (reason: SnapshotReason): Promise<TopicUpdate<S>> => {
@@ -150,9 +150,9 @@ async function* run<S>(
         reset ??= { reason: 'RESET', head: 0 }
       }
       if (reset !== undefined) {
-        const { reason, head } = reset
+        const { reason, head: continuesAfter } = reset
         reset = undefined
-        if (reason === 'RESET' || at < head) {
+        if (reason === 'RESET' || at < continuesAfter) {
           buffer = []
           newestSeq = 0
           yield await createSnapshot(reason)

@@ -325,6 +325,25 @@ describe('reports that events cannot be replayed', () => {
     expect([behind.text, ahead.text]).toEqual(['SUBSCRIBED@2 PRUNED@5', '3 4 5'])
   })
 
+  it('and follows a topic on that had ended in the lost part of the log', async () => {
+    await using node = await startNode({ database: test.database, bus: createMemoryWorld().connect() })
+    const topic = await newTopic(node, 3)
+    await append(node, topic, 'Last')
+    // It knows that the topic has ended, and has not read so far.
+    const slow = followTopic(node, topic, { fromStart: true })
+    await slow.next()
+    await test.database.pool.query('delete from event where topic = $1 and seq > 2', [topic])
+    await test.database.pool.query('update topic set seq = 2, closed = false where name = $1', [topic])
+    await node.feeds.check()
+    await appendMany(node, topic, 4)
+    const rest = record(slow, 1)
+    await rest.reach(6)
+    expect(rest.text).toMatch(/RESET@\d( \d)*$/)
+    await append(node, topic, 'Last')
+    await rest.ended
+    expect(rest.at).toBe(7)
+  })
+
   it('at once when the log has moved to another timeline, as by a failover', async () => {
     await using node = await startNode({ database: test.database, bus: createMemoryWorld().connect() })
     const [topic, other] = [await newTopic(node, 2), await newTopic(node, 2)]
