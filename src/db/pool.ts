@@ -161,11 +161,15 @@ export function createPools(options: {
   const watchedConnections = new Set<WatchedConnection>()
   const pools = new Set<pg.Pool>()
   let omitsParameters = false
+  /** Shared by the pools, so that all of them ask once. */
+  const finders = new Map<string, FindPrimary>()
   /** Returns the settings of pg for a URL of one server or several. */
   const targetOf = (address: string, Client: typeof BoundedClient) => {
-    const [first, ...others] = splitDatabaseUrl(address)
-    if (others.length === 0) return { connectionString: address, Client }
-    return { connectionString: first, Client: connectingTo(createPrimaryFinder([first, ...others]), Client) }
+    const urls = splitDatabaseUrl(address)
+    if (urls.length === 1) return { connectionString: address, Client }
+    const findPrimary = finders.get(address) ?? createPrimaryFinder(urls)
+    finders.set(address, findPrimary)
+    return { connectionString: urls[0], Client: connectingTo(findPrimary, Client) }
   }
 
   const sharesFate = (entry: WatchedConnection, expiredConnection: WatchedConnection): boolean => {
