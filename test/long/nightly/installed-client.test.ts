@@ -35,8 +35,8 @@ beforeAll(async () => {
   stack = new AsyncDisposableStack()
   browser = await shareBrowser()
   const directory = stack.use(await createTestDirectory()).path
-  await run(process.execPath, ['client/build.ts'], { cwd: root, env: environment })
-  await run('npm', ['pack', './dist/client', '--pack-destination', directory], { cwd: root, env: environment })
+  await run(process.execPath, ['packages/build.ts'], { cwd: root, env: environment })
+  await run('npm', ['pack', './dist/tidings', '--pack-destination', directory], { cwd: root, env: environment })
   archive = join(directory, (await readdir(directory)).find((name) => name.endsWith('.tgz')) ?? '')
 })
 afterAll(() => stack?.disposeAsync())
@@ -139,7 +139,7 @@ describe('the packed client', () => {
         import { App } from './app.jsx'
         export default async function Page({ searchParams }) {
           const { url, task } = await searchParams
-          return <><QueuePosition place={null} /><App url={url} taskId={task} /></>
+          return <><QueuePosition queue={null} /><App url={url} taskId={task} /></>
         }
       `,
       'app/app.jsx': `'use client'\n${watch('19')}`,
