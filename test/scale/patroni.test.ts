@@ -145,7 +145,7 @@ test.for<readonly [string, (cluster: TestPatroni) => Promise<void>, ('url' | 'pr
       }
     }
     const starting = startTasks()
-    await pause(3_000)
+    await eventually(() => expect(started.size).toBeGreaterThan(15))
     const causedAt = performance.now()
     await cause(patroni)
     await patroni.leader()
@@ -153,7 +153,6 @@ test.for<readonly [string, (cluster: TestPatroni) => Promise<void>, ('url' | 'pr
     const countBefore = started.size
     await eventually(() => expect(started.size).toBeGreaterThan(countBefore + 5))
     const startsAt = performance.now()
-    await pause(2_000)
     isOver = true
     await starting
     const watched = await Promise.all(watching)
