@@ -66,7 +66,7 @@ export async function runFault(options: RunOptions): Promise<RunResult> {
   environment.restoration = undefined
   await using recorder = createRecorder(file)
   await using stack = new AsyncDisposableStack()
-  const clients = createClients(environment, recorder, random, stack)
+  const clients = createClients({ environment, recorder, random, stack, fanOut })
   const load = startLoad({ environment, recorder, random: random.fork('load'), clients, runName, rate, fanOut })
 
   await pause(steadyMs)
@@ -144,16 +144,25 @@ function describeLog({ topics, tasks }: Log): string {
   return JSON.stringify({ topics: [...topics.values()], tasks: [...tasks.values()] })
 }
 
-function createClients(
-  environment: Environment,
-  recorder: Recorder,
-  random: ReturnType<typeof createRandom>,
-  stack: AsyncDisposableStack,
-): readonly SubscriberClient[] {
+/** Creates a client for each subscriber of a topic: within one, urql and Apollo share a subscription among equal operations. */
+function createClients({
+  environment,
+  recorder,
+  random,
+  stack,
+  fanOut,
+}: {
+  readonly environment: Environment
+  readonly recorder: Recorder
+  readonly random: ReturnType<typeof createRandom>
+  readonly stack: AsyncDisposableStack
+  readonly fanOut: number
+}): readonly SubscriberClient[] {
   const urls = environment.servers.map(({ url }) => url)
-  // A kind is one client; the cheap raw one is there several times, for the number of deliveries.
+  // Those beyond one of each kind are of the cheap raw kind, for the number of deliveries.
   const kinds = [...subscriberKinds, 'raw-websocket', 'websocket', 'raw-websocket', 'raw-websocket'] as const
-  return kinds.map((kind, index) =>
+  const others = Array.from({ length: Math.max(0, fanOut - kinds.length) }, () => 'raw-websocket' as const)
+  return [...kinds, ...others].map((kind, index) =>
     stack.use(
       createSubscriber({
         kind,
