@@ -18,7 +18,9 @@ export {
   type InputOf,
   type TaskKind,
 } from './library/define-task.ts'
-export type { ListenOptions, TidingsOptions } from './library/options.ts'
+export type { ListenOptions, ServeOptions, TidingsOptions } from './library/options.ts'
+export { type FoundTask, findTask, viewerOf } from './library/team-context.ts'
 export type { Authenticate, AuthenticatedUser, Caller } from './server/request/authenticate.ts'
 export { FinalError, RetryableError } from './tasks/model/failure.ts'
 export { advance, declareItems, item, output, type Report, stage } from './tasks/model/report.ts'
+export type { Viewer } from './tasks/model/viewer.ts'

@@ -20,6 +20,7 @@ import type { Kit } from '../kit/kit.ts'
 import { leadOut } from '../kit/scoped-token-fields.ts'
 import { type TaskSource, taskSource } from '../kit/task-ref.ts'
 import type { ProgressSource, ProgressTypes } from './progress.ts'
+import { itemsOfTask } from './selected-items.ts'
 import { rememberedTask } from './subject-task.ts'
 import { type TaskKinds, unknownKind } from './task-kind.ts'
 
@@ -174,6 +175,7 @@ export function addTask(
       }),
       progress: t.field({ type: progress, description: 'The progress.', resolve: ({ task }) => progressOfTask(task) }),
       items: t.field({
+        extensions: itemsOfTask,
         type: [taskItem],
         description: `The parts of the task that have their own state, in a stable order: a page of them. \`progress\` has their numbers.
 

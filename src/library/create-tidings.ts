@@ -1,6 +1,6 @@
 import type { Server } from 'node:http'
 import { type GraphQLSchema, lexicographicSortSchema, printSchema } from 'graphql'
-import { addCoreTypes, addDefinedKinds, createBuilder, createContext } from '../../schema/index.ts'
+import { createContext } from '../../schema/index.ts'
 import type { Services } from '../../schema/kit/services.ts'
 import { readRedisAddress } from '../bus/redis-address.ts'
 import { connectDatabase, type Database } from '../db/connect.ts'
@@ -10,6 +10,7 @@ import { migrate } from '../db/migrate.ts'
 import { toUnavailable } from '../db/retry.ts'
 import type { JsonObject } from '../db/tables.ts'
 import { TidingsError } from '../errors.ts'
+import { isOwnField } from '../live/execute/topic-field.ts'
 import { createLogger } from '../logger.ts'
 import { createRateLimits, type RateLimits } from '../rate-limits/rate-limits.ts'
 import { createServerMetrics } from '../server/connections/server-metrics.ts'
@@ -23,8 +24,9 @@ import type { Tracing } from '../tracing/tracing.ts'
 import type { InputOf, TaskKind } from './define-task.ts'
 import { toEngineDefinition } from './engine-definition.ts'
 import { writeOperations } from './operations.ts'
-import { type ListenOptions, namingOptions, readOptions, type TidingsOptions } from './options.ts'
+import { type ListenOptions, namingOptions, readOptions, type ServeOptions, type TidingsOptions } from './options.ts'
 import { createLiveDelivery, createUnknownResultLog, startPruning } from './parts.ts'
+import { checkTeamSchema, createTeamSchema } from './team-schema.ts'
 
 /** A task that was started. */
 export interface StartedTask {
@@ -70,8 +72,9 @@ export interface Tidings extends AsyncDisposable {
   /**
    * Serves `/graphql` with a server of the team: its requests and WebSockets. Other paths go to the listeners that the server has at
    * this moment. The team listens with it and closes it, after disposing this. Runs no tasks: see {@link Tidings.worker}.
+   * @throws TidingsError `BAD_CONFIGURATION` for a schema without the subscriptions of Tidings
    */
-  attach(server: Server): Promise<void>
+  attach(server: Server, options?: ServeOptions): Promise<void>
   /** Runs tasks in this process until it is disposed. */
   worker(): Promise<void>
   /**
@@ -155,7 +158,11 @@ export function createTidings(options: TidingsOptions): Tidings {
     )
   })
 
-  const serve = async (address: Pick<ListenOptions, 'host' | 'port'>, attachTo?: Server): Promise<RunningServer> => {
+  const serve = async (
+    { schema: served = schema, context: createTeamContext, ...address }: Omit<ListenOptions, 'worker'>,
+    attachTo?: Server,
+  ): Promise<RunningServer> => {
+    if (served !== schema) checkTeamSchema(served)
     const serverConfig = readOptions(options, address)
     const { database, engine, tracing } = await open()
     const metrics = createServerMetrics()
@@ -167,10 +174,11 @@ export function createTidings(options: TidingsOptions): Tidings {
       noteUnknownResult: createUnknownResultLog(logger),
       limits: { headStartMs: (plan: string | null) => priorityBoostMs(config.HEAD_STARTS, plan) },
     } as Services
-    const live = createLiveDelivery({ schema, services, config, logger, tracing })
+    const live = createLiveDelivery({ schema: served, services, config, logger, tracing, isOwnField })
     const starting = startServer({
       config: serverConfig,
-      schema,
+      schema: served,
+      createTeamContext,
       tracing,
       live,
       createContext: (viewer, contextOptions) => createContext(services, viewer, contextOptions),
@@ -180,7 +188,7 @@ export function createTidings(options: TidingsOptions): Tidings {
       admin: engine.admin,
       rateLimits: services.rateLimits,
       logger,
-      graphiqlTabs: () => Promise.resolve(writeOperations(schema, tasks)),
+      graphiqlTabs: () => Promise.resolve(writeOperations(served, tasks)),
       metrics,
       metricsPage: createMetricsPage({ engine, live, metrics }),
     })
@@ -206,8 +214,8 @@ export function createTidings(options: TidingsOptions): Tidings {
       const { port, url, wsUrl } = await serve(address)
       return { port, url, wsUrl }
     },
-    async attach(server) {
-      await serve({}, server)
+    async attach(server, served = {}) {
+      await serve(served, server)
     },
     worker: work,
     async start(task, input, { owner, idempotencyKey }) {
@@ -224,12 +232,6 @@ export function createTidings(options: TidingsOptions): Tidings {
     migrate: async () => void (await migrateOnce()),
     [Symbol.asyncDispose]: shutDown,
   }
-}
-
-function createTeamSchema(tasks: readonly TaskKind[]): GraphQLSchema {
-  const builder = createBuilder()
-  addDefinedKinds(addCoreTypes(builder), tasks)
-  return builder.toSchema({ sortSchema: false })
 }
 
 /** Runs work on the first call, and again after it failed; all calls return its promise. `started` returns it without a call. */

@@ -1,8 +1,10 @@
+import type { GraphQLSchema } from 'graphql'
 import { type Config, contradictionsOf, settings } from '../config.ts'
 import { isTidingsError, TidingsError } from '../errors.ts'
 import type { Logger } from '../logger.ts'
 import type { Authenticate } from '../server/request/authenticate.ts'
 import { parseSettings } from '../settings.ts'
+import type { Viewer } from '../tasks/model/viewer.ts'
 import type { HandlerServices, TaskKind } from './define-task.ts'
 
 /** The name of an option for a setting: `leaseMs` for `LEASE_MS`. */
@@ -42,8 +44,22 @@ export interface TidingsOptions extends SettingOptions {
   readonly logger?: Logger
 }
 
+/** The schema that a server serves. */
+export interface ServeOptions {
+  /**
+   * A schema that contains the one of Tidings: made with `TidingsPlugin` of `tidings/pothos`, or merged with `tidings.schema`. Root
+   * fields need a viewer, except those with `extensions: { withoutToken: true }`. Defaults to `tidings.schema`.
+   */
+  readonly schema?: GraphQLSchema
+  /**
+   * Creates the context of the team's resolvers for each operation, over every transport. Default none.
+   * @param viewer - null for an anonymous caller
+   */
+  readonly context?: (viewer: Viewer | null) => object | Promise<object>
+}
+
 /** The options of `listen`. */
-export interface ListenOptions {
+export interface ListenOptions extends ServeOptions {
   /** The port; 0 selects a free one. @default 4000 */
   readonly port?: number
   /** The address; others than that of this machine need `authenticate` or tokens. @default '127.0.0.1' */
@@ -64,7 +80,7 @@ export function optionName(setting: string): string {
  */
 export function readOptions(
   options: Partial<TidingsOptions>,
-  { host, port }: Pick<ListenOptions, 'host' | 'port'> = {},
+  { host, port }: { readonly host?: string; readonly port?: number } = {},
 ): Config {
   const values = options as Readonly<Record<string, unknown>>
   const entries = Object.keys(settings).map((name) => [name, toText(values[optionName(name)])] as const)

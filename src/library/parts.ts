@@ -4,6 +4,7 @@ import type { Services } from '../../schema/kit/services.ts'
 import { pruneAuditLog } from '../audit/audit-log.ts'
 import type { Config } from '../config.ts'
 import type { Database } from '../db/connect.ts'
+import type { OwnableField } from '../live/execute/topic-field.ts'
 import { createLive, type Live } from '../live/live.ts'
 import { createPruner } from '../log/event-retention.ts'
 import type { Logger } from '../logger.ts'
@@ -22,12 +23,15 @@ export function createLiveDelivery({
   config,
   logger,
   tracing,
+  isOwnField,
 }: {
   readonly schema: GraphQLSchema
   readonly services: Services
   readonly config: Config
   readonly logger: Logger
   readonly tracing: Tracing
+  /** See `createLive`. */
+  readonly isOwnField?: ((field: OwnableField) => boolean) | undefined
 }): Live {
   const { reader, feeds } = services.engine
   return createLive({
@@ -37,6 +41,7 @@ export function createLiveDelivery({
     logger,
     config,
     tracing,
+    isOwnField,
     eventContext: createContext(services, null, { catchUp: false }),
     ...createResultFormat(createMaskError(logger)),
   })

@@ -23,8 +23,9 @@ import type { SinkOperation } from './deliver/sink.ts'
 import { createSocketSink, type SocketSink } from './deliver/socket-sink.ts'
 import { createStreamSink, setCursor } from './deliver/stream-sink.ts'
 import { createSubscriber, type Ending, type Entry, type LiveCounters, type Subscriber } from './deliver/subscriber.ts'
+import { ownContextOf } from './execute/own-context.ts'
 import { createPlans, type TopicOperation } from './execute/plan.ts'
-import type { OpenedTopic, StartingPoint } from './execute/topic-field.ts'
+import type { OpenedTopic, OwnableField, StartingPoint } from './execute/topic-field.ts'
 
 /** The part of an operation's context that a transport sets for its subscriptions. */
 interface LiveContext {
@@ -88,6 +89,7 @@ export interface LiveConfig {
  * @param options.format - converts a masked result into its wire format
  * @param options.isAway - whether a masked result says that this server is unavailable; its
  * subscribers then fail, and resume
+ * @param options.isOwnField - whether a field is known to depend on the viewer only if it says so; by default all are
  */
 export function createLive(options: {
   readonly schema: GraphQLSchema
@@ -99,13 +101,14 @@ export function createLive(options: {
   readonly mask?: (result: ExecutionResult) => ExecutionResult
   readonly format?: (result: ExecutionResult) => unknown
   readonly isAway?: (result: ExecutionResult) => boolean
+  readonly isOwnField?: ((field: OwnableField) => boolean) | undefined
   /** Off by default. */
   readonly tracing?: Tracing
 }): Live {
   const { schema, reader, feeds, logger, config, tracing = noTracing } = options
   const { mask = (result) => result, format = (result) => result, isAway = () => false } = options
   const eventContext = withoutViewer(options.eventContext)
-  const plans = createPlans(schema)
+  const plans = createPlans(schema, options.isOwnField)
   const turn = createEndOfTurn((error) => logger.error({ err: error }, 'failed to deliver live'))
   const counters: LiveCounters = {
     executed: 0,
@@ -191,7 +194,7 @@ export function createLive(options: {
   const enter = async (operation: TopicOperation, context: unknown): Promise<Entered> => {
     const { field, args, plan, variableValues } = operation
     // Authorizes every viewer before anything is shared.
-    const topic = await field.open(args, context, { document: plan.document, variableValues })
+    const topic = await field.open(args, context, { schema, document: plan.document, variableValues })
     const start = field.startOf(args, topic.topic)
     const { isShared } = operation
     // For some fields the topic depends on the viewer, such as an inbox, and the operation does not
@@ -233,7 +236,7 @@ export function createLive(options: {
     },
     openSocket: (socketOptions) => createSocketSink({ ...socketOptions, common: socketSinks }),
     async subscribe(args, onOver = () => undefined) {
-      const context = (args.contextValue ?? {}) as LiveContext
+      const context = ownContextOf<LiveContext>(args.contextValue)
       const operation = plans.read(args, context.isLimited === true)
       if (operation === null) return delegate(args, context.sinkOperation, onOver)
       if (isErrors(operation)) {

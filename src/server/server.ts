@@ -15,7 +15,7 @@ import { createPollers } from './connections/pollers.ts'
 import { createServerMetrics, type ServerMetrics } from './connections/server-metrics.ts'
 import { limitConnections } from './connections/tcp-limit.ts'
 import { createWork } from './connections/work.ts'
-import { type CreateContext, createApi, endpoint } from './http/api.ts'
+import { type CreateContext, type CreateTeamContext, createApi, endpoint } from './http/api.ts'
 import type { BodyPace } from './http/body.ts'
 import { collectStatistics } from './monitoring/collect-statistics.ts'
 import { createDatabaseWatch } from './monitoring/database-watch.ts'
@@ -50,6 +50,8 @@ export interface ServerOptions {
   readonly schema: GraphQLSchema
   /** Creates the context of resolvers; called for each operation. */
   readonly createContext: CreateContext
+  /** See `createApi`. */
+  readonly createTeamContext?: CreateTeamContext | undefined
   /** Executes and delivers all subscriptions. */
   readonly live: Live
   /** The budgets of operations and connections; nothing is limited by default. */
@@ -169,6 +171,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     config,
     schema,
     createContext,
+    createTeamContext: options.createTeamContext,
     live,
     tracing,
     tokens,

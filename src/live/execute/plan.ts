@@ -17,7 +17,7 @@ import {
 } from 'graphql'
 import { collectFields } from './collect.ts'
 import { type CompiledExecution, compileExecution } from './compile.ts'
-import { type Dependence, readDependence, readTopicField, type TopicField } from './topic-field.ts'
+import { type Dependence, type OwnableField, readDependence, readTopicField, type TopicField } from './topic-field.ts'
 
 /**
  * The execution of the events of a group. Shared by all topics as long as nothing below the root
@@ -67,9 +67,13 @@ interface Shape {
   readonly inner: readonly string[]
 }
 
-/** Creates the parser of operations on a schema. Caches the most recent plans. */
-export function createPlans(schema: GraphQLSchema): Plans {
-  const dependsOnViewer = createDependences(schema)
+/**
+ * Creates the parser of operations on a schema. Caches the most recent plans.
+ *
+ * @param isOwnField - whether a field depends on the viewer only if it declares so; any other one always does. By default all are own
+ */
+export function createPlans(schema: GraphQLSchema, isOwnField: (field: OwnableField) => boolean = () => true): Plans {
+  const dependsOnViewer = createDependences(schema, isOwnField)
   const shapes = new WeakMap<DocumentNode, Shape>()
   const plans = new Map<string, Plan>()
   let planCount = 0
@@ -176,7 +180,10 @@ function readShape(document: DocumentNode): Shape {
  * Creates a function that returns whether a document selects, at any depth, a viewer-dependent
  * field. Results are cached per document.
  */
-function createDependences(schema: GraphQLSchema): (document: DocumentNode, isLimited: boolean) => boolean {
+function createDependences(
+  schema: GraphQLSchema,
+  isOwnField: (field: OwnableField) => boolean,
+): (document: DocumentNode, isLimited: boolean) => boolean {
   const cache = new WeakMap<DocumentNode, ReadonlySet<Dependence>>()
 
   const read = (document: DocumentNode): ReadonlySet<Dependence> => {
@@ -187,7 +194,8 @@ function createDependences(schema: GraphQLSchema): (document: DocumentNode, isLi
       visitWithTypeInfo(types, {
         [Kind.FIELD]: () => {
           const field = types.getFieldDef()
-          const dependence = field ? readDependence(field) : null
+          if (!field || field.name.startsWith('__')) return
+          const dependence = isOwnField(field) ? readDependence(field) : 'viewer'
           if (dependence !== null) dependences.add(dependence)
         },
       }),

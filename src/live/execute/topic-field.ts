@@ -1,4 +1,4 @@
-import type { DocumentNode, GraphQLField } from 'graphql'
+import type { DocumentNode, GraphQLField, GraphQLSchema } from 'graphql'
 import type { Position } from '../../log/cursor.ts'
 import type { LogEvent } from '../../log/event.ts'
 import type { TopicUpdate } from '../../log/follow.ts'
@@ -79,6 +79,7 @@ export interface StartingPoint {
 
 /** The subscription of one subscriber, as it was sent. */
 export interface SelectingOperation {
+  readonly schema: GraphQLSchema
   readonly document: DocumentNode
   readonly variableValues: Readonly<Record<string, unknown>>
 }
@@ -124,6 +125,17 @@ export function readTopicField(field: GraphQLField<unknown, unknown>): TopicFiel
   return (field.extensions['live'] as TopicField<unknown> | undefined) ?? null
 }
 
+/** A field, as far as {@link isOwnField} reads it. */
+export type OwnableField = Pick<GraphQLField<unknown, unknown>, 'extensions'>
+
+/** The extensions of the fields of Tidings in a schema that has others. */
+export const ownField = { tidings: true } as const
+
+/** Whether a field of a schema with the fields of a team is one of Tidings. */
+export function isOwnField({ extensions }: OwnableField): boolean {
+  return extensions['tidings'] === ownField.tidings
+}
+
 /**
  * The dependency of a field's value, besides its object: the viewer, or only whether the viewer's
  * token is scoped.
@@ -140,6 +152,6 @@ export function dependOn(on: Dependence): { readonly extensions: { readonly depe
 }
 
 /** Returns the declared dependency of a field; null if there is none. */
-export function readDependence(field: Pick<GraphQLField<unknown, unknown>, 'extensions'>): Dependence | null {
+export function readDependence(field: OwnableField): Dependence | null {
   return (field.extensions['dependsOn'] as Dependence | undefined) ?? null
 }

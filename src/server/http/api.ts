@@ -3,6 +3,7 @@ import type { DocumentNode, ExecutionArgs, ExecutionResult, GraphQLSchema } from
 import { createYoga, isAsyncIterable, type Plugin } from 'graphql-yoga'
 import type { Config } from '../../config.ts'
 import { TidingsError } from '../../errors.ts'
+import { withOwnContext } from '../../live/execute/own-context.ts'
 import type { Live } from '../../live/live.ts'
 import { isLimited, type Viewer } from '../../tasks/model/viewer.ts'
 import type { Tracing } from '../../tracing/tracing.ts'
@@ -35,6 +36,9 @@ export type CreateContext = (
   options: { readonly catchUp: boolean; readonly from: ClientInfo },
 ) => object | Promise<object>
 
+/** The context of a team's resolvers; called for each operation. @param viewer - null for an anonymous caller */
+export type CreateTeamContext = (viewer: Viewer | null) => object | Promise<object>
+
 /** The API: executes operations, and serves those that arrive over HTTP. */
 export interface Api {
   /** Serves a query, a mutation, an upload or a request for an event stream. */
@@ -57,6 +61,8 @@ export function createApi(options: {
   readonly config: Config
   readonly schema: GraphQLSchema
   readonly createContext: CreateContext
+  /** The context of the resolvers of a team in the same schema; they have none by default. */
+  readonly createTeamContext?: CreateTeamContext | undefined
   readonly live: Live
   readonly tracing: Tracing | undefined
   readonly tokens: Authenticator
@@ -77,8 +83,21 @@ export function createApi(options: {
   readonly servePage: (response: ServerResponse) => void | Promise<void>
   readonly exposure: Exposure
 }): Api {
-  const { config, schema, createContext, live, tracing, tokens, origins, budgets, work, metrics, note, maskError } =
-    options
+  const {
+    config,
+    schema,
+    createContext,
+    createTeamContext,
+    live,
+    tracing,
+    tokens,
+    origins,
+    budgets,
+    work,
+    metrics,
+    note,
+    maskError,
+  } = options
   const policy = createPolicy({
     schema,
     limits: config,
@@ -90,12 +109,19 @@ export function createApi(options: {
     live,
     tracing,
   })
+  /** Puts the context of the team's resolvers around the one of Tidings, which then has the parts that the transport set. */
+  const addTeamContext = async (viewer: Viewer | null, own: object | Promise<object>, parts: object) => {
+    const context = await own
+    if (createTeamContext === undefined) return context
+    return withOwnContext(await createTeamContext(viewer), { ...parts, ...context })
+  }
   const yoga = createYoga<ServerContext, object>({
     schema,
     graphqlEndpoint: endpoint,
     context: (initial) => {
       const context = initial as unknown as OperationContext
-      return createContext(context.viewer, { catchUp: wantsCatchUp(context), from: context.from })
+      const own = createContext(context.viewer, { catchUp: wantsCatchUp(context), from: context.from })
+      return addTeamContext(context.viewer, own, context)
     },
     plugins: [
       policy.plugin,
@@ -233,8 +259,8 @@ export function createApi(options: {
     },
     envelop: (context): Enveloped => yoga.getEnveloped({ ...context }) as unknown as Enveloped,
     async subscribe({ viewer, from, socketId, sinkOperation }, args) {
-      const contextValue = { ...(await createContext(viewer, { catchUp: false, from })), from, socketId, sinkOperation }
-      return policy.subscribe({ ...args, contextValue })
+      const own = { ...(await createContext(viewer, { catchUp: false, from })), from, socketId, sinkOperation }
+      return policy.subscribe({ ...args, contextValue: await addTeamContext(viewer, own, {}) })
     },
     charsOf: policy.charsOf,
     dispose: () => yoga.dispose(),

@@ -10,6 +10,7 @@ import {
 import { isAsyncIterable, type Plugin } from 'graphql-yoga'
 import { onEnd } from '../../async/on-end.ts'
 import type { Config } from '../../config.ts'
+import { ownContextOf } from '../../live/execute/own-context.ts'
 import type { Live } from '../../live/live.ts'
 import { keyOfUser } from '../../rate-limits/rate-limits.ts'
 import { parseTraceParent } from '../../tracing/trace-parent.ts'
@@ -70,7 +71,7 @@ export function createPolicy(options: {
   const checkIntrospection = createIntrospectionCheck(options.exposure)
   const refuse = ({ document, operationName, variableValues, contextValue }: Arguments) => {
     const operation = getOperationAST(document, operationName)
-    const context = contextValue as OperationContext
+    const context = ownContextOf<OperationContext>(contextValue)
     const introspectionError = checkIntrospection(document, context.viewer)
     if (introspectionError !== null) return { errors: [introspectionError] }
     if (!operation) return null
@@ -89,7 +90,7 @@ export function createPolicy(options: {
    * `schema/kit/result.ts`.
    */
   const limit = async (name: 'queries' | 'subscriptions' | 'polls', { contextValue, ...args }: Arguments) => {
-    const { viewer, from } = contextValue as OperationContext
+    const { viewer, from } = ownContextOf<OperationContext>(contextValue)
     const subject = getOperationAST(args.document, args.operationName)?.name?.value
     const key = keyOfUser(viewer?.userId ?? null, from.network)
     const refusal = await budgets.use(name, { key, from, viewer, subject })
@@ -106,7 +107,7 @@ export function createPolicy(options: {
    * stream. The protocol of WebSockets does the same for its operations.
    */
   const retainDeclared = (args: { -readonly [K in keyof Arguments]: Arguments[K] }): ExecutionResult | null => {
-    const { req, params, retain = retainAlone } = args.contextValue as Partial<OperationContext>
+    const { req, params, retain = retainAlone } = ownContextOf<Partial<OperationContext>>(args.contextValue)
     const operation = getOperationAST(args.document, args.operationName)
     if (req === undefined || params === undefined || !operation) return null
     const operationParams = declaredParams(operation, params)
@@ -123,12 +124,12 @@ export function createPolicy(options: {
     metrics.operated('subscription', isAsyncIterable(result) ? null : firstCode(result))
   const plugin: Plugin = {
     // Requests that arrive together would otherwise all be parsed in one turn, while others wait.
-    onParams: ({ context }) => work.waitForTurn(sourceOf(context as unknown as OperationContext)),
+    onParams: ({ context }) => work.waitForTurn(sourceOf(ownContextOf(context))),
     onParse({ context, setParseFn }) {
       setParseFn((source: string | { readonly body: string }) => {
         const text = typeof source === 'string' ? source : source.body
         const documentWork = operations.isCached(text) ? 0 : workOf.documentByte * text.length
-        work.record(sourceOf(context as unknown as OperationContext), workOf.operation + documentWork)
+        work.record(sourceOf(ownContextOf(context)), workOf.operation + documentWork)
         try {
           return operations.parse(text)
         } catch (error) {
@@ -138,7 +139,7 @@ export function createPolicy(options: {
       })
     },
     onValidate({ context, setValidationFn }) {
-      const isAuthenticated = (context as unknown as OperationContext).viewer !== null
+      const isAuthenticated = ownContextOf<OperationContext>(context).viewer !== null
       setValidationFn((_schema: GraphQLSchema, document: DocumentNode) => {
         const errors = operations.validate(document, { isAuthenticated })
         if (errors.length > 0) metrics.operated('unknown', codeOf(errors[0]))
@@ -160,14 +161,18 @@ export function createPolicy(options: {
     },
     async onSubscribe({ args, setSubscribeFn, setResultAndStopExecution }) {
       setSubscribeFn(live.subscribe)
-      const name = wantsCatchUp(args.contextValue as unknown as OperationContext) ? 'polls' : 'subscriptions'
+      const name = wantsCatchUp(ownContextOf(args.contextValue)) ? 'polls' : 'subscriptions'
       const refusal = retainDeclared(args) ?? refuse(args) ?? (budgets.areLimited ? await limit(name, args) : null)
       if (refusal !== null) setResultAndStopExecution(refusal)
       return {
         onSubscribeResult({ result, setResult }) {
           countBegun(result)
           // A polling client disconnects in a moment, and is listed among the pollers.
-          if (!isAsyncIterable(result) || (args.contextValue as { catchUp?: boolean }).catchUp === true) return
+          if (
+            !isAsyncIterable(result) ||
+            ownContextOf<{ readonly catchUp?: boolean }>(args.contextValue).catchUp === true
+          )
+            return
           setResult(onEnd(result, metrics.subscribed(nameRootField(args.document, args.operationName))))
         },
       }
@@ -218,7 +223,7 @@ function createTracedExecute(tracing: Tracing): (args: ExecutionArgs) => Promise
 }
 
 function readTraceParent(context: unknown): string | null {
-  const { req, params } = (context ?? {}) as Partial<OperationContext>
+  const { req, params } = ownContextOf<Partial<OperationContext>>(context)
   const traceParent =
     req?.headers['traceparent'] ?? (params?.extensions as Record<string, unknown> | undefined)?.['traceparent']
   return typeof traceParent === 'string' && parseTraceParent(traceParent) !== null ? traceParent : null

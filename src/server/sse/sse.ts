@@ -3,6 +3,7 @@ import type { ServerResponse } from 'node:http'
 import type { ExecutionArgs, ExecutionResult } from 'graphql'
 import { isAsyncIterable, type Plugin } from 'graphql-yoga'
 import { cursorOf } from '../../live/deliver/stream-sink.ts'
+import { ownContextOf } from '../../live/execute/own-context.ts'
 import { keyOfToken } from '../../rate-limits/rate-limits.ts'
 import type { Budgets } from '../connections/budgets.ts'
 import type { Connections } from '../connections/connections.ts'
@@ -200,7 +201,7 @@ export function createEventStreamPlugin(options: {
       }
     },
     onSubscribe({ args }) {
-      const context = args.contextValue as unknown as OperationContext & { request?: Request }
+      const context = ownContextOf<OperationContext & { readonly request?: Request }>(args.contextValue)
       const { request } = context
       if (request === undefined) return
       subscriptions.set(request, wantsCatchUp(context) ? 'polling' : 'sse')

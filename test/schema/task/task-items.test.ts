@@ -63,7 +63,9 @@ test.each([
     8,
   ],
 ])('a snapshot for %s reads no more items than selected', (text, variableValues, expected) => {
-  expect(countSelectedItems({ document: parse(`subscription ($a: Int) ${text}`), variableValues })).toBe(expected)
+  expect(countSelectedItems({ schema, document: parse(`subscription ($a: Int) ${text}`), variableValues })).toBe(
+    expected,
+  )
 })
 
 interface Page {

@@ -1,0 +1,55 @@
+import { type GraphQLField, type GraphQLSchema, isInterfaceType, isObjectType } from 'graphql'
+import { addCoreTypes, addDefinedKinds, createBuilder } from '../../schema/index.ts'
+import { TidingsError } from '../errors.ts'
+import { ownContextOf } from '../live/execute/own-context.ts'
+import { declareTopicField, ownField, readTopicField } from '../live/execute/topic-field.ts'
+import type { TaskKind } from './define-task.ts'
+
+/**
+ * Creates the schema of kinds of tasks. Its fields can be merged into the schema of a team: their resolvers find the context of
+ * Tidings in the one of the team, and live delivery knows them from the fields of the team.
+ *
+ * @throws TypeError when the kinds do not fit GraphQL or each other
+ */
+export function createTeamSchema(tasks: readonly TaskKind[]): GraphQLSchema {
+  const builder = createBuilder()
+  addDefinedKinds(addCoreTypes(builder), tasks)
+  const schema = builder.toSchema({ sortSchema: false })
+  for (const type of Object.values(schema.getTypeMap())) {
+    if (type.name.startsWith('__') || !(isObjectType(type) || isInterfaceType(type))) continue
+    for (const field of Object.values(type.getFields())) adaptField(field)
+  }
+  return schema
+}
+
+function adaptField(field: GraphQLField<unknown, unknown>): void {
+  const { resolve } = field
+  const topic = readTopicField(field)
+  // Without those of Pothos, which describe its builder.
+  const { pothosOptions: _options, pothosConfig: _config, ...extensions } = field.extensions as Record<string, unknown>
+  field.extensions = {
+    ...extensions,
+    ...ownField,
+    ...(topic === null
+      ? {}
+      : declareTopicField({
+          ...topic,
+          open: (args, context, operation) => topic.open(args, ownContextOf(context), operation),
+        }).extensions),
+  }
+  if (resolve !== undefined)
+    field.resolve = (source, args, context, info) => resolve(source, args, ownContextOf(context), info)
+}
+
+/**
+ * Checks that a schema of a team has the subscriptions of Tidings with all that executes them.
+ * @throws TidingsError `BAD_CONFIGURATION`
+ */
+export function checkTeamSchema(schema: GraphQLSchema): void {
+  const fields = Object.values(schema.getSubscriptionType()?.getFields() ?? {})
+  if (fields.some((field) => readTopicField(field) !== null)) return
+  throw new TidingsError(
+    'BAD_CONFIGURATION',
+    'The schema has no subscription of Tidings: add TidingsPlugin of "tidings/pothos" to its builder, or merge tidings.schema with mergeSchemas of "@graphql-tools/schema"',
+  )
+}
