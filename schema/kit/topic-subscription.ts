@@ -67,24 +67,8 @@ export function subscribeToTopic<A extends object, S, E>(
   const field: TopicField<Context, S> = {
     startingArguments: ['after', 'fromStart'],
     startOf: (args, topic) => startOf(args as StartingArguments, topic),
-    open: async (args, context, operation) => {
-      const { read, ephemeral, ...definition } = await noteSubscription(context, () =>
-        open(args as A, context, operation),
-      )
-      const positionOf = createEventPositions(context, definition.topic)
-      return {
-        isLast: () => false,
-        classOf: () => 'keep',
-        join: () => null,
-        ...definition,
-        guard: guardOf(definition, context),
-        ephemeral: ephemeral && {
-          ...ephemeral,
-          toValue: (event, seq) => ephemeral.toEvent(event, positionOf({ seq })),
-        },
-        read: (update) => read(update, positionOf(update)),
-      }
-    },
+    open: async (args, context, operation) =>
+      openTopic(await noteSubscription(context, () => open(args as A, context, operation)), context),
   }
   return {
     ...declareTopicField(field),
@@ -92,6 +76,30 @@ export function subscribeToTopic<A extends object, S, E>(
       throw new Error('Subscriptions to topics are executed by `createLive` of src/live/live.ts')
     },
     resolve: (event) => event,
+  }
+}
+
+const endsNever: OpenedTopic<never>['isLast'] = () => false
+const keepAll: OpenedTopic<never>['classOf'] = () => 'keep'
+const joinNone: OpenedTopic<never>['join'] = () => null
+
+/**
+ * Completes the definition of a topic. A function of its own: its closures live as long as the topic, and would otherwise keep the
+ * context of the first subscriber's request.
+ */
+function openTopic<S, E>({ read, ephemeral, ...definition }: TopicDefinition<S, E>, context: Context): OpenedTopic<S> {
+  const positionOf = createEventPositions(context, definition.topic)
+  return {
+    isLast: endsNever,
+    classOf: keepAll,
+    join: joinNone,
+    ...definition,
+    guard: guardOf(definition, context),
+    ephemeral: ephemeral && {
+      ...ephemeral,
+      toValue: (event, seq) => ephemeral.toEvent(event, positionOf({ seq })),
+    },
+    read: (update) => read(update, positionOf(update)),
   }
 }
 

@@ -1,4 +1,5 @@
 import type { LogEvent } from '../../src/log/event.ts'
+import type { TopicUpdate } from '../../src/log/follow.ts'
 import type { TaskSnapshotState } from '../../src/tasks/model/store.ts'
 import { classOf, lastEventTypes, taskTopic } from '../../src/tasks/model/task.ts'
 import type { QueuePosition } from '../../src/tasks/queue/positions.ts'
@@ -17,6 +18,11 @@ function joinOutputs(first: LogEvent, second: LogEvent): LogEvent | null {
   if (payload['stream'] !== stream || payload['offset'] !== offset + text.length) return null
   return { ...second, payload: { ...payload, offset, text: `${text}${String(payload['text'])}` } }
 }
+
+// Functions of the module: the closures of a definition take memory for each topic.
+const isLastEvent = ({ type }: LogEvent): boolean => lastEventTypes.has(type)
+const isQueuedAfter = (update: TopicUpdate<TaskSnapshotState>): boolean =>
+  (update.is === 'event' ? update.event.payload['status'] : update.state.task.status) === 'QUEUED'
 
 /** Adds the subscription `taskProgress`. */
 export function addTaskProgress({ builder }: Kit, taskEvents: TaskEvents): void {
@@ -43,7 +49,7 @@ Unsubscribing does not cancel the task. A TaskSnapshot with its \`reason\` repla
           return {
             topic: taskTopic(id),
             snapshot: () => engine.store.snapshot(id, countSelectedItems(operation)),
-            isLast: ({ type }) => lastEventTypes.has(type),
+            isLast: isLastEvent,
             classOf,
             join: joinOutputs,
             read: (update, eventPosition) => readTaskEvent(update, eventPosition, task),
@@ -51,8 +57,7 @@ Unsubscribing does not cancel the task. A TaskSnapshot with its \`reason\` repla
             isPresenceKept: true,
             ephemeral: {
               isWanted: status === 'QUEUED',
-              isWantedAfter: (followed) =>
-                (followed.is === 'event' ? followed.event.payload['status'] : followed.state.task.status) === 'QUEUED',
+              isWantedAfter: isQueuedAfter,
               watch: (notify) => engine.queuePositions.watch({ id, kind }, notify),
               read: async () => (await engine.queuePositions.of([{ id, kind }])).get(id),
               toEvent: (position, place) => readQueueMoved(position as QueuePosition, place, task),

@@ -154,7 +154,7 @@ export function createLive(options: {
     return createPayload(JSON.stringify(format(result)), about)
   }
   const createExecution =
-    ({ plan, variableValues, isShared }: TopicOperation, viewerContext: unknown) =>
+    ({ plan, variableValues, isShared }: TopicOperation, contextValue: unknown) =>
     (rootValue: unknown, marks?: Marks): PayloadOrPromise => {
       counters.executed++
       const about = { cursor: cursorOfSource(rootValue), marks }
@@ -167,7 +167,7 @@ export function createLive(options: {
         schema,
         document,
         rootValue,
-        contextValue: isShared ? eventContext : viewerContext,
+        contextValue,
         variableValues,
         ...(operationName === undefined ? {} : { operationName }),
       })
@@ -204,7 +204,12 @@ export function createLive(options: {
     if (entry === undefined) {
       entry = {
         key,
-        group: createGroup({ groups, topic, execute: createExecution(operation, context), isShared }),
+        group: createGroup({
+          groups,
+          topic,
+          execute: createExecution(operation, isShared ? eventContext : context),
+          isShared,
+        }),
         users: 0,
       }
       // Every subscriber that awaits it also receives the error.
