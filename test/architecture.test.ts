@@ -15,6 +15,7 @@ const houses = [
     'schema/studio',
     'src/studio',
     'src/index.ts',
+    'src/pothos',
     'src/library',
     'src/server',
     'src/server/websocket',

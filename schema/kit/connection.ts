@@ -9,24 +9,30 @@ export interface Page<T> {
   readonly hasPreviousPage: boolean
 }
 
+/** The source of `PageInfo`: its fields, as a team may have a type of its own. */
+interface PageInfo {
+  readonly hasNextPage: boolean
+  readonly hasPreviousPage: boolean
+  readonly startCursor: string | null
+  readonly endCursor: string | null
+}
+
 /** Adds `PageInfo`. @returns the function that adds connections, and the arguments of lists ordered by creation */
 export function addConnections(builder: Builder) {
-  const pageInfo = builder.objectRef<Page<unknown>>('PageInfo').implement({
+  const pageInfo = builder.objectRef<PageInfo>('PageInfo').implement({
     description: 'The position of a page in its list.',
     fields: (t) => ({
       hasNextPage: t.exposeBoolean('hasNextPage', { description: 'Whether there are entries after `endCursor`.' }),
       hasPreviousPage: t.exposeBoolean('hasPreviousPage', {
         description: 'Whether there are entries before `startCursor`.',
       }),
-      startCursor: t.string({
+      startCursor: t.exposeString('startCursor', {
         nullable: true,
         description: 'The cursor of the first entry; null on an empty page.',
-        resolve: (page) => page.edges[0]?.cursor ?? null,
       }),
-      endCursor: t.string({
+      endCursor: t.exposeString('endCursor', {
         nullable: true,
         description: 'Pass it back as `after`; null on an empty page.',
-        resolve: (page) => page.edges.at(-1)?.cursor ?? null,
       }),
     }),
   })
@@ -60,7 +66,12 @@ export function addConnections(builder: Builder) {
         pageInfo: t.field({
           type: pageInfo,
           description: 'The position of the page in its list.',
-          resolve: (page): Page<unknown> => page,
+          resolve: ({ edges, hasNextPage, hasPreviousPage }): PageInfo => ({
+            hasNextPage,
+            hasPreviousPage,
+            startCursor: edges[0]?.cursor ?? null,
+            endCursor: edges.at(-1)?.cursor ?? null,
+          }),
         }),
       }),
     })

@@ -5,6 +5,9 @@ import { isLimited, type Viewer } from '../../src/tasks/model/viewer.ts'
 import { createLoaders, type Loaders } from './loaders.ts'
 import type { Services } from './services.ts'
 
+/** Whether a viewer may start a task of a kind with an input, as a field of a team decides it. */
+export type MayStart = (kind: string, input: unknown) => Promise<boolean>
+
 /** The context of resolvers: one for each operation. */
 export interface Context extends Services {
   /** null when the request carried no valid token: only introspection and `viewer` respond then. */
@@ -15,6 +18,8 @@ export interface Context extends Services {
    */
   readonly isLimited: boolean
   readonly loaders: Loaders
+  /** Asked beside the permission of the kind; without it, that one decides. */
+  readonly mayStart?: MayStart | undefined
   /**
    * Uses one operation of the viewer's budget.
    * @throws TidingsError `RATE_LIMITED`

@@ -7,7 +7,7 @@ import { toInputValue } from '../definition/input-value.ts'
 import { toPascalCase } from '../definition/names.ts'
 import { type Field, type ObjectShape, readShape, type Shape } from '../definition/shape.ts'
 import { createPothosTypes } from '../definition/to-pothos.ts'
-import { requireViewer, type Types } from '../kit/builder.ts'
+import type { Types } from '../kit/builder.ts'
 import type { Kit } from '../kit/kit.ts'
 import { anyFailure } from '../kit/result.ts'
 import type { TaskSource } from '../kit/task-ref.ts'
@@ -133,8 +133,7 @@ function addStart(
         result.run(context, '', async (): Promise<{ readonly task: Task }> => {
           const given = (args.input ?? {}) as Readonly<Record<string, unknown>>
           const input = (shape === null ? {} : toInputValue(shape, given)) as JsonObject
-          const viewer = requireViewer(context)
-          await checkStart(viewer, kind, input)
+          await checkStart(context, kind, input)
           const key = given[keyField.name]
           return { task: await startTask(context, kind, input, typeof key === 'string' ? key : null) }
         }),

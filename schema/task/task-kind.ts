@@ -1,5 +1,7 @@
 import { TidingsError } from '../../src/errors.ts'
 import type { Viewer } from '../../src/tasks/model/viewer.ts'
+import { requireViewer } from '../kit/builder.ts'
+import type { Context } from '../kit/context.ts'
 import type { Kit } from '../kit/kit.ts'
 
 /** The value of `TaskKind` for a stored kind that this version does not have. */
@@ -44,11 +46,12 @@ export function addTaskKinds({ builder }: Kit) {
     restrictStarts(kind: string, authorize: AuthorizeStart): void {
       authorizations.set(kind, authorize)
     },
-    /** @throws TidingsError `FORBIDDEN` when the viewer may not start a task of a kind with an input */
-    async checkStart(viewer: Viewer, kind: string, input: unknown): Promise<void> {
-      const authorize = authorizations.get(kind)
-      if (authorize !== undefined && !(await authorize(viewer, input)))
-        throw new TidingsError('FORBIDDEN', `You may not start this task (${kind})`)
+    /** @throws TidingsError `FORBIDDEN` when the viewer may not start a task of a kind with an input; `UNAUTHENTICATED` */
+    async checkStart(context: Context, kind: string, input: unknown): Promise<void> {
+      const viewer = requireViewer(context)
+      const isAllowed =
+        ((await authorizations.get(kind)?.(viewer, input)) ?? true) && ((await context.mayStart?.(kind, input)) ?? true)
+      if (!isAllowed) throw new TidingsError('FORBIDDEN', `You may not start this task (${kind})`)
     },
     /** Returns the value of `TaskKind` for a stored kind. */
     kindOf: (kind: string): string => (known.has(kind) ? kind : unknownKind),

@@ -82,7 +82,7 @@ export function addTaskMutations({ builder, taskRef, defineResult }: Kit, { chec
         retryTaskResult.run(context, taskId, async () => {
           const viewer = requireViewer(context)
           const { kind, input } = await loadOwnTask(context, taskId)
-          await checkStart(viewer, kind, input)
+          await checkStart(context, kind, input)
           const { task } = await context.engine.tasks.retry(taskId, {
             idempotencyKey: idempotencyKey ?? undefined,
             headStartMs: context.limits.headStartMs(viewer.plan),

@@ -12,6 +12,7 @@ import {
   isListType,
   isObjectType,
   isRequiredInputField,
+  isUnionType,
 } from 'graphql'
 import type { TaskKind } from './define-task.ts'
 
@@ -40,15 +41,23 @@ export function writeOperations(schema: GraphQLSchema, tasks: readonly TaskKind[
   return [...starts, writeWatch(schema)]
 }
 
-function writeStart({ name, args }: GraphQLField<unknown, unknown>): PreparedOperation {
+/** The type of the events of a task. */
+const eventType = 'TaskEvent'
+
+function writeStart({ name, args, type }: GraphQLField<unknown, unknown>): PreparedOperation {
   const [input] = args
   const title = `${name.charAt(0).toUpperCase()}${name.slice(1)}`
+  const result = getNamedType(type)
+  const [success, ...failures] = isUnionType(result) ? result.getTypes() : []
+  const selections = failures.map((failure) => {
+    const issues = 'issues' in failure.getFields() ? ' issues { path message }' : ''
+    return `    ... on ${failure.name} { message${issues} }`
+  })
   const query = `mutation ${title}($input: ${String(input?.type)}) {
   ${name}(input: $input) {
     __typename
-    ... on ${title}Success { task { id status } }
-    ... on Error { message }
-    ... on InvalidInputError { issues { path message } }
+    ... on ${success?.name ?? ''} { task { id status } }
+${selections.join('\n')}
   }
 }
 `
@@ -56,22 +65,26 @@ function writeStart({ name, args }: GraphQLField<unknown, unknown>): PreparedOpe
   return { query, variables: JSON.stringify({ input: value ?? {} }, null, 2) }
 }
 
+/** In the schema of a team, the names of types and of the field may have a prefix. */
 function writeWatch(schema: GraphQLSchema): PreparedOperation {
-  const result = schema.getType('TaskResult')
-  const details = schema.getType('TaskErrorDetails')
+  const fields = Object.values(schema.getSubscriptionType()?.getFields() ?? {})
+  const field = fields.find(({ type }) => getNamedType(type).name.endsWith(eventType))
+  const prefix = field === undefined ? '' : getNamedType(field.type).name.slice(0, -eventType.length)
+  const result = schema.getType(`${prefix}TaskResult`)
+  const details = schema.getType(`${prefix}TaskErrorDetails`)
   const select = (field: string, type: typeof result): string =>
     isAbstractType(type) ? ` ${field} ${selectionOf(type, schema, maxDepth)}` : ''
-  const query = `subscription Watch($taskId: ID!, $after: Cursor) {
-  taskProgress(taskId: $taskId, after: $after, fromStart: true) {
+  const query = `subscription Watch($taskId: ID!, $after: ${prefix}Cursor) {
+  ${field?.name ?? 'taskProgress'}(taskId: $taskId, after: $after, fromStart: true) {
     __typename
     cursor
     status
     progress { percent stage message completedItems totalItems remainingMs }
-    ... on TaskOutput { stream offset text }
-    ... on TaskItemFailed { item { label error { code message } } }
-    ... on TaskRetrying { error { code message${select('details', details)} } nextAttemptAt }
-    ... on TaskFailed { error { code message advice${select('details', details)} } }
-    ... on TaskCompleted { task { id }${select('result', result)} }
+    ... on ${prefix}TaskOutput { stream offset text }
+    ... on ${prefix}TaskItemFailed { item { label error { code message } } }
+    ... on ${prefix}TaskRetrying { error { code message${select('details', details)} } nextAttemptAt }
+    ... on ${prefix}TaskFailed { error { code message advice${select('details', details)} } }
+    ... on ${prefix}TaskCompleted { task { id }${select('result', result)} }
   }
 }
 `

@@ -3,7 +3,7 @@ import type { DocumentNode, ExecutionArgs, ExecutionResult, GraphQLSchema } from
 import { createYoga, isAsyncIterable, type Plugin } from 'graphql-yoga'
 import type { Config } from '../../config.ts'
 import { TidingsError } from '../../errors.ts'
-import { withOwnContext } from '../../live/execute/own-context.ts'
+import { ownContextOf, withOwnContext } from '../../live/execute/own-context.ts'
 import type { Live } from '../../live/live.ts'
 import { isLimited, type Viewer } from '../../tasks/model/viewer.ts'
 import type { Tracing } from '../../tracing/tracing.ts'
@@ -110,18 +110,17 @@ export function createApi(options: {
     tracing,
   })
   /** Puts the context of the team's resolvers around the one of Tidings, which then has the parts that the transport set. */
-  const addTeamContext = async (viewer: Viewer | null, own: object | Promise<object>, parts: object) => {
-    const context = await own
-    if (createTeamContext === undefined) return context
-    return withOwnContext(await createTeamContext(viewer), { ...parts, ...context })
+  const addTeamContext = async (viewer: Viewer | null, parts: object, about: Parameters<CreateContext>[1]) => {
+    const own = await createContext(viewer, about)
+    return createTeamContext === undefined ? own : withOwnContext(await createTeamContext(viewer), { ...parts, ...own })
   }
   const yoga = createYoga<ServerContext, object>({
     schema,
     graphqlEndpoint: endpoint,
     context: (initial) => {
-      const context = initial as unknown as OperationContext
-      const own = createContext(context.viewer, { catchUp: wantsCatchUp(context), from: context.from })
-      return addTeamContext(context.viewer, own, context)
+      const { params, request } = initial
+      const parts = { ...ownContextOf<OperationContext>(initial), params, request }
+      return addTeamContext(parts.viewer, parts, { catchUp: wantsCatchUp(parts), from: parts.from })
     },
     plugins: [
       policy.plugin,
@@ -255,12 +254,21 @@ export function createApi(options: {
         onCaughtUp: caughtUp.resolve,
         caughtUp: caughtUp.promise,
       }
-      await yoga(request, response, context)
+      // Names in the context of a team must not replace those of this server, which yoga merges into one object.
+      await yoga(
+        request,
+        response,
+        (createTeamContext === undefined ? context : withOwnContext({}, context)) as ServerContext,
+      )
     },
     envelop: (context): Enveloped => yoga.getEnveloped({ ...context }) as unknown as Enveloped,
     async subscribe({ viewer, from, socketId, sinkOperation }, args) {
-      const own = { ...(await createContext(viewer, { catchUp: false, from })), from, socketId, sinkOperation }
-      return policy.subscribe({ ...args, contextValue: await addTeamContext(viewer, own, {}) })
+      const parts = { from, socketId, sinkOperation }
+      const context = await addTeamContext(viewer, parts, { catchUp: false, from })
+      return policy.subscribe({
+        ...args,
+        contextValue: createTeamContext === undefined ? { ...context, ...parts } : context,
+      })
     },
     charsOf: policy.charsOf,
     dispose: () => yoga.dispose(),

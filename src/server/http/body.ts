@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import { GraphQLError } from 'graphql'
 import type { Plugin } from 'graphql-yoga'
 import type { Config } from '../../config.ts'
+import { ownContextOf } from '../../live/execute/own-context.ts'
 import type { ServerMetrics } from '../connections/server-metrics.ts'
 import type { Work } from '../connections/work.ts'
 import type { ServerContext, WriteAudit } from '../request/context.ts'
@@ -49,9 +50,10 @@ export function createBodyLimitPlugin(options: {
   const uploads = new Map<string, number>()
   return {
     onRequestParse({ request, requestParser, setRequestParser, serverContext }) {
+      const own = ownContextOf<ServerContext>(serverContext)
       if (request.method !== 'POST' || requestParser === undefined) return
       const isUpload = request.headers.get('content-type')?.startsWith('multipart/') === true
-      const { req, viewer, from } = serverContext
+      const { req, viewer, from } = own
       const refusing = async <T>(read: () => Promise<T>): Promise<T> => {
         try {
           return await read()
@@ -65,7 +67,7 @@ export function createBodyLimitPlugin(options: {
       if (isUpload) {
         const owner = viewer?.userId ?? ''
         return setRequestParser(() =>
-          refusing(() => inPlace(uploads, owner, limits, () => readUpload(serverContext, limits, pace))),
+          refusing(() => inPlace(uploads, owner, limits, () => readUpload(own, limits, pace))),
         )
       }
       const { method, headers, url } = request

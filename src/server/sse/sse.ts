@@ -185,7 +185,7 @@ export function createEventStreamPlugin(options: {
       setParams({ query: '{ __typename }' })
       try {
         const streamRequest = readStreamRequest(params)
-        const stream = createOperationStream(streamRequest, context as unknown as ServerContext, options)
+        const stream = createOperationStream(streamRequest, ownContextOf(context), options)
         const result: AsyncIterable<ExecutionResult> = {
           [Symbol.asyncIterator]: () => ({
             next: () => Promise.resolve({ done: true, value: undefined }),
@@ -212,7 +212,8 @@ export function createEventStreamPlugin(options: {
       if (Array.isArray(result)) return
       const accept = readAccept(request.headers.get('accept'))
       if (isAsyncIterable(result)) {
-        if (accept.stream) setResultProcessor((source) => answer(source, request, serverContext), 'text/event-stream')
+        if (accept.stream)
+          setResultProcessor((source) => answer(source, request, ownContextOf(serverContext)), 'text/event-stream')
         else {
           void result[Symbol.asyncIterator]().return?.()
           const message =
@@ -220,7 +221,7 @@ export function createEventStreamPlugin(options: {
           setResultProcessor(() => refuse(406, 'BAD_INPUT', message), 'application/json')
         }
       } else if (accept.stream && !accept.json)
-        setResultProcessor((source) => answer(source, request, serverContext), 'text/event-stream')
+        setResultProcessor((source) => answer(source, request, ownContextOf(serverContext)), 'text/event-stream')
     },
   }
 }

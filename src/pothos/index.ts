@@ -1,0 +1,95 @@
+/** Tidings in the schema of a team that is made with Pothos. */
+import SchemaBuilder, {
+  BasePlugin,
+  type FieldKind,
+  MutationFieldBuilder,
+  RootFieldBuilder,
+  type SchemaTypes,
+} from '@pothos/core'
+import type { GraphQLSchema } from 'graphql'
+import type { TaskKind } from '../library/define-task.ts'
+import { type FoundTask, findTask } from '../library/team-context.ts'
+import type { TeamBuilder } from './adopt-schema.ts'
+import { type AdoptedTidings, adoptTidings } from './adopt-tidings.ts'
+import type { StartTaskOptions, TaskFieldOptions, TidingsPluginOptions } from './options.ts'
+
+export type { ReusableType, StartTaskOptions, TaskFieldOptions, TidingsPluginOptions } from './options.ts'
+
+declare global {
+  export namespace PothosSchemaTypes {
+    interface Plugins<Types extends SchemaTypes> {
+      tidings: TidingsPothosPlugin<Types>
+    }
+    interface SchemaBuilderOptions<Types extends SchemaTypes> {
+      tidings?: TidingsPluginOptions
+    }
+    interface MutationFieldBuilder<Types extends SchemaTypes, ParentShape> {
+      /**
+       * Starts a task of a kind: the field has the argument `input` of the kind, and its result.
+       *
+       * @param definition - one of the kinds of the instance
+       * @example
+       * builder.mutationField('exportReport', (t) =>
+       *   t.startTask(exportReport, { authorize: (_, { input }, context) => context.mayExport(input.reportId) }),
+       * )
+       */
+      startTask<T extends TaskKind>(definition: T, options?: StartTaskOptions<Types, T>): FieldRef<Types, unknown>
+    }
+    interface RootFieldBuilder<Types extends SchemaTypes, ParentShape, Kind extends FieldKind = FieldKind> {
+      /**
+       * A field with a task, such as the last export of a report; null when there is none that the viewer may see.
+       *
+       * @example
+       * builder.objectField(Report, 'lastExport', (t) => t.taskField({ id: (report) => report.exportTaskId }))
+       */
+      taskField(options: TaskFieldOptions<Types, ParentShape>): FieldRef<Types, FoundTask | null, Kind>
+    }
+  }
+}
+
+/** The name of the plugin, for the option `plugins` of a builder. */
+export const TidingsPlugin = 'tidings' as const
+
+const adoptions = new WeakMap<object, AdoptedTidings>()
+
+function adoptionOf(builder: object): AdoptedTidings {
+  const existing = adoptions.get(builder)
+  if (existing !== undefined) return existing
+  const teamBuilder = builder as TeamBuilder
+  const { tidings: options } = teamBuilder.options
+  if (options === undefined)
+    throw new TypeError('The builder has TidingsPlugin, but no option `tidings: { instance }`: add it')
+  const adoption = adoptTidings(teamBuilder, options)
+  adoptions.set(builder, adoption)
+  return adoption
+}
+
+/** Adds the types and root fields of Tidings before a schema is built. */
+export class TidingsPothosPlugin<Types extends SchemaTypes> extends BasePlugin<Types> {
+  override beforeBuild(): void {
+    adoptionOf(this.builder).addRootFields()
+  }
+
+  override afterBuild(schema: GraphQLSchema): GraphQLSchema {
+    adoptionOf(this.builder).check(schema)
+    return schema
+  }
+}
+
+SchemaBuilder.registerPlugin(TidingsPlugin, TidingsPothosPlugin)
+
+const mutationFields = MutationFieldBuilder.prototype as PothosSchemaTypes.MutationFieldBuilder<SchemaTypes, unknown>
+mutationFields.startTask = function startTask(definition, options = {}) {
+  return adoptionOf(this.builder).startTask(this, definition, options as never)
+}
+
+const rootFields = RootFieldBuilder.prototype as PothosSchemaTypes.RootFieldBuilder<SchemaTypes, unknown>
+rootFields.taskField = function taskField({ id, ...options }) {
+  return this.field({
+    ...options,
+    type: adoptionOf(this.builder).taskType(),
+    nullable: true,
+    resolve: async (parent: unknown, args: object, context: object) =>
+      findTask(context, await id(parent as never, args, context)),
+  } as never) as never
+}
