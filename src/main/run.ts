@@ -1,10 +1,10 @@
 import { isTidingsError } from '../errors.ts'
 import { createLogger } from '../logger.ts'
+import { endInOrder } from '../signals.ts'
 import { parseStudioConfig, type StudioConfig } from '../studio/config.ts'
 import type { App } from './app.ts'
 import { describeUsage, readArguments } from './arguments.ts'
 import { describeStart } from './banner.ts'
-import { endInOrder } from './signals.ts'
 
 /** The options of {@link run}. */
 interface RunOptions {

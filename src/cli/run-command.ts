@@ -1,0 +1,87 @@
+import { readFile, writeFile } from 'node:fs/promises'
+import { isTidingsError } from '../errors.ts'
+import type { Tidings } from '../library/create-tidings.ts'
+import { createLogger } from '../logger.ts'
+import { endInOrder } from '../signals.ts'
+import { runDev } from './dev.ts'
+import { findModule, loadTidings } from './load-tidings.ts'
+import { type Command, readCommand, usage } from './usage.ts'
+
+/** The limit of a graceful shutdown in milliseconds; the next start cleans up after one that exceeds it. */
+const shutDownMs = 12_000
+
+/**
+ * Runs a command line of `tidings`.
+ *
+ * Exit codes: 0 after success and after a graceful shutdown, 1 for a failure.
+ *
+ * @param args - the arguments after the name of the program
+ */
+export async function runCommand(args: readonly string[]): Promise<void> {
+  try {
+    const command = readCommand(args)
+    if (command === 'help') return void process.stdout.write(usage)
+    if (command === 'version') return void process.stdout.write(`${await readVersion()}\n`)
+    await commands[command.name](command)
+  } catch (error) {
+    process.exitCode = 1
+    // A failure of the team's module is shown with its stack.
+    process.stderr.write(isTidingsError(error) ? `${error.message}\n${hintOf(error)}` : `${describe(error)}\n`)
+    // Parts that were opened before the failure would keep the process alive.
+    process.exit()
+  }
+}
+
+const commands: Readonly<Record<Command['name'], (command: Command) => Promise<void>>> = {
+  dev: runDev,
+  async start({ file, port, host, worker }) {
+    const tidings = await open(file)
+    const { url, wsUrl } = await tidings.listen({ port, host, worker })
+    process.stdout.write(
+      `Tidings is ready\n\n  GraphiQL   ${url}/graphql\n  WebSocket  ${wsUrl}\n  Health     ${url}/health/ready\n\nCtrl-C ends it.\n`,
+    )
+  },
+  async worker({ file }) {
+    const tidings = await open(file)
+    await tidings.worker()
+    process.stdout.write('The worker is ready\n')
+  },
+  async migrate({ file }) {
+    await using tidings = await loadTidings(findModule(file))
+    const applied = await tidings.migrate()
+    process.stdout.write(
+      applied.length === 0 ? 'The database is up to date\n' : applied.map((name) => `applied ${name}\n`).join(''),
+    )
+  },
+  async schema({ file, output }) {
+    await using tidings = await loadTidings(findModule(file))
+    const text = tidings.printSchema()
+    if (output === undefined) process.stdout.write(text)
+    else await writeFile(output, text)
+  },
+}
+
+/** Loads the module of a process that runs until it receives a signal. */
+async function open(file: string | undefined): Promise<Tidings> {
+  const tidings = await loadTidings(findModule(file))
+  endInOrder({
+    logger: createLogger({ level: 'warn', production: process.env['NODE_ENV'] === 'production' }),
+    deadlineMs: shutDownMs,
+    shutDown: async () => tidings[Symbol.asyncDispose](),
+    withParent: process.env['npm_lifecycle_event'] !== undefined,
+  })
+  return tidings
+}
+
+async function readVersion(): Promise<string> {
+  const manifest = await readFile(new URL('../../package.json', import.meta.url), 'utf8')
+  return (JSON.parse(manifest) as { readonly version: string }).version
+}
+
+function hintOf({ code }: { readonly code: string }): string {
+  return code === 'BAD_INPUT' ? 'All commands and options: tidings --help\n' : ''
+}
+
+function describe(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error)
+}
