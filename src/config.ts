@@ -41,7 +41,7 @@ export const settings = {
   ),
   DATABASE_DIRECT_URL: optional(
     databaseUrl,
-    'URL of the same database without a pooler, when DATABASE_URL is one of a pooler of transactions, such as PgBouncer: migrations and, with QUEUE_BACKEND=postgres, the queue need it',
+    'URL of the same database without a pooler, when DATABASE_URL is one of a pooler of transactions, such as PgBouncer: migrations, workers that are notified of tasks started in transactions of the application or in SQL, and, with QUEUE_BACKEND=postgres, the queue need it',
     { secret: true },
   ),
   DATABASE_POOL: setting(number(4, 500), '20', 'maximum connections to PostgreSQL per process'),

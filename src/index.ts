@@ -24,3 +24,4 @@ export type { Authenticate, AuthenticatedUser, Caller } from './server/request/a
 export { FinalError, RetryableError } from './tasks/model/failure.ts'
 export { advance, declareItems, item, output, type Report, stage } from './tasks/model/report.ts'
 export type { Viewer } from './tasks/model/viewer.ts'
+export type { Transaction } from './tasks/start/queue-task.ts'

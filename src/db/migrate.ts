@@ -59,6 +59,13 @@ export async function migrate(
   let failure: Error | undefined
   try {
     await client.query('select pg_advisory_lock($1)', [lockKey])
+    // All tables are in the schema of the first one. By default, new ones would be in `tidings` for a role of that name.
+    await client.query(
+      `select set_config('search_path', coalesce(
+         (select relnamespace::regnamespace::text from pg_class where oid = to_regclass('migration')),
+         quote_ident(current_schema())
+       ), false)`,
+    )
     await client.query(
       `create table if not exists migration (
         id integer primary key,

@@ -19,6 +19,8 @@ import { createViewerReader } from '../server/request/authenticate.ts'
 import { type RunningServer, startServer } from '../server/server.ts'
 import { type Engine, startEngine } from '../tasks/engine.ts'
 import { priorityBoostMs } from '../tasks/queue/priority-boost.ts'
+import type { Transaction } from '../tasks/start/queue-task.ts'
+import { startWithin } from '../tasks/start/start-within.ts'
 import { openTracing } from '../tracing/open.ts'
 import type { Tracing } from '../tracing/tracing.ts'
 import type { InputOf, TaskKind } from './define-task.ts'
@@ -42,6 +44,15 @@ export interface StartOptions {
   readonly owner: string
   /** At most 255 characters. The same key with the same input returns the same task, for `idempotencyHours`. Default none. */
   readonly idempotencyKey?: string
+  /**
+   * The application's open transaction on the same database: rolled back, the task never existed; committed, workers start it at once
+   * (behind a pooler of transactions without `databaseDirectUrl`, within `sweepMs`). Default none.
+   *
+   * Until the commit, a subscription to the task is refused with `NOT_FOUND`, and a start with the same `idempotencyKey` waits. The
+   * task is in the queue from the time of this call. `maxStartsPerMinute` counts what this transaction can see, not the tasks of
+   * others that are open. No connection is opened, so the tables have to exist already.
+   */
+  readonly transaction?: Transaction
 }
 
 /** A server that accepts requests. */
@@ -80,7 +91,13 @@ export interface Tidings extends AsyncDisposable {
   /**
    * Starts a task.
    * @throws TidingsError `BAD_INPUT`, `RATE_LIMITED`, `IDEMPOTENCY_KEY_REUSED`; `UNAVAILABLE` while the database cannot be reached:
-   * repeat it with the same `idempotencyKey`, as the task may have been started
+   * repeat it with the same `idempotencyKey`, as the task may have been started. With a `transaction`, these errors leave it usable,
+   * a kind with `begin` is refused with `BAD_INPUT`, and errors of its statement are those of its library
+   * @example
+   * await client.query('begin')
+   * await client.query('insert into report (id, owner) values ($1, $2)', [reportId, userId])
+   * const { id } = await tidings.start(exportReport, { reportId }, { owner: userId, transaction: client })
+   * await client.query('commit')
    */
   start<T extends TaskKind>(task: T, input: InputOf<T>, options: StartOptions): Promise<StartedTask>
   /** Creates or upgrades the tables: forward only, one process at a time. @returns the names of the migrations that it applied */
@@ -111,6 +128,7 @@ export function createTidings(options: TidingsOptions): Tidings {
   const logger =
     options.logger ?? createLogger({ level: config.LOG_LEVEL, production: config.NODE_ENV === 'production' })
   const schema = createTeamSchema(tasks)
+  const definitions = tasks.map((task) => toEngineDefinition(task, context))
   const resources = new AsyncDisposableStack()
   const servers: RunningServer[] = []
 
@@ -133,7 +151,6 @@ export function createTidings(options: TidingsOptions): Tidings {
     const database = await connect()
     if (options.migrateAtStart !== false) await migrateOnce()
     const tracing = resources.use(await openTracing(config, logger))
-    const definitions = tasks.map((task) => toEngineDefinition(task, context))
     const engine = resources.use(
       await namingOptions(startEngine({ config, database, definitions, logger, tracing, isWorkerDeferred: true })),
     )
@@ -218,12 +235,20 @@ export function createTidings(options: TidingsOptions): Tidings {
       await serve(served, server)
     },
     worker: work,
-    async start(task, input, { owner, idempotencyKey }) {
-      if (!tasks.includes(task))
+    async start(task, input, { owner, idempotencyKey, transaction }) {
+      const definition = definitions[tasks.indexOf(task)]
+      if (definition === undefined)
         throw new TidingsError('BAD_INPUT', `The kind ${task.kind} is not among the tasks of createTidings; add it`)
+      const request = { kind: task.kind, input: input as JsonObject, owner, idempotencyKey }
+      if (transaction !== undefined)
+        return await startWithin(transaction, request, {
+          definition,
+          maxStartsPerMinute: config.MAX_STARTS_PER_MINUTE,
+          idempotencyHours: config.IDEMPOTENCY_HOURS,
+        })
       const { engine } = await open()
       try {
-        const started = await engine.tasks.start({ kind: task.kind, input: input as JsonObject, owner, idempotencyKey })
+        const started = await engine.tasks.start(request)
         return { id: started.task.id, isNew: started.isNew }
       } catch (error) {
         throw toUnavailable(error)

@@ -93,7 +93,7 @@ export interface TaskKind<
   readonly stages?: Readonly<Record<string, number>>
   /** Whether a viewer may start a task with an input, by its mutation or by `retryTask`. By default every viewer may. */
   authorize?(viewer: Viewer, input: z.output<I>): boolean | Promise<boolean>
-  /** See {@link TaskDefinition.begin}. */
+  /** See {@link TaskDefinition.begin}. Tasks of a kind with it cannot be started in a transaction of the application, nor in SQL. */
   begin?: NonNullable<TaskDefinition<z.output<I>>['begin']>
   /** See {@link TaskDefinition.settle}. */
   settle?: NonNullable<TaskDefinition<z.output<I>>['settle']>

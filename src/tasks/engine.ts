@@ -20,7 +20,7 @@ import type { TaskDefinition } from './model/task-definition.ts'
 import { createEstimates } from './queue/estimate.ts'
 import { createQueuePositions, type QueuePositions } from './queue/positions.ts'
 import { createWakeUps } from './queue/wake-ups.ts'
-import { configureKinds } from './start/configure.ts'
+import { configureKinds, recordKinds } from './start/configure.ts'
 import { controlChannel, createTaskService, type TaskParts, type TaskService } from './start/service.ts'
 import { createVisibility, type Visibility } from './visibility.ts'
 import { startWorker, type TaskWorker } from './worker/worker.ts'
@@ -141,6 +141,7 @@ export async function startEngine(options: {
   )
   const kinds = typeof options.definitions === 'function' ? options.definitions({ appender }) : options.definitions
   const definitions = configureKinds(kinds, config)
+  await recordKinds(database, definitions)
   const perUser = (kind: string): number | null => definitions.get(kind)?.perUser ?? null
   const store = createTaskStore(database)
   const completionHooks = createCompletionHooks({

@@ -75,6 +75,20 @@ describe('migrate', () => {
     ])
   })
 
+  test('keeps all tables in one schema, also once there is one with the name of the role', async () => {
+    await using empty = await createTestDatabase({ empty: true })
+    const { pool } = empty.database
+    await migrate(empty.database, silentLogger, { directory: await writeMigrations(first) })
+    // As migration 0027 does for a role of the name `tidings`.
+    await pool.query('do $$ begin execute format($f$create schema if not exists %I$f$, current_user); end $$')
+    const directory = await writeMigrations({ ...first, ...second })
+    expect(await migrate(empty.database, silentLogger, { directory })).toEqual(['0002_second.sql'])
+    const { rows } = await pool.query(
+      `select distinct schemaname from pg_tables where tablename in ('one', 'two', 'migration')`,
+    )
+    expect(rows).toEqual([{ schemaname: 'public' }])
+  })
+
   test('applies each file once when many servers start at once', async () => {
     await using empty = await createTestDatabase({ empty: true })
     const directory = await writeMigrations({ ...first, ...second })

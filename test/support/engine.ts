@@ -65,7 +65,8 @@ let fileDatabase: TestDatabase | undefined
  * takes longer than most tests. For files with tests that dispose everything that they start.
  */
 export function shareDatabase(): void {
-  const own = `select tablename as name from pg_tables where schemaname = 'public'`
+  // A role of the name `tidings` creates tables in the schema of that name.
+  const own = `select format('%I.%I', schemaname, tablename) as name from pg_tables where schemaname in ('public', 'tidings')`
   let known: string[] = []
   beforeAll(async () => {
     fileDatabase = await createTestDatabase()

@@ -1,4 +1,5 @@
 import type { Config } from '../../config.ts'
+import type { Database } from '../../db/connect.ts'
 import { TidingsError } from '../../errors.ts'
 import type { TaskDefinition } from '../model/task-definition.ts'
 
@@ -37,5 +38,24 @@ export function configureKinds(
         perUser: definition.perUser === undefined ? usual : definition.perUser,
       },
     ]),
+  )
+}
+
+/** Records what a start in SQL has to know about the kinds of this process; of two versions of a kind, the last to start counts. */
+export async function recordKinds(
+  { pool }: Pick<Database, 'pool'>,
+  definitions: ReadonlyMap<string, TaskDefinition>,
+): Promise<void> {
+  // Sorted, as the rows are locked in this order.
+  const kinds = [...definitions.values()].toSorted((a, b) => (a.kind < b.kind ? -1 : 1))
+  await pool.query(
+    `insert into task_kind (name, attempts, has_begin) select * from unnest($1::text[], $2::int[], $3::boolean[])
+     on conflict (name) do update set attempts = excluded.attempts, has_begin = excluded.has_begin
+       where (task_kind.attempts, task_kind.has_begin) <> (excluded.attempts, excluded.has_begin)`,
+    [
+      kinds.map(({ kind }) => kind),
+      kinds.map(({ attempts }) => attempts),
+      kinds.map(({ begin }) => begin !== undefined),
+    ],
   )
 }

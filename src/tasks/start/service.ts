@@ -1,25 +1,26 @@
 import type { PoolClient } from 'pg'
 import { typeid } from 'typeid-js'
 import { createKeyedQueue } from '../../async/keyed-queue.ts'
-import { type Database, withTransaction } from '../../db/connect.ts'
+import { afterCommit, type Database, withTransaction } from '../../db/connect.ts'
 import { TidingsError } from '../../errors.ts'
 import type { Appender } from '../../log/append.ts'
 import { appendInTransaction } from '../../log/append-in-transaction.ts'
-import type { AppendRequest } from '../../log/append-request.ts'
+import { type LogEvent, toInstant } from '../../log/event.ts'
 import type { Logger } from '../../logger.ts'
 import { noTracing, type Tracing } from '../../tracing/tracing.ts'
 import type { CompletionHooks } from '../model/completion-hooks.ts'
 import { itemPageSize } from '../model/item-table.ts'
 import { checkItemCount } from '../model/progress.ts'
-import { isStorable, unstorable } from '../model/storable.ts'
 import { getTask, type TaskStore } from '../model/store.ts'
 import { emptyProgress, type Task, type TaskItem, taskTopic } from '../model/task.ts'
 import type { Beginning, TaskDefinition } from '../model/task-definition.ts'
 import type { QueuePositions } from '../queue/positions.ts'
 import type { WakeUps } from '../queue/wake-ups.ts'
 import { createCancel } from './cancel.ts'
+import { checkStartRequest } from './check-request.ts'
 import { deleteTasks, eraseTasks } from './erase.ts'
-import { checkIdempotencyKey, findTaskOfKey, recordKey } from './idempotency-key.ts'
+import { checkIdempotencyKey, findTaskOfKey } from './idempotency-key.ts'
+import { queueTask } from './queue-task.ts'
 import { checkStartRate, lockStarts } from './start-rate.ts'
 import type { StartRequest } from './start-request.ts'
 
@@ -106,51 +107,54 @@ export function createTaskService(
     attempts: number,
     id: string,
   ): Promise<void> => {
-    const { headStartMs = 0 } = request
-    const { items = [], subject = null, size = null, variant = null } = beginning
+    const { kind, input, owner, idempotencyKey, retryOf, headStartMs } = request
+    const { items = [], subject, size, variant } = beginning
     checkItemCount(0, items.length)
-    const progress = { ...emptyProgress, totalItems: items.length }
-    await client.query(
-      `with made as (insert into topic (name) values ($1))
-       insert into task (id, kind, status, owner, subject, input, max_attempts, progress, retry_of, queue_key, created_at, trace,
-         size, variant)
-       values ($2, $3, 'QUEUED', $4, $5, $6, $7, $8, $9, clock_timestamp() - $10 * interval '1 ms', clock_timestamp(), $11, $12, $13)`,
-      [
-        taskTopic(id),
-        id,
-        request.kind,
-        request.owner,
-        subject,
-        JSON.stringify(request.input),
-        attempts,
-        JSON.stringify(progress),
-        request.retryOf ?? null,
-        headStartMs,
-        tracing.current() ?? null,
-        size,
-        variant,
-      ],
-    )
+    const queued = await queueTask(client, {
+      id,
+      kind,
+      input,
+      owner,
+      idempotencyKey,
+      keptHours: idempotencyHours,
+      maxAttempts: attempts,
+      retryOf,
+      subject,
+      size,
+      variant,
+      totalItems: items.length,
+      headStartMs,
+      trace: tracing.current(),
+    })
+    // The key was looked up under its lock.
+    if (queued.outcome !== 'NEW') throw new Error(`The start of ${id} was answered with ${queued.outcome}`)
+    const topic = taskTopic(id)
+    const event: LogEvent = {
+      topic,
+      seq: 1,
+      type: 'TaskQueued',
+      at: toInstant(new Date(queued.at)),
+      payload: { status: 'QUEUED', progress: emptyProgress },
+    }
+    afterCommit(client, () => appender.publish([event], queued.epoch))
     const parts = items.map(
       ({ key, label }, position): TaskItem => ({ key, label, position, status: 'PENDING', percent: 0, error: null }),
     )
-    let events: AppendRequest['events'] = [
-      { type: 'TaskQueued', payload: { status: 'QUEUED', progress: emptyProgress } },
-    ]
-    let from = 0
     // Items known before the start are events too, so that subscribers that replay the history
     // receive them.
-    do {
+    for (let from = 0; from < parts.length; from += itemPageSize) {
       const page = parts.slice(from, from + itemPageSize)
-      from += page.length
-      if (page.length > 0) {
-        const payload = { status: 'QUEUED', progress: { ...emptyProgress, totalItems: from }, items: page }
-        events = [...events, { type: 'TaskItemsAdded', payload }]
+      const payload = {
+        status: 'QUEUED',
+        progress: { ...emptyProgress, totalItems: from + page.length },
+        items: page,
       }
-      const task = { id, expect: ['QUEUED'] as const, ...(page.length > 0 ? { items: page } : {}) }
-      await appendInTransaction(appender, client, { topic: taskTopic(id), events, task })
-      events = []
-    } while (from < parts.length)
+      await appendInTransaction(appender, client, {
+        topic,
+        events: [{ type: 'TaskItemsAdded', payload }],
+        task: { id, expect: ['QUEUED'], items: page },
+      })
+    }
   }
 
   const startInTransaction = (
@@ -160,7 +164,7 @@ export function createTaskService(
   ): Promise<{ readonly known: string } | { readonly id: string }> =>
     withTransaction(database, async (client) => {
       const { owner, retriedSubject = null } = request
-      await lockStarts(client, owner)
+      await lockStarts(client, request)
       const existingId = await findTaskOfKey(client, request, idempotencyHours)
       if (existingId !== null) return { known: existingId }
       await checkStartRate(client, owner, maxStartsPerMinute)
@@ -168,7 +172,6 @@ export function createTaskService(
       // The application's rows are locked before the engine's, here as in every other transaction.
       const beginning = (await definition.begin?.(client, input, { taskId: id, owner, retriedSubject })) ?? {}
       await insert(client, request, beginning, definition.attempts, id)
-      await recordKey(client, request, id)
       return { id }
     })
 
@@ -183,22 +186,12 @@ export function createTaskService(
   const startOne: TaskService['start'] = async (request) => {
     const definition = definitions.get(request.kind)
     if (definition === undefined) throw new TidingsError('BAD_INPUT', `There is no kind of task "${request.kind}"`)
-    const parsed = definition.input.safeParse(request.input)
-    if (!parsed.success) {
-      const issues = parsed.error.issues.map((issue) => ({ path: issue.path.join('.'), message: issue.message }))
-      throw new TidingsError(
-        'BAD_INPUT',
-        `The input of ${request.kind} does not fit: ${issues.map(({ path, message }) => `${path}: ${message}`).join('; ')}`,
-        { issues },
-      )
-    }
-    refuseUnstorable(request)
-    checkIdempotencyKey(request.idempotencyKey)
+    const input = checkStartRequest(definition, request)
     const existingId = await findTaskOfKey(database.pool, request, idempotencyHours)
     if (existingId !== null) return { task: await getTask(store, existingId), isNew: false }
     // One start per owner at a time in this process, so that starts waiting for each other take one
     // connection and not the whole pool.
-    const start = await inTurn(request.owner, () => startInTransaction(request, definition, parsed.data))
+    const start = await inTurn(request.owner, () => startInTransaction(request, definition, input))
     if ('known' in start) return { task: await getTask(store, start.known), isNew: false }
     const { id } = start
     queuePositions.moved(request.kind)
@@ -237,14 +230,4 @@ export function createTaskService(
       return start(request)
     },
   }
-}
-
-/**
- * Rejects input that PostgreSQL cannot store (U+0000 and unpaired surrogates); replacing them
- * silently would start a different task.
- */
-function refuseUnstorable({ input }: StartRequest): void {
-  if (isStorable(input)) return
-  const issues = [{ path: 'input', message: unstorable }]
-  throw new TidingsError('BAD_INPUT', `The input ${unstorable}`, { issues })
 }

@@ -9,6 +9,7 @@ import { wakeNextOfOwner } from '../queue/owner-wake-ups.ts'
 import type { QueuePositions } from '../queue/positions.ts'
 import { controlChannel, type TaskParts } from '../start/service.ts'
 import { type Claim, claimNext } from './claim.ts'
+import { createCommittedStarts } from './committed-starts.ts'
 import { createLeases } from './lease.ts'
 import { type AttemptResult, runAttempt } from './runner.ts'
 import { createSweeper } from './sweeper.ts'
@@ -86,6 +87,11 @@ export async function startWorker(
     ...options,
     onReclaimed: ({ kind }) => queuePositions.moved(kind),
     onWaiting: (kind) => pickUp(kind),
+  })
+  const committedStarts = createCommittedStarts({
+    ...options,
+    pollMs: options.sweepMs,
+    onStarted: (kind) => queuePositions.moved(kind),
   })
 
   /**
@@ -224,6 +230,7 @@ export async function startWorker(
     drain,
     async [Symbol.asyncDispose]() {
       await drain()
+      await committedStarts[Symbol.asyncDispose]()
       await sweeper[Symbol.asyncDispose]()
       // Not awaited: an unavailable bus confirms nothing, and the bus itself is being closed.
       control.close().catch((error: unknown) => logger.warn({ err: error }, 'failed to unsubscribe from the bus'))

@@ -1,0 +1,186 @@
+-- A task is started by one function, `tidings.queue_task`, in the transaction of its caller: the engine's own, or one of the
+-- application. `tidings.start_task` is the same for triggers and programs in any language. They are in a schema of their own, so that
+-- a caller finds them whatever its search_path is.
+create schema if not exists tidings;
+
+-- What a start in SQL has to know about a kind. Written by every process that knows the kind.
+create table task_kind (
+  name text primary key,
+  attempts integer not null,
+  -- Whether the kind has a part of its own in the start, which only Node can run.
+  has_begin boolean not null
+);
+
+-- Tasks that were started in transactions of the application, until a worker has seen that they have committed.
+create table started_task (
+  task_id text primary key references task (id) on delete cascade,
+  kind text not null
+);
+
+-- A TypeID as Node makes them: `task_` and a UUID of version 7 in 26 digits of 5 bits.
+create function tidings.new_task_id() returns text language sql volatile as $$
+  select 'task_' || string_agg(
+    substr('0123456789abcdefghjkmnpqrstvwxyz', 1 + substring(bits from 5 * digit + 1 for 5)::int, 1), '' order by digit
+  )
+  from generate_series(0, 25) digit, (
+    select b'00' || ('x' || lpad(to_hex(floor(extract(epoch from clock_timestamp()) * 1000)::bigint), 12, '0') || '7' ||
+      substr(replace(gen_random_uuid()::text, '-', ''), 14))::bit(128) as bits
+  ) as id
+$$;
+
+-- Identifies equal requests: the kind, the input regardless of the order of its fields, and the retried task.
+create function tidings.digest_of(request jsonb) returns text language sql stable as $$
+  select encode(sha256(convert_to(
+    jsonb_build_array(request->'kind', request->'input', request->'retryOf')::text, 'UTF8'
+  )), 'base64')
+$$;
+
+-- Lets the starts with one idempotency key wait for each other until the end of the transaction: of several, exactly one is new.
+create function tidings.lock_key(owner text, key text) returns void language sql volatile as $$
+  select pg_advisory_xact_lock(hashtextextended('tidings key ' || $1 || ' ' || $2, 0))
+$$;
+
+-- The task of a request's idempotency key, unless the key has expired; also of a recently deleted task (src/tasks/start/erase.ts).
+create function tidings.task_of_key(request jsonb) returns table (task_id text, is_same boolean) language plpgsql stable as $$
+#variable_conflict use_column
+begin
+  return query
+    select task_id, digest = tidings.digest_of(request) from idempotency
+    where owner in (request->>'owner', 'erased ' || hashtextextended(request->>'owner', 0)) and key = request->>'idempotencyKey'
+      and coalesce(created_at > statement_timestamp() - (request->>'keptHours')::float8 * interval '1 hour', true);
+end
+$$;
+
+-- The tasks that an owner has started in the last minute, up to a limit, and the time until the first of these is older. From the
+-- tasks themselves, so that they count across servers and restarts; also those that were deleted since, or deleting would lift the
+-- limit. By the time of the statement: a time that may change while it runs cannot be looked up in an index.
+create function tidings.starts_in_last_minute(owner text, max_starts integer)
+returns table (count integer, retry_after_ms integer) language plpgsql stable as $$
+#variable_conflict use_column
+begin
+  return query
+    select count(*)::int, ceil(extract(epoch from min(created_at) + interval '1 minute' - clock_timestamp()) * 1000)::int
+    from (
+      (select created_at from task where owner = $1 and created_at > statement_timestamp() - interval '1 minute'
+       order by created_at desc limit $2)
+      union all
+      (select created_at from task where owner = '' and erased_owner = hashtextextended($1, 0)
+         and created_at > statement_timestamp() - interval '1 minute'
+       order by created_at desc limit $2)
+      order by created_at desc limit $2
+    ) last;
+end
+$$;
+
+-- Queues a task.
+--
+-- Input: `{ kind, input, owner }`, and optionally `id`, `idempotencyKey`, `keptHours` (of the key; default: until it is pruned),
+-- `maxStartsPerMinute`, `maxAttempts`, `retryOf`, `subject`, `size`, `variant`, `totalItems`, `headStartMs`, `trace`, and `announce`:
+-- whether workers have to be notified by the database, because their notification by the caller would precede the commit.
+--
+-- Output: `{ outcome }`: NEW with `id`, `at` (ms since 1970) and the `epoch` of the log; SAME with the `id` of the task that the key
+-- belongs to; REUSED for a key of another request; LIMITED with `retryAfterMs`.
+--
+-- Locks nothing that another start has to wait for, except its idempotency key. Its events are the first of a topic that nobody can
+-- have followed, so that the guards of other appends are not needed.
+create function tidings.queue_task(request jsonb) returns jsonb language plpgsql volatile security definer as $$
+#variable_conflict use_variable
+declare
+  new_id constant text := coalesce(request->>'id', tidings.new_task_id());
+  new_at constant timestamptz := date_trunc('milliseconds', clock_timestamp());
+  empty_progress constant jsonb := '{"percent": 0, "stage": null, "stagePercent": null, "message": null, "completedItems": 0,
+    "failedItems": 0, "totalItems": 0, "startedAt": null, "remainingMs": null}';
+  existing record;
+  recent record;
+begin
+  if request->>'idempotencyKey' is not null then
+    perform tidings.lock_key(request->>'owner', request->>'idempotencyKey');
+    select * into existing from tidings.task_of_key(request);
+    if found then
+      return jsonb_build_object('outcome', case when existing.is_same then 'SAME' else 'REUSED' end, 'id', existing.task_id);
+    end if;
+  end if;
+  if request->>'maxStartsPerMinute' is not null then
+    select * into recent from tidings.starts_in_last_minute(request->>'owner', (request->>'maxStartsPerMinute')::int);
+    if recent.count >= (request->>'maxStartsPerMinute')::int and recent.retry_after_ms is not null then
+      return jsonb_build_object('outcome', 'LIMITED', 'retryAfterMs', recent.retry_after_ms);
+    end if;
+  end if;
+  insert into topic (name, seq) values ('task:' || new_id, 1);
+  insert into event (topic, seq, type, at, payload)
+  values ('task:' || new_id, 1, 'TaskQueued', new_at, jsonb_build_object('status', 'QUEUED', 'progress', empty_progress));
+  insert into task (id, kind, status, owner, subject, input, max_attempts, progress, retry_of, queue_key, created_at, trace, size, variant)
+  values (
+    new_id, request->>'kind', 'QUEUED', request->>'owner', request->>'subject', request->'input',
+    coalesce((request->>'maxAttempts')::int, (select attempts from task_kind where name = request->>'kind'), 3),
+    empty_progress || jsonb_build_object('totalItems', coalesce((request->>'totalItems')::int, 0)), request->>'retryOf',
+    clock_timestamp() - coalesce((request->>'headStartMs')::float8, 0) * interval '1 ms', new_at, request->>'trace',
+    (request->>'size')::float8, request->>'variant'
+  );
+  if request->>'idempotencyKey' is not null then
+    insert into idempotency (owner, key, digest, task_id, created_at)
+    values (request->>'owner', request->>'idempotencyKey', tidings.digest_of(request), new_id, clock_timestamp())
+    on conflict (owner, key) do update
+      set digest = excluded.digest, task_id = excluded.task_id, created_at = excluded.created_at;
+  end if;
+  if (request->>'announce')::boolean then
+    insert into started_task (task_id, kind) values (new_id, request->>'kind');
+    -- Delivered at the commit, once for all tasks of the transaction.
+    perform pg_notify('tidings_started', '');
+  end if;
+  return jsonb_build_object('outcome', 'NEW', 'id', new_id, 'at', floor(extract(epoch from new_at) * 1000)::bigint,
+    'epoch', (select value from meta where key = 'epoch'));
+end
+$$;
+
+-- Queues a task in the transaction of the caller; returns its id, or that of the task that the same request with the same idempotency
+-- key has started before. The input is checked when a worker claims the task. docs/guide/transactions.md
+create function tidings.start_task(kind text, input jsonb, owner text, idempotency_key text default null)
+returns text language plpgsql volatile security definer as $$
+declare
+  started jsonb;
+begin
+  if coalesce(kind, '') !~ '^[A-Z][A-Z0-9]*(_[A-Z0-9]+)*$' then
+    raise exception using errcode = 'invalid_parameter_value',
+      message = format('The kind %L is none of a task; write it in upper case, such as EXPORT_REPORT', kind);
+  end if;
+  if coalesce(jsonb_typeof(input), 'null') <> 'object' then
+    raise exception using errcode = 'invalid_parameter_value', message = 'The input of a task is a JSON object';
+  end if;
+  if coalesce(owner, '') = '' then
+    raise exception using errcode = 'invalid_parameter_value', message = 'A task needs an owner: the id of a user';
+  end if;
+  if length(idempotency_key) > 255 then
+    raise exception using errcode = 'invalid_parameter_value',
+      message = format('The idempotency key has %s characters; at most 255 are taken', length(idempotency_key));
+  end if;
+  if exists (select from task_kind where name = start_task.kind and has_begin) then
+    raise exception using errcode = 'feature_not_supported',
+      message = format('The kind %s has a function begin, which the database cannot run; start it with Tidings', kind);
+  end if;
+  started := tidings.queue_task(jsonb_build_object(
+    'kind', kind, 'input', input, 'owner', owner, 'idempotencyKey', idempotency_key, 'announce', true
+  ));
+  if started->>'outcome' = 'REUSED' then
+    raise exception using errcode = 'unique_violation',
+      message = format('The idempotency key %L was used for another request; use a new key for a new request', idempotency_key);
+  end if;
+  return started->>'id';
+end
+$$;
+
+-- They find the tables whatever the search_path of their caller is, and run with the rights of the role that migrates, for roles that
+-- were granted their execution and need no right on the tables.
+do $$
+declare
+  function_name regprocedure;
+begin
+  for function_name in select oid::regprocedure from pg_proc where pronamespace = 'tidings'::regnamespace loop
+    execute format('alter function %s set search_path = %I, pg_temp', function_name, current_schema());
+    execute format('revoke all on function %s from public', function_name);
+  end loop;
+end $$;
+
+-- Digests were made by Node before.
+update idempotency set digest = tidings.digest_of(jsonb_build_object('kind', task.kind, 'input', task.input, 'retryOf', task.retry_of))
+from task where task.id = idempotency.task_id and task.owner <> '';

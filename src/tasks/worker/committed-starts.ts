@@ -1,0 +1,100 @@
+import { once } from 'node:events'
+import { setTimeout as delay } from 'node:timers/promises'
+import { createKeyedQueue } from '../../async/keyed-queue.ts'
+import { withTimeout } from '../../async/timeout.ts'
+import type { TaskParts } from '../start/service.ts'
+
+/** Maximum number of tasks taken by one statement. */
+const batch = 100
+/** Delay before a lost connection is opened again. */
+const reconnectMs = 1_000
+/** Maximum wait for a connection that is being opened, when this is disposed. */
+const closePatienceMs = 1_000
+
+/**
+ * Sends the wake-ups of tasks that were started in transactions of the application (migration 0027), once these have committed:
+ * PostgreSQL notifies every worker at the commit, and one of them takes the rows. Notifications are lost while their connection is
+ * being opened again, and behind a pooler of transactions, so that rows are also looked for every `pollMs`.
+ *
+ * A worker that dies after it has taken rows loses their wake-ups; the sweeper repeats them.
+ *
+ * @param options.pollMs - milliseconds
+ * @param options.onStarted - called with each kind of the tasks
+ */
+export function createCommittedStarts(
+  options: Pick<TaskParts, 'database' | 'wakeUps' | 'definitions' | 'logger'> & {
+    readonly pollMs: number
+    readonly onStarted: (kind: string) => void
+  },
+): AsyncDisposable {
+  const { database, wakeUps, definitions, logger, pollMs, onStarted } = options
+  const kinds = [...definitions.keys()]
+  const inTurn = createKeyedQueue()
+  const disposal = new AbortController()
+  const { signal } = disposal
+
+  const takeAll = async (): Promise<void> => {
+    for (;;) {
+      const { rows } = await database.pool.query<{ id: string; kind: string }>(
+        `delete from started_task where task_id in (
+           select task_id from started_task where kind = any($1::text[]) limit $2 for update skip locked
+         ) returning task_id as id, kind`,
+        [kinds, batch],
+      )
+      for (const kind of new Set(rows.map((row) => row.kind))) onStarted(kind)
+      await Promise.all(rows.map(({ id, kind }) => wakeUps.add(kind, id, 1)))
+      if (rows.length < batch) return
+    }
+  }
+  let isDue = false
+  /** Takes all rows, after the run in progress: its statement may not see the latest commit. Never rejects. */
+  const take = (): Promise<void> => {
+    if (isDue || signal.aborted) return Promise.resolve()
+    isDue = true
+    return inTurn('take', () => {
+      isDue = false
+      return takeAll()
+    }).catch((error: unknown) => logger.warn({ err: error }, 'failed to take started tasks; retrying'))
+  }
+
+  const pool = database.openPool({ applicationName: 'tidings listen', maxConnections: 1, isDirect: true })
+  /** Listens until the connection is lost, or this is disposed. */
+  const listenOnce = async (): Promise<void> => {
+    const client = await pool.connect()
+    try {
+      const end = once(client, 'end', { signal }).catch(() => undefined)
+      client.on('notification', () => void take())
+      await client.query('listen tidings_started')
+      // For commits before this connection listened.
+      void take()
+      await end
+    } finally {
+      client.release(true)
+    }
+  }
+  const listen = async (): Promise<void> => {
+    while (!signal.aborted) {
+      await listenOnce().catch((error: unknown) =>
+        logger.warn({ err: error }, 'failed to listen for started tasks; retrying'),
+      )
+      await delay(reconnectMs, undefined, { signal, ref: false }).catch(() => undefined)
+    }
+  }
+  const listening = listen()
+  const timer = setInterval(() => void take(), pollMs).unref()
+
+  let closing: Promise<void> | undefined
+  const close = async (): Promise<void> => {
+    disposal.abort()
+    clearInterval(timer)
+    await inTurn('take', () => Promise.resolve())
+    await withTimeout(closePatienceMs, listening)
+    await pool.end()
+  }
+  return {
+    [Symbol.asyncDispose]() {
+      closing ??= close()
+      return closing
+    },
+  }
+}
