@@ -68,7 +68,7 @@ const watch = `subscription ($taskId: ID!) {
   }
 }`
 
-/** Subscribes to a task and returns its events other than those of its progress. */
+/** Subscribes to a task and returns its events other than those of its progress and of the queue. */
 async function follow(taskId: string): Promise<readonly unknown[]> {
   const client = createClient({ url: wsUrl, webSocketImpl: WebSocket, retryAttempts: 0 })
   const events: { readonly __typename: string }[] = []
@@ -78,7 +78,7 @@ async function follow(taskId: string): Promise<readonly unknown[]> {
   }))
     if (data) events.push(data.taskProgress)
   await client.dispose()
-  return events.filter(({ __typename }) => __typename !== 'TaskAdvanced')
+  return events.filter(({ __typename }) => !['TaskAdvanced', 'TaskQueueMoved'].includes(__typename))
 }
 
 const eventsOf = (reportId: string, pages = 20): readonly unknown[] => [

@@ -1,4 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises'
+import pg from 'pg'
 import { expect, test } from 'vitest'
 import { z } from 'zod'
 import { connectDatabase } from '../../src/db/connect.ts'
@@ -9,6 +10,7 @@ import { createTaskDefinition, type TaskDefinition } from '../../src/tasks/model
 import { createTestDatabase } from '../support/database.ts'
 import { startTestEngine, typesOf } from '../support/engine.ts'
 import { startPgBouncer } from '../support/pgbouncer.ts'
+import { startRedis } from '../support/redis.ts'
 
 const work = createTaskDefinition({
   kind: 'WORK',
@@ -58,4 +60,37 @@ test('tasks, their subscribers, the queue and migrations work over a pool of tra
     ])
     expect(events.map(({ seq }) => seq)).toEqual(events.map((_, index) => index + 1))
   }
+})
+
+test.each([
+  // Longer than the test: only a notification brings the task.
+  { name: 'at its commit, with the direct address', isDirect: true, SWEEP_MS: 600_000 },
+  { name: 'within the sweep interval, without it', isDirect: false, SWEEP_MS: 300 },
+])('a worker finds a task of a transaction of the application $name', async ({ isDirect, SWEEP_MS }) => {
+  await using direct = await createTestDatabase()
+  await using pooler = await startPgBouncer(direct.url)
+  await using redis = await startRedis()
+  await using database = await connectDatabase({
+    url: pooler.url,
+    directUrl: isDirect ? direct.url : undefined,
+    maxConnections: 10,
+    logger: silentLogger,
+  })
+  await using worker = await startTestEngine({
+    definitions: [work],
+    on: { ...direct, database },
+    redisUrl: redis.url,
+    config: { QUEUE_BACKEND: 'redis', SWEEP_MS },
+  })
+  const client = new pg.Client(pooler.url)
+  await client.connect()
+  await client.query('begin')
+  const { rows } = await client.query<{ id: string }>(`select tidings.start_task('WORK', '{}', 'u_1') as id`)
+  await client.query('commit')
+  await client.end()
+  for (const { id } of rows) {
+    const events = await worker.history({ id, kind: 'WORK' })
+    expect(typesOf(events).at(-1)).toBe('TaskCompleted')
+  }
+  expect(rows).toHaveLength(1)
 })
