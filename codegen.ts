@@ -1,6 +1,5 @@
 import { globSync, readFileSync } from 'node:fs'
 import type { CodegenConfig } from '@graphql-codegen/cli'
-import { getIntrospectedSchema, minifyIntrospectionQuery } from '@urql/introspection'
 import {
   buildSchema,
   type DocumentNode,
@@ -13,19 +12,7 @@ import {
   Kind,
   parse,
 } from 'graphql'
-
-/**
- * Prints the schema's types only: graphcache needs them to match fragments on interfaces and
- * unions. It reads no arguments, and no inner type of a named type.
- */
-function printCacheSchema(schema: GraphQLSchema): string {
-  const data = minifyIntrospectionQuery(getIntrospectedSchema(schema))
-  const printed = JSON.stringify(data, (key, value: unknown) => {
-    if (key === 'ofType' && value === null) return undefined
-    return key === 'args' ? [] : value
-  })
-  return `/** The schema's types, for graphcache. */\nexport const cacheSchema = ${printed} as const;\n`
-}
+import { printCacheSchema } from './src/library/cache-schema.ts'
 
 /**
  * Prints the inputs with an idempotency key and the mutations with a client id: sending one of
@@ -95,7 +82,11 @@ const config: CodegenConfig = {
   schema: schemaFile,
   documents: [documentFiles, taskResultFields],
   pluginLoader: async (name) => {
-    if (name.endsWith('cache-schema')) return { plugin: printCacheSchema }
+    if (name.endsWith('cache-schema'))
+      return {
+        plugin: (schema: GraphQLSchema) =>
+          `/** The schema's types, for graphcache. */\nexport const cacheSchema = ${printCacheSchema(schema)} as const;\n`,
+      }
     if (name.endsWith('keyed')) return { plugin: printKeyed }
     throw Object.assign(new Error(`There is no plugin "${name}"`), { code: 'MODULE_NOT_FOUND' })
   },

@@ -25,10 +25,10 @@ export const supportedReact = '^18.2.0 || ^19.0.0'
  * after gzip.
  */
 const entries: Readonly<Record<string, { readonly file: string; readonly maxGzipBytes: number }>> = {
-  client: { file: 'client/index.ts', maxGzipBytes: 34_304 },
-  core: { file: 'client/core.ts', maxGzipBytes: 21_504 },
-  react: { file: 'client/react/index.ts', maxGzipBytes: 10_496 },
-  apps: { file: 'client/apps/index.ts', maxGzipBytes: 5_120 },
+  client: { file: 'client/index.ts', maxGzipBytes: 27_136 },
+  core: { file: 'client/core.ts', maxGzipBytes: 23_040 },
+  react: { file: 'client/react/index.ts', maxGzipBytes: 11_776 },
+  apps: { file: 'client/apps/index.ts', maxGzipBytes: 14_080 },
   'apps-react': { file: 'client/apps/react.ts', maxGzipBytes: 9_728 },
 }
 

@@ -1,10 +1,8 @@
 import { Client, type Exchange, fetchExchange } from '@urql/core'
-import { defaultTiming } from './base/timing.ts'
-import { createTokens } from './base/tokens.ts'
 import { refetchExchange } from './cache/refetch-exchange.ts'
 import type { ConnectionStore } from './connection/connection-state.ts'
-import { createLive, type NamedTransport } from './connection/live.ts'
 import { liveExchange } from './connection/live-exchange.ts'
+import { type LiveOptions, openLive } from './open-live.ts'
 import type { TidingsClientOptions } from './options.ts'
 import { createOutbox, maxStoreMs, type OutboxStore, settleWithin } from './outbox/outbox.ts'
 import { outboxExchange } from './outbox/outbox-exchange.ts'
@@ -12,8 +10,7 @@ import { createOutboxStorage } from './outbox/outbox-storage.ts'
 import { repeatExchange } from './outbox/repeat-exchange.ts'
 import { toOfflineStorage } from './outbox/storage-adapter.ts'
 import type { ClientPlugin } from './plugin.ts'
-import { createAuthorizedFetch, findObstacle, messageOf } from './transport/http.ts'
-import type { TransportFactory } from './transport/transports.ts'
+import { createAuthorizedFetch, messageOf } from './transport/http.ts'
 
 /** The client. Disposing closes its connection, ends its subscriptions and clears its timers. */
 export interface CoreClient extends AsyncDisposable {
@@ -30,9 +27,7 @@ export interface CoreClient extends AsyncDisposable {
 }
 
 /** Options of a client that contains only the transports and caches passed to it. */
-export interface CoreClientOptions extends Omit<TidingsClientOptions, 'transports' | 'live' | 'cache' | 'schema'> {
-  /** The transports that may be used, best first. At least one. */
-  readonly transports: readonly TransportFactory[]
+export interface CoreClientOptions extends LiveOptions, Pick<TidingsClientOptions, 'storage' | 'plugins'> {
   /** Caching exchanges, such as graphcache's `cacheExchange`. @default none */
   readonly cache?: readonly Exchange[]
 }
@@ -47,32 +42,7 @@ export interface CoreClientOptions extends Omit<TidingsClientOptions, 'transport
  */
 export function createCoreClient(options: CoreClientOptions): CoreClient {
   const { url, plugins = [] } = options
-  if (!/^https?:\/\//.test(url) || !URL.canParse(url))
-    throw new TypeError(`"${url}" is not an address such as "https://example.org/graphql"`)
-  if (options.transports.length === 0) throw new RangeError('A client needs at least one transport')
-  const timing = { ...defaultTiming, ...options.timing }
-  const fetch = options.fetch ?? globalThis.fetch.bind(globalThis)
-  const tokens = createTokens({ ask: options.token, leewayMs: timing.tokenLeewayMs, userOf: options.userOf })
-
-  const transports = options.transports.map(
-    ({ name, create }): NamedTransport => ({
-      name,
-      transport: create({ url, fetch, timing, webSocketImpl: options.webSocketImpl }),
-    }),
-  )
-  const live = createLive({
-    transports,
-    tokens,
-    timing,
-    async findObstacle(signal) {
-      try {
-        return await findObstacle({ url, fetch, timing, signal, token: (await tokens.get()).token })
-      } catch (error) {
-        return `The token is unavailable: ${messageOf(error)}`
-      }
-    },
-  })
-
+  const { live, connection, tokens, timing, fetch } = openLive(options)
   const storage = options.storage === undefined ? findStorage() : options.storage
   const outboxStorage = storage === null ? undefined : createOutboxStorage(toOfflineStorage(storage), url)
   const outbox = createOutbox({
@@ -88,11 +58,7 @@ export function createCoreClient(options: CoreClientOptions): CoreClient {
   const disposal = new AbortController()
   const urql = new Client({
     url,
-    fetch: async (input, init) => {
-      const response = await authorizedFetch(input, init)
-      if (response.ok) live.onReached()
-      return response
-    },
+    fetch: authorizedFetch,
     preferGetMethod: false,
     exchanges: [
       refetchExchange({ connection: live.connection, timing, signal: disposal.signal }),
@@ -104,11 +70,6 @@ export function createCoreClient(options: CoreClientOptions): CoreClient {
     ],
   })
 
-  const connection: ConnectionStore = {
-    subscribe: live.connection.subscribe,
-    getSnapshot: live.connection.getSnapshot,
-    reconnect: live.reconnect,
-  }
   const dispose = (): Promise<void> => {
     disposal.abort()
     outbox.dispose()

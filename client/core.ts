@@ -1,5 +1,6 @@
 /** The client in parts, for small bundles: `tidings/core`. */
 export { type CoreClient, type CoreClientOptions, createCoreClient } from './core-client.ts'
+export { startTask } from './kinds/start-task.ts'
 export {
   eventStreamTransport,
   pollingTransport,

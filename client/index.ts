@@ -2,9 +2,20 @@
 
 export type { Store } from './base/store.ts'
 export { defaultTiming, type Timing } from './base/timing.ts'
+export type { CacheSchema } from './cache/cache.ts'
 export type { CacheContext, CacheRules } from './cache/cache-rules.ts'
 export type { ConnectionState, ConnectionStatus, ConnectionStore } from './connection/connection-state.ts'
 export { TaskItemsDocument, TaskProgressDocument, type TaskProgressSubscription } from './gql/graphql.ts'
+export type {
+  AnyKind,
+  EngineErrorCode,
+  ErrorOf,
+  GeneratedKind,
+  InputOf,
+  TaskEventOf,
+  TaskOf,
+} from './kinds/generated-kind.ts'
+export { type StartOutcome, type StartRefusal, startTask } from './kinds/start-task.ts'
 export type { TidingsClientOptions } from './options.ts'
 export type { OutboxEntry, OutboxState, OutboxStore } from './outbox/outbox.ts'
 export type { OutboxContext } from './outbox/outbox-exchange.ts'
@@ -24,5 +35,6 @@ export {
   unknownTask,
 } from './reduce/task-state.ts'
 export { createTidingsClient, type TidingsClient } from './tidings-client.ts'
+export { type TidingsExchange, type TidingsExchangeOptions, tidingsExchange } from './tidings-exchange.ts'
 export type { TransportName } from './transport/transport.ts'
-export type { TaskStates, WatchTaskOptions } from './watch-task/watch-task.ts'
+export { type TaskStates, type WatchTaskOptions, watchTask } from './watch-task/watch-task.ts'

@@ -1,5 +1,5 @@
-import type { CacheExchangeOpts } from '@urql/exchange-graphcache'
 import type { Timing } from './base/timing.ts'
+import type { CacheSchema } from './cache/cache.ts'
 import type { OfflineStorage } from './outbox/storage-adapter.ts'
 import type { ClientPlugin } from './plugin.ts'
 import type { TransportName } from './transport/transport.ts'
@@ -40,13 +40,13 @@ export interface TidingsClientOptions {
    */
   readonly storage?: OfflineStorage | Storage | null
   /**
-   * The schema, from which the cache knows optional fields and abstract types. @default the
-   * generated one of this API
+   * The types of the API, from which the cache knows optional fields and abstract types: `schema` of `tidings.gen.ts`.
+   * @default those of the first plugin that has them
    */
-  readonly schema?: NonNullable<CacheExchangeOpts['schema']>
+  readonly schema?: CacheSchema
   /**
-   * `graphcache`: normalised, optimistic; `document`: urql's simple cache; `none`. @default
-   * 'graphcache'
+   * `graphcache`: normalised, optimistic, needs the schema; `document`: urql's simple cache; `none`.
+   * @default 'graphcache' with a schema, 'document' without
    */
   readonly cache?: 'graphcache' | 'document' | 'none'
   /** The additions of applications: cache rules and idempotent mutations. @default none */

@@ -1,17 +1,11 @@
 import { cacheExchange as documentCacheExchange, type Exchange } from '@urql/core'
+import { chooseTransports } from './all-transports.ts'
 import { createCacheExchange } from './cache/cache.ts'
 import { type CoreClient, createCoreClient } from './core-client.ts'
-import { cacheSchema } from './gql/cache-schema.ts'
+import type { AnyKind, TaskEventOf, TaskOf } from './kinds/generated-kind.ts'
 import type { TidingsClientOptions } from './options.ts'
 import { createUploads, type UploadStore } from './outbox/uploads.ts'
-import type { TransportName } from './transport/transport.ts'
-import {
-  eventStreamTransport,
-  pollingTransport,
-  type TransportFactory,
-  webSocketTransport,
-} from './transport/transports.ts'
-import { type TaskStates, type WatchTaskOptions, watchTask } from './watch-task/watch-task.ts'
+import { type TaskStates, type WatchingClient, type WatchTaskOptions, watchTask } from './watch-task/watch-task.ts'
 
 /** The client. Disposing closes its connection, ends its subscriptions and clears its timers. */
 export interface TidingsClient extends CoreClient {
@@ -19,36 +13,33 @@ export interface TidingsClient extends CoreClient {
   readonly uploads: UploadStore
   /**
    * Watches one task without React. Yields its events in order, each exactly once; `.states()`
-   * folds them.
+   * folds them. With a kind of `tidings.gen.ts`, its result and error details are typed.
    */
   watchTask(id: string, options?: WatchTaskOptions): TaskStates
-}
-
-const allTransports: Readonly<Record<TransportName, TransportFactory>> = {
-  websocket: webSocketTransport,
-  sse: eventStreamTransport,
-  polling: pollingTransport,
+  watchTask<K extends AnyKind>(kind: K, id: string, options?: WatchTaskOptions): TaskStates<TaskEventOf<K>, TaskOf<K>>
 }
 
 /**
  * Creates a client. It opens no connection yet: the first subscription or the first listener of
  * `connection` does, and the connection is kept as long as either exists.
  *
- * @throws TypeError when `url` is not an http(s) address
+ * @throws TypeError when `url` is not an http(s) address, or when the cache is `graphcache` and there is no schema
  */
 export function createTidingsClient(options: TidingsClientOptions): TidingsClient {
-  const {
-    schema = cacheSchema as NonNullable<TidingsClientOptions['schema']>,
-    cache = 'graphcache',
-    plugins = [],
-  } = options
+  const { plugins = [] } = options
+  const schema = options.schema ?? plugins.find((plugin) => plugin.schema !== undefined)?.schema
+  const { cache = schema === undefined ? 'document' : 'graphcache' } = options
   const caches: Readonly<Record<NonNullable<TidingsClientOptions['cache']>, () => readonly Exchange[]>> = {
-    graphcache: () => [
-      createCacheExchange(
-        schema,
-        plugins.flatMap((plugin) => plugin.cache ?? []),
-      ),
-    ],
+    graphcache: () => {
+      if (schema === undefined)
+        throw new TypeError('The normalised cache needs the schema: pass `schema` of tidings.gen.ts')
+      return [
+        createCacheExchange(
+          schema,
+          plugins.flatMap((plugin) => plugin.cache ?? []),
+        ),
+      ]
+    },
     document: () => [documentCacheExchange],
     none: () => [],
   }
@@ -56,13 +47,13 @@ export function createTidingsClient(options: TidingsClientOptions): TidingsClien
   const client = createCoreClient({
     ...options,
     fetch,
-    transports: chooseTransports(options).map((name) => allTransports[name]),
+    transports: chooseTransports(options),
     cache: caches[cache](),
   })
-  return { ...client, uploads, watchTask: (id, watchOptions) => watchTask(client, id, watchOptions) }
+  return { ...client, uploads, watchTask: createWatch(client) }
 }
 
-function chooseTransports({ transports, live = true }: TidingsClientOptions): readonly TransportName[] {
-  const names = transports ?? (Object.keys(allTransports) as TransportName[])
-  return live && names.length > 0 ? [...new Set(names)] : ['polling']
+/** Creates the method `watchTask` of a client. */
+export function createWatch(client: WatchingClient): TidingsClient['watchTask'] {
+  return ((...args: [string]) => watchTask(client, ...args)) as TidingsClient['watchTask']
 }

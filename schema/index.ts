@@ -42,4 +42,4 @@ export type CoreTypes = ReturnType<typeof addCoreTypes>
 export { graphqlType, json } from './definition/graphql-type.ts'
 export { type Builder, createBuilder } from './kit/builder.ts'
 export { createContext } from './kit/context.ts'
-export { addDefinedKinds, type DefinedKind } from './task/defined-kinds.ts'
+export { addDefinedKinds, type DefinedKind, type StartExtensions } from './task/defined-kinds.ts'

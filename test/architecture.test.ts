@@ -58,6 +58,7 @@ const houses = [
     'client/react',
     'client',
     'client/watch-task',
+    'client/kinds',
     'client/cache',
     'client/outbox',
     'client/connection',

@@ -1,5 +1,7 @@
 import type { UpdatesConfig } from '@urql/exchange-graphcache'
-import { ViewerUpdatesDocument } from '../gql/graphql.ts'
+import type { CacheSchema } from '../cache/cache.ts'
+import { cacheSchema } from '../gql/cache-schema.ts'
+import { TaskProgressDocument, ViewerUpdatesDocument } from '../gql/graphql.ts'
 import { identifiedMutations, keyedInputs } from '../gql/keyed.ts'
 import type { ClientPlugin } from '../plugin.ts'
 import { change, remove, updateLists } from './lists.ts'
@@ -11,8 +13,13 @@ const invalidating = (updates: UpdatesConfig['Mutation']): ClientPlugin => ({
   cache: () => ({ updates: { Mutation: updates } }),
 })
 
-/** The idempotent mutations of all applications, which are generated from the schema. */
-const repeats: ClientPlugin = { keyedInputs, repeatableMutations: identifiedMutations }
+/** The parts for all applications that are generated from the schema. */
+const generated: ClientPlugin = {
+  schema: cacheSchema as unknown as CacheSchema,
+  taskProgress: TaskProgressDocument,
+  keyedInputs,
+  repeatableMutations: identifiedMutations,
+}
 const documents = invalidating({ importDocument: change('Document'), deleteDocument: remove })
 const roadmaps: ClientPlugin = { cache: createContentRules }
 const quizzes = invalidating({ generateQuiz: change('Quiz'), deleteQuiz: remove })
@@ -39,4 +46,12 @@ const lists: ClientPlugin = {
 }
 
 /** The plugins of the applications: `createTidingsClient({ url, plugins: studioPlugins })`. */
-export const studioPlugins: readonly ClientPlugin[] = [repeats, documents, roadmaps, quizzes, projects, sessions, lists]
+export const studioPlugins: readonly ClientPlugin[] = [
+  generated,
+  documents,
+  roadmaps,
+  quizzes,
+  projects,
+  sessions,
+  lists,
+]

@@ -1,5 +1,5 @@
 import { type Exchange, formatDocument, makeOperation, makeResult, type Operation, stringifyDocument } from '@urql/core'
-import { filter, make, merge, mergeMap, pipe, share, takeUntil } from 'wonka'
+import { filter, make, merge, mergeMap, pipe, share, takeUntil, tap } from 'wonka'
 import { isGenerated } from '../transport/generated.ts'
 import type { RequestBody } from '../transport/transport.ts'
 import type { Live } from './live.ts'
@@ -7,9 +7,9 @@ import type { Live } from './live.ts'
 /**
  * Passes subscriptions to {@link Live}. urql's own `subscriptionExchange` merges each result with
  * the previous one, so that an error would persist in all later results; here each result is
- * independent.
+ * independent. Results of other operations show that the server can be reached.
  */
-export function liveExchange(live: Pick<Live, 'subscribe'>): Exchange {
+export function liveExchange(live: Pick<Live, 'subscribe' | 'onReached'>): Exchange {
   return ({ forward, client }) =>
     (operations$) => {
       const shared$ = share(operations$)
@@ -45,7 +45,13 @@ export function liveExchange(live: Pick<Live, 'subscribe'>): Exchange {
         shared$,
         filter(({ kind }) => kind !== 'subscription'),
       )
-      return merge([results$, forward(rest$)])
+      const forwarded$ = pipe(
+        forward(rest$),
+        tap(({ error }) => {
+          if (error === undefined) live.onReached()
+        }),
+      )
+      return merge([results$, forwarded$])
     }
 }
 

@@ -1,7 +1,7 @@
-import type { CombinedError } from '@urql/core'
 import type { ConnectionState } from '../connection/connection-state.ts'
 import type { QueuePosition, TaskState } from '../reduce/task-state.ts'
-import { isLost, NotSentError } from '../transport/http.ts'
+
+export { describeError } from '../transport/http.ts'
 
 /** Formats a duration, rounded to a useful precision: `8 s`, `2 min`, `1 h 5 min`. */
 export function describeDuration(ms: number): string {
@@ -16,22 +16,6 @@ export function describeDuration(ms: number): string {
 /** Adds a full stop to a text that does not end in punctuation. */
 export function endSentence(text: string): string {
   return /[.!?…]$/.test(text) ? text : `${text}.`
-}
-
-/**
- * Returns the reason of an error, in the server's wording where it gave one; null when there is no
- * error.
- */
-export function describeError(error: CombinedError): string
-export function describeError(error: CombinedError | null | undefined): string | null
-export function describeError(error: CombinedError | null | undefined): string | null {
-  if (error === null || error === undefined) return null
-  const { graphQLErrors, networkError, message } = error
-  const [graphQLError] = graphQLErrors
-  if (graphQLError !== undefined) return graphQLError.message
-  if (networkError === undefined) return message
-  if (networkError instanceof NotSentError) return networkError.message
-  return `${isLost(error) ? 'The server cannot be reached' : 'The server refuses this'}: ${networkError.message}`
 }
 
 /**

@@ -273,3 +273,19 @@ export function createWatchdog(ms: number, onSilence: () => void): Watchdog {
     },
   }
 }
+
+/**
+ * Returns the reason of an error, in the server's wording where it gave one; null when there is no
+ * error.
+ */
+export function describeError(error: CombinedError): string
+export function describeError(error: CombinedError | null | undefined): string | null
+export function describeError(error: CombinedError | null | undefined): string | null {
+  if (error === null || error === undefined) return null
+  const { graphQLErrors, networkError, message } = error
+  const [graphQLError] = graphQLErrors
+  if (graphQLError !== undefined) return graphQLError.message
+  if (networkError === undefined) return message
+  if (networkError instanceof NotSentError) return networkError.message
+  return `${isLost(error) ? 'The server cannot be reached' : 'The server refuses this'}: ${networkError.message}`
+}

@@ -1,7 +1,9 @@
 import { type Client, createRequest } from '@urql/core'
 import { onEnd, pipe, subscribe } from 'wonka'
 import type { ConnectionStore } from '../connection/connection-state.ts'
-import { TaskProgressDocument } from '../gql/graphql.ts'
+import type { TaskProgressDocument } from '../gql/graphql.ts'
+import { taskDocumentOf } from '../kinds/documents.ts'
+import { type AnyKind, asTaskOf, type TaskEventOf, type TaskOf } from '../kinds/generated-kind.ts'
 import { reduceTask } from '../reduce/task.ts'
 import type { TaskEvent, TaskState } from '../reduce/task-state.ts'
 import { createChannel } from './channel.ts'
@@ -23,20 +25,56 @@ export interface WatchTaskOptions {
  * @throws CombinedError when the server refuses the subscription
  * @throws Error when the connection is closed permanently
  */
-export interface TaskStates extends AsyncIterable<TaskEvent> {
-  /** The events folded: yields the state of the task after each event that changes it. */
-  states(): AsyncIterable<TaskState>
+export interface TaskStates<Event = TaskEvent, State = TaskState> extends AsyncIterable<Event> {
+  /**
+   * The events folded: yields the state of the task after each event that changes it.
+   * @throws TypeError when the task does not have the types of the kind that was passed to `watchTask`
+   */
+  states(): AsyncIterable<State>
+}
+
+/** A urql client whose subscriptions resume, and the state of its connection. */
+export interface WatchingClient {
+  readonly urql: Client
+  readonly connection: ConnectionStore
+  readonly plugins?: readonly { readonly taskProgress?: typeof TaskProgressDocument }[]
 }
 
 let watchCount = 0
 
-/** Watches one task through a urql client. */
+/**
+ * Watches one task through a urql client. With a kind of `tidings.gen.ts`, its result and error details are typed.
+ * @example
+ * for await (const task of watchTask(client, exportReport, id).states())
+ *   if (task.status === 'COMPLETED') console.log(task.result.url)
+ */
+export function watchTask(client: WatchingClient, taskId: string, options?: WatchTaskOptions): TaskStates
+export function watchTask<K extends AnyKind>(
+  client: WatchingClient,
+  kind: K,
+  taskId: string,
+  options?: WatchTaskOptions,
+): TaskStates<TaskEventOf<K>, TaskOf<K>>
 export function watchTask(
-  client: { readonly urql: Client; readonly connection: ConnectionStore },
+  client: WatchingClient,
+  ...args: readonly [string | AnyKind, (string | WatchTaskOptions)?, WatchTaskOptions?]
+): TaskStates<unknown, unknown> {
+  const [kind, taskId, options] = (typeof args[0] === 'string' ? [undefined, ...args] : args) as [
+    AnyKind | undefined,
+    string,
+    WatchTaskOptions?,
+  ]
+  return createStates(client, taskId, options, kind)
+}
+
+function createStates(
+  client: WatchingClient,
   taskId: string,
   options: WatchTaskOptions = {},
-): TaskStates {
-  const watch = (): AsyncIterableIterator<TaskEvent, undefined> => watchEvents(client, taskId, options)
+  kind?: AnyKind,
+): TaskStates<TaskEvent, unknown> {
+  const watch = (): AsyncIterableIterator<TaskEvent, undefined> =>
+    watchEvents(client, taskDocumentOf(client, kind), taskId, options)
   return {
     [Symbol.asyncIterator]: watch,
     async *states() {
@@ -44,20 +82,21 @@ export function watchTask(
       for await (const event of watch()) {
         const before = state
         state = reduceTask(state, event)
-        if (state !== before) yield state
+        if (state !== before) yield kind === undefined ? state : asTaskOf(kind, state)
       }
     },
   }
 }
 
 function watchEvents(
-  { urql, connection }: { readonly urql: Client; readonly connection: ConnectionStore },
+  { urql, connection }: WatchingClient,
+  document: typeof TaskProgressDocument,
   taskId: string,
   { after, fromStart = false, signal }: WatchTaskOptions,
 ): AsyncIterableIterator<TaskEvent, undefined> {
   let cursor = after
   return createChannel<TaskEvent>((channel) => {
-    const request = createRequest(TaskProgressDocument, {
+    const request = createRequest(document, {
       taskId,
       fromStart,
       ...(cursor === undefined ? {} : { after: cursor }),

@@ -132,6 +132,8 @@ export function createPothosTypes(builder: object): PothosTypes {
       register(ref as never)
       return ref.implement({
         description: shape.description,
+        // Tells the types that follow from zod schemas from those of the team's own schema.
+        extensions: { isDefined: true },
         fields: (t: FieldBuilder) =>
           Object.fromEntries(
             shape.fields.map((field) => [

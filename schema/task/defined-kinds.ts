@@ -29,6 +29,15 @@ export interface DefinedKind {
   readonly authorize?: ((viewer: Viewer, input: never) => boolean | Promise<boolean>) | undefined
 }
 
+/** The extensions of a mutation that starts tasks of a kind, from which tools read the types that belong to the kind. */
+export interface StartExtensions {
+  readonly kind: string
+  /** The name of the type of the result; null for a kind without one. */
+  readonly result: string | null
+  /** The names of the types of the details by code; null for an error without details. */
+  readonly errors: Readonly<Record<string, string | null>>
+}
+
 /** The types that a kind has in common with all others. */
 type CoreParts = Kit & ProgressTypes & TaskKinds & TaskResults
 
@@ -51,11 +60,13 @@ export function addDefinedKinds(core: CoreParts, definitions: readonly DefinedKi
     core.defineTaskKinds({ [kind]: definition.description })
     const prefix = toPascalCase(kind)
     const result = readOutput(definition.result, `${prefix}Output`, prefix, `result of ${kind}`)
+    const errors: Record<string, string | null> = {}
     if (result !== null) results.push({ kind, key: kind, shape: result })
     core.defineResultOfKind(kind, result === null ? null : (types.output(result) as ObjectRef<Types, JsonObject>))
     for (const [code, schema] of Object.entries(definition.errors ?? {})) {
       const name = `${prefix}${toPascalCase(code)}`
       const shape = readOutput(schema, `${name}Error`, name, `error ${code} of ${kind}`)
+      errors[code] = shape?.name ?? null
       if (shape !== null) details.push({ kind, key: keyOfDetails(kind, code), shape })
     }
     const { input, authorize } = definition
@@ -65,7 +76,7 @@ export function addDefinedKinds(core: CoreParts, definitions: readonly DefinedKi
         // An input that does not fit is refused by the start, with all its problems.
         return !parsed.success || authorize(viewer, parsed.data as never)
       })
-    addStart(core, types.input, definition)
+    addStart(core, types.input, { ...definition, starts: { kind, result: result?.name ?? null, errors } })
   }
   refuseClashes('results', results)
   refuseClashes('errors', details)
@@ -97,7 +108,7 @@ function readOutput(schema: z.ZodType | undefined, name: string, prefix: string,
 function addStart(
   { builder, taskRef, defineResult, checkStart }: CoreParts,
   inputOf: (shape: ObjectShape) => InputRef<unknown>,
-  { kind, description, input: schema }: DefinedKind,
+  { kind, description, input: schema, starts }: DefinedKind & { readonly starts: StartExtensions },
 ): void {
   const prefix = toPascalCase(kind)
   const name = `${prefix.charAt(0).toLowerCase()}${prefix.slice(1)}`
@@ -126,7 +137,7 @@ function addStart(
   builder.mutationField(name, (t) =>
     t.field({
       type: result.type,
-      extensions: { kind },
+      extensions: { ...starts },
       description: description ?? `Starts a task of the kind ${kind}.`,
       args: { input: t.arg({ type: inputRef, required: shape !== null, description: 'The input.' }) },
       resolve: (_, args, context) =>

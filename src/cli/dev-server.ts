@@ -1,5 +1,6 @@
 /** The process that `tidings dev` starts, and Node starts again: `dev-server.ts PATH PORT HOST [URL OF THE PAGE]`. */
 import { spawnSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
 import { createInterface } from 'node:readline/promises'
 import { isTidingsError } from '../errors.ts'
 import type { Tidings } from '../library/create-tidings.ts'
@@ -20,6 +21,9 @@ endInOrder({
 })
 try {
   tidings = await loadTidings(path)
+  // Also without index.html when it exists: the team may serve its page otherwise.
+  const moduleOfPage = path.replace(/\.\w+$/, '.gen.ts')
+  if (existsSync('index.html') || existsSync(moduleOfPage)) await tidings.writeClient(moduleOfPage)
   const { url, wsUrl } = await listen(tidings)
   const api = pageUrl ?? url
   const rows = [

@@ -55,6 +55,10 @@ const commands: Readonly<Record<Command['name'], (command: Command) => Promise<v
   },
   async schema({ file, output }) {
     await using tidings = await loadTidings(findModule(file))
+    if (output?.endsWith('.ts') === true) {
+      await tidings.writeClient(output)
+      return
+    }
     const text = tidings.printSchema()
     if (output === undefined) process.stdout.write(text)
     else await writeFile(output, text)

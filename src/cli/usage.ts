@@ -8,7 +8,7 @@ const commands = {
   start: 'serves the API and runs tasks; with --no-worker, other processes run them',
   worker: 'runs tasks',
   migrate: 'creates the tables, or upgrades them to this version',
-  schema: 'prints the GraphQL schema, or writes it to a file',
+  schema: 'prints the GraphQL schema, or writes it to a file; to a file that ends in .ts, the module of a page',
 } as const
 
 /** The name of a command. */
@@ -50,7 +50,8 @@ Options:
   --help           this
   --version        the version of Tidings
 
-Beside an index.html, with vite installed, dev serves that page, too, with hot reload.
+Beside an index.html, with vite installed, dev serves that page, too, with hot reload. It then also writes what the page needs to
+start and watch the tasks, to a file beside FILE: tidings.gen.ts for tidings.ts.
 `
 
 /** The options that only some commands have. */

@@ -23,6 +23,7 @@ import type { Transaction } from '../tasks/start/queue-task.ts'
 import { startWithin } from '../tasks/start/start-within.ts'
 import { openTracing } from '../tracing/open.ts'
 import type { Tracing } from '../tracing/tracing.ts'
+import { writeClientModule } from './client-module.ts'
 import type { InputOf, TaskKind } from './define-task.ts'
 import { toEngineDefinition } from './engine-definition.ts'
 import { writeOperations } from './operations.ts'
@@ -102,6 +103,15 @@ export interface Tidings extends AsyncDisposable {
   start<T extends TaskKind>(task: T, input: InputOf<T>, options: StartOptions): Promise<StartedTask>
   /** Creates or upgrades the tables: forward only, one process at a time. @returns the names of the migrations that it applied */
   migrate(): Promise<readonly string[]>
+  /**
+   * Writes the module with which a page starts and watches these tasks, such as `tidings.gen.ts`, for the hooks of `tidings/react`: a
+   * value per kind, typed with its input, result and error details. Needs no database. A file that is up to date is not written.
+   * @param options.schema - the schema that is served, when it contains the one of Tidings. Defaults to `tidings.schema`
+   * @returns whether the file was written
+   * @example
+   * if (process.env.NODE_ENV !== 'production') await tidings.writeClient(new URL('page/tidings.gen.ts', import.meta.url))
+   */
+  writeClient(path: string | URL, options?: Pick<ServeOptions, 'schema'>): Promise<boolean>
 }
 
 /** The parts that the first server, worker or started task of this process opens. */
@@ -255,6 +265,7 @@ export function createTidings(options: TidingsOptions): Tidings {
       }
     },
     migrate: () => migrateOnce(),
+    writeClient: (path, { schema: served = schema } = {}) => writeClientModule(served, path),
     [Symbol.asyncDispose]: shutDown,
   }
 }

@@ -1,29 +1,24 @@
 import {
   type GraphQLField,
   type GraphQLInputType,
-  type GraphQLOutputType,
   type GraphQLSchema,
   getNamedType,
   getNullableType,
   isAbstractType,
   isEnumType,
   isInputObjectType,
-  isLeafType,
   isListType,
-  isObjectType,
   isRequiredInputField,
   isUnionType,
 } from 'graphql'
 import type { TaskKind } from './define-task.ts'
+import { selectAll } from './selection.ts'
 
 /** An operation with values for its variables as JSON. */
 export interface PreparedOperation {
   readonly query: string
   readonly variables: string
 }
-
-/** The number of levels below a result or the details of an error that are selected. */
-const maxDepth = 4
 
 /**
  * Writes the operations of a schema with which tasks are started and watched: GraphiQL offers them.
@@ -73,7 +68,7 @@ function writeWatch(schema: GraphQLSchema): PreparedOperation {
   const result = schema.getType(`${prefix}TaskResult`)
   const details = schema.getType(`${prefix}TaskErrorDetails`)
   const select = (field: string, type: typeof result): string =>
-    isAbstractType(type) ? ` ${field} ${selectionOf(type, schema, maxDepth)}` : ''
+    isAbstractType(type) ? ` ${field} ${selectAll(type, schema).text}` : ''
   const query = `subscription Watch($taskId: ID!, $after: ${prefix}Cursor) {
   ${field?.name ?? 'taskProgress'}(taskId: $taskId, after: $after, fromStart: true) {
     __typename
@@ -89,23 +84,6 @@ function writeWatch(schema: GraphQLSchema): PreparedOperation {
 }
 `
   return { query, variables: JSON.stringify({ taskId: '' }, null, 2) }
-}
-
-/** Returns the selection of all fields of a type, such as `{ url pages }`; empty for scalars and enums. */
-function selectionOf(type: GraphQLOutputType, schema: GraphQLSchema, depth: number): string {
-  const named = getNamedType(type)
-  if (isLeafType(named)) return ''
-  if (isAbstractType(named)) {
-    const members = schema.getPossibleTypes(named)
-    const parts = members.map((member) => `... on ${member.name} ${selectionOf(member, schema, depth)}`)
-    return `{ __typename ${parts.join(' ')} }`
-  }
-  if (!isObjectType(named)) return ''
-  const fields = Object.values(named.getFields())
-    .filter(({ type: inner }) => depth > 1 || isLeafType(getNamedType(inner)))
-    .map(({ name, type: inner }) => `${name} ${selectionOf(inner, schema, depth - 1)}`.trim())
-  // A type that has only objects, at the end of the levels.
-  return `{ ${fields.length === 0 ? '__typename' : fields.join(' ')} }`
 }
 
 const samples: Readonly<Record<string, unknown>> = {

@@ -58,6 +58,9 @@ test('schema writes the schema to a file, without a database', async () => {
   await using child = tidings(directory.path, ['schema', '--output', 'schema.graphql'])
   expect(await child.ended).toBe(0)
   expect(await readFile(directory.join('schema.graphql'), 'utf8')).toContain('input CountInput {')
+  await using page = tidings(directory.path, ['schema', '--output', 'page.gen.ts'])
+  expect(await page.ended).toBe(0)
+  expect(await readFile(directory.join('page.gen.ts'), 'utf8')).toContain('export const count: GeneratedKind<')
 })
 
 test('start serves until a signal', async () => {
@@ -89,6 +92,7 @@ test('dev serves a page and the API at one address, and starts the API again aft
   await change(source.replace("'COUNT'", "'COUNT_UP'"))
   await readUntil(child, 'ready')
   expect(await readKinds(url)).toEqual(hasKind('COUNT_UP'))
+  expect(await readFile(directory.join('tidings.gen.ts'), 'utf8')).toContain('export const countUp: GeneratedKind<')
   await change('a mistake')
   await readUntil(child, 'It starts again when a file changes')
   await change(source)

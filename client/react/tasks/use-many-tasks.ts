@@ -1,5 +1,5 @@
 import { useMemo, useSyncExternalStore } from 'react'
-import { TaskProgressDocument } from '../../gql/graphql.ts'
+import { taskDocumentOf } from '../../kinds/documents.ts'
 import type { TaskState } from '../../reduce/task-state.ts'
 import { useTidings } from '../provider.ts'
 import { type Live, sharedLiveOf } from '../shared-live.ts'
@@ -12,11 +12,12 @@ import { reduceTaskProgress } from './use-task.ts'
  * @param ids - the tasks to watch; a finished task keeps its entry as long as its id is in the list
  */
 export function useManyTasks(ids: readonly string[]): ReadonlyMap<string, TaskState> {
-  const shared = sharedLiveOf(useTidings())
+  const client = useTidings()
+  const shared = sharedLiveOf(client)
   const key = ids.join()
   const { subscribe, read } = useMemo(() => {
     const sources = (key === '' ? [] : key.split(',')).map((taskId) => ({
-      document: TaskProgressDocument,
+      document: taskDocumentOf(client),
       variables: { taskId },
       reducer: reduceTaskProgress,
     }))
@@ -37,6 +38,6 @@ export function useManyTasks(ids: readonly string[]): ReadonlyMap<string, TaskSt
         return states
       },
     }
-  }, [shared, key])
+  }, [client, shared, key])
   return useSyncExternalStore(subscribe, read, read)
 }

@@ -1,7 +1,8 @@
 import type { AnyVariables, CombinedError, DocumentInput } from '@urql/core'
 import { useCallback, useRef, useState } from 'react'
 import type { TaskSummaryFieldsFragment } from '../../gql/graphql.ts'
-import { describeError } from '../describe.ts'
+import type { TidingsClient } from '../../tidings-client.ts'
+import { describeError } from '../../transport/http.ts'
 import { useTidings } from '../provider.ts'
 import { startedTasksOf } from './started-tasks.ts'
 
@@ -30,7 +31,40 @@ export interface TaskMutation<Data, Variables> {
   readonly refusal: string | null
 }
 
+/** The outcome of a call that starts or cancels a task. */
+interface Outcome<Refusal> {
+  readonly task: TaskSummaryFieldsFragment | null
+  readonly refusal: Refusal | null
+}
+
 const idle = { isSending: false, task: null, refusal: null } as const
+
+/**
+ * Returns a function that sends, with the state of its last call.
+ *
+ * @param send - sends; keep the function the same between renders
+ */
+export function useLastCall<Args extends readonly unknown[], Refusal, O extends Outcome<Refusal>>(
+  send: (client: TidingsClient, ...args: Args) => Promise<O>,
+): Outcome<O['refusal']> & { readonly isSending: boolean; readonly run: (...args: Args) => Promise<O> } {
+  const client = useTidings()
+  const [state, setState] = useState<Outcome<O['refusal']> & { readonly isSending: boolean }>(idle)
+  const last = useRef(0)
+  const run = useCallback(
+    async (...args: Args): Promise<O> => {
+      const own = ++last.current
+      setState((before) => ({ ...before, isSending: true, refusal: null }))
+      const outcome = await send(client, ...args)
+      if (outcome.task !== null) startedTasksOf(client).add(outcome.task)
+      // Only the newest call sets the state; otherwise the late response of an earlier call would
+      // reset `isSending`.
+      if (own === last.current) setState({ isSending: false, task: outcome.task, refusal: outcome.refusal })
+      return outcome
+    },
+    [client, send],
+  )
+  return { ...state, run }
+}
 
 /**
  * Sends a mutation that starts or cancels a task.
@@ -41,24 +75,14 @@ const idle = { isSending: false, task: null, refusal: null } as const
 export function useTaskMutation<Data, Variables extends AnyVariables>(
   document: DocumentInput<Data, Variables>,
 ): TaskMutation<Data, Variables> {
-  const client = useTidings()
-  const [state, setState] = useState<Omit<TaskMutation<Data, Variables>, 'run'>>(idle)
-  const last = useRef(0)
-  const run = useCallback(
-    async (variables: Variables): Promise<TaskMutationOutcome<Data>> => {
-      const own = ++last.current
-      setState((before) => ({ ...before, isSending: true, refusal: null }))
-      const { data, error } = await client.urql.mutation(document, variables).toPromise()
-      const outcome = { data, ...readAnswer(data, error) }
-      if (outcome.task !== null) startedTasksOf(client).add(outcome.task)
-      // Only the newest call sets the state; otherwise the late response of an earlier call would
-      // reset `isSending`.
-      if (own === last.current) setState({ isSending: false, task: outcome.task, refusal: outcome.refusal })
-      return outcome
+  const send = useCallback(
+    async ({ urql }: TidingsClient, variables: Variables): Promise<TaskMutationOutcome<Data>> => {
+      const { data, error } = await urql.mutation(document, variables).toPromise()
+      return { data, ...readAnswer(data, error) }
     },
-    [client, document],
+    [document],
   )
-  return { ...state, run }
+  return useLastCall(send)
 }
 
 interface Answer {

@@ -1,0 +1,4 @@
+import { createTidings } from 'tidings'
+import { exportReport } from '../http/tasks.ts'
+
+export const tidings = createTidings({ tasks: [exportReport], databaseUrl: process.env['DATABASE_URL'] })
