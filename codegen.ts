@@ -11,6 +11,9 @@ import {
   isUnionType,
   Kind,
   parse,
+  print,
+  stripIgnoredCharacters,
+  visit,
 } from 'graphql'
 import { printCacheSchema } from './src/library/cache-schema.ts'
 
@@ -66,6 +69,35 @@ export function selectTaskResult(schema: GraphQLSchema, documents: readonly Docu
   return `fragment TaskResultFields on TaskResult { __typename ${members.join(' ')} }`
 }
 
+/** The fragments of the core documents that follow from the kinds of tasks; see client/kinds/documents.ts. */
+const fragmentsOfKinds = ['TaskFailureFields', 'TaskOutcomeFields', 'TaskCompletedFields']
+
+/**
+ * Prints the documents of the core as text, from which the client makes those of a kind: without the fragments that follow from the
+ * kinds of tasks, and so without what an application selects.
+ */
+function printTaskTexts(documents: readonly DocumentNode[]): string {
+  const all = documents.flatMap(({ definitions }) => definitions)
+  const printFrom = (name: string): string => {
+    const printed = new Map<string, string>()
+    const visitFrom = (root: string): void => {
+      const node = all.find((definition) => 'name' in definition && definition.name?.value === root)
+      if (node === undefined) throw new Error(`The documents of the core have no ${root}`)
+      if (printed.has(root) || fragmentsOfKinds.includes(root)) return
+      printed.set(root, stripIgnoredCharacters(print(node)))
+      visit(node, { [Kind.FRAGMENT_SPREAD]: (spread) => visitFrom(spread.name.value) })
+    }
+    visitFrom(name)
+    return JSON.stringify([...printed.values()].join(' '))
+  }
+  return `/** The subscription to a task, without the fragments that follow from the kinds of tasks. */
+export const taskProgressText = ${printFrom('TaskProgress')}
+
+/** The fragment of a task in lists. */
+export const taskSummaryText = ${printFrom('TaskSummaryFields')}
+`
+}
+
 const schemaFile = 'schema/schema.graphql'
 const documentFiles = 'client/**/*.graphql'
 const taskResultFields = selectTaskResult(
@@ -88,6 +120,11 @@ const config: CodegenConfig = {
           `/** The schema's types, for graphcache. */\nexport const cacheSchema = ${printCacheSchema(schema)} as const;\n`,
       }
     if (name.endsWith('keyed')) return { plugin: printKeyed }
+    if (name.endsWith('task-texts'))
+      return {
+        plugin: (_schema: GraphQLSchema, documents: readonly { readonly document?: DocumentNode }[]) =>
+          printTaskTexts(documents.flatMap(({ document }) => document ?? [])),
+      }
     throw Object.assign(new Error(`There is no plugin "${name}"`), { code: 'MODULE_NOT_FOUND' })
   },
   generates: {
@@ -119,6 +156,7 @@ const config: CodegenConfig = {
     },
     'client/gql/cache-schema.ts': { plugins: ['cache-schema'] },
     'client/gql/keyed.ts': { plugins: ['keyed'] },
+    'client/gql/task-texts.ts': { plugins: ['task-texts'] },
   },
 }
 

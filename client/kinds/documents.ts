@@ -1,6 +1,6 @@
 import { createRequest, type TypedDocumentNode } from '@urql/core'
-import type { DefinitionNode, FragmentDefinitionNode, SelectionNode, SelectionSetNode } from 'graphql'
-import { TaskProgressDocument, type TaskSummaryFieldsFragment, TaskSummaryFieldsFragmentDoc } from '../gql/graphql.ts'
+import type { TaskProgressDocument, TaskSummaryFieldsFragment } from '../gql/graphql.ts'
+import { taskProgressText, taskSummaryText } from '../gql/task-texts.ts'
 import type { AnyKind } from './generated-kind.ts'
 
 /** The result of the mutation that starts a task: the task, or why it was refused. */
@@ -60,7 +60,7 @@ function perKind<Document extends object>(create: (kind: AnyKind) => Document): 
 }
 
 function createStart({ mutation, inputType, successType }: AnyKind): StartDocument {
-  const definitions = parse(`mutation ${successType.replace(/Success$/, '')}($input: ${inputType}) {
+  return toDocument(`mutation ${successType.replace(/Success$/, '')}($input: ${inputType}) {
     ${mutation}(input: $input) {
       __typename
       ... on ${successType} { task { ...TaskSummaryFields } }
@@ -70,60 +70,22 @@ function createStart({ mutation, inputType, successType }: AnyKind): StartDocume
       ... on ConflictError { runningTask { id } }
       ... on NotFoundError { id }
     }
-  }`)
-  return toDocument([...definitions, ...TaskSummaryFieldsFragmentDoc.definitions]) as StartDocument
+  } ${taskSummaryText}`) as StartDocument
 }
 
 function createWatch({ result, details }: AnyKind): WatchDocument {
-  const { definitions } = TaskProgressDocument
-  const fragments = new Map(definitions.filter(isFragment).map((node) => [node.name.value, node]))
-  const errorFields = fragments.get('TaskErrorFields')
-  if (result !== null) {
-    const [own] = parse(`fragment TaskResultFields on TaskResult { __typename ${result} }`).filter(isFragment)
-    if (own !== undefined) fragments.set('TaskResultFields', own)
-  }
-  if (details !== null && errorFields !== undefined) {
-    const [own] = parse(`fragment Details on TaskError { details { __typename ${details} } }`).filter(isFragment)
-    const selections = [...errorFields.selectionSet.selections, ...(own?.selectionSet.selections ?? [])]
-    fragments.set('TaskErrorFields', { ...errorFields, selectionSet: { ...errorFields.selectionSet, selections } })
-  }
-  // Only the fragments that are still used: those of the results of other kinds are invalid for this server.
-  const used = new Map<string, FragmentDefinitionNode>()
-  const copy = (set: SelectionSetNode): SelectionSetNode => ({ ...set, selections: set.selections.map(copySelection) })
-  const copySelection = (selection: SelectionNode): SelectionNode => {
-    if (selection.kind === 'FragmentSpread') {
-      const name = selection.name.value
-      const fragment = fragments.get(name)
-      if (fragment !== undefined && !used.has(name)) {
-        used.set(name, fragment)
-        used.set(name, { ...fragment, selectionSet: copy(fragment.selectionSet) })
-      }
-      return selection
-    }
-    // A schema has this field only if one of its kinds has a result.
-    if (result === null && selection.kind === 'Field' && selection.name.value === 'result') {
-      const { selectionSet: _, ...field } = selection
-      return { ...field, name: { ...field.name, value: '__typename' } }
-    }
-    return selection.selectionSet === undefined
-      ? selection
-      : { ...selection, selectionSet: copy(selection.selectionSet) }
-  }
-  const operations = definitions.flatMap((node) =>
-    node.kind === 'OperationDefinition' ? [{ ...node, selectionSet: copy(node.selectionSet) }] : [],
-  )
-  return toDocument([...operations, ...used.values()]) as WatchDocument
-}
-
-function parse(text: string): readonly DefinitionNode[] {
-  return createRequest(text, {}).query.definitions as readonly DefinitionNode[]
-}
-
-function isFragment(node: { readonly kind: string }): node is FragmentDefinitionNode {
-  return node.kind === 'FragmentDefinition'
+  // A schema has these fields only if one of its kinds has a result, or an error with details.
+  const resultField = result === null ? '__typename' : `result { __typename ${result} }`
+  const detailsField = details === null ? '' : `details { __typename ${details} }`
+  // Those of the task only: with the details of its items, a subscription could cost too much.
+  return toDocument(`${taskProgressText}
+    fragment TaskFailureFields on TaskError { ...TaskErrorFields ${detailsField} }
+    fragment TaskOutcomeFields on Task { ${resultField} }
+    fragment TaskCompletedFields on TaskCompleted { ${resultField} }`) as WatchDocument
 }
 
 /** Marks the document as generated from the schema: a server that finds it invalid is older than the page. */
-function toDocument(definitions: readonly DefinitionNode[]): object {
-  return { kind: 'Document', definitions, __meta__: { generated: true } }
+function toDocument(text: string): object {
+  // urql returns this same object for every request with this document.
+  return Object.assign(createRequest(text, {}).query, { __meta__: { generated: true } })
 }

@@ -215,7 +215,7 @@ export function createTidings(options: TidingsOptions): Tidings {
       admin: engine.admin,
       rateLimits: services.rateLimits,
       logger,
-      graphiqlTabs: () => Promise.resolve(writeOperations(served, tasks)),
+      graphiqlTabs: () => Promise.resolve(writeOperations(served)),
       metrics,
       metricsPage: createMetricsPage({ engine, live, metrics }),
     })

@@ -1,5 +1,4 @@
 import {
-  type GraphQLField,
   type GraphQLInputType,
   type GraphQLSchema,
   getNamedType,
@@ -9,10 +8,9 @@ import {
   isInputObjectType,
   isListType,
   isRequiredInputField,
-  isUnionType,
 } from 'graphql'
-import type { TaskKind } from './define-task.ts'
 import { selectAll } from './selection.ts'
+import { findStartFields, type StartField } from './start-fields.ts'
 
 /** An operation with values for its variables as JSON. */
 export interface PreparedOperation {
@@ -27,38 +25,28 @@ export interface PreparedOperation {
  * @returns the mutation of each kind, with values for the required fields of its input, and the subscription to a task with all
  * results and details of errors
  */
-export function writeOperations(schema: GraphQLSchema, tasks: readonly TaskKind[]): readonly PreparedOperation[] {
-  const mutations = Object.values(schema.getMutationType()?.getFields() ?? {})
-  const starts = tasks.flatMap((task) => {
-    const field = mutations.find(({ extensions }) => extensions['kind'] === task.kind)
-    return field === undefined ? [] : [writeStart(field)]
-  })
-  return [...starts, writeWatch(schema)]
+export function writeOperations(schema: GraphQLSchema): readonly PreparedOperation[] {
+  return [...findStartFields(schema).map(writeStart), writeWatch(schema)]
 }
 
-/** The type of the events of a task. */
-const eventType = 'TaskEvent'
-
-function writeStart({ name, args, type }: GraphQLField<unknown, unknown>): PreparedOperation {
-  const [input] = args
-  const title = `${name.charAt(0).toUpperCase()}${name.slice(1)}`
-  const result = getNamedType(type)
-  const [success, ...failures] = isUnionType(result) ? result.getTypes() : []
+function writeStart({ name, inputType, success, failures }: StartField): PreparedOperation {
   const selections = failures.map((failure) => {
     const issues = 'issues' in failure.getFields() ? ' issues { path message }' : ''
     return `    ... on ${failure.name} { message${issues} }`
   })
-  const query = `mutation ${title}($input: ${String(input?.type)}) {
+  const query = `mutation ${name.charAt(0).toUpperCase()}${name.slice(1)}($input: ${String(inputType)}) {
   ${name}(input: $input) {
     __typename
-    ... on ${success?.name ?? ''} { task { id status } }
+    ... on ${success.name} { task { id status } }
 ${selections.join('\n')}
   }
 }
 `
-  const value = input === undefined ? {} : sampleOf(input.type)
-  return { query, variables: JSON.stringify({ input: value ?? {} }, null, 2) }
+  return { query, variables: JSON.stringify({ input: sampleOf(inputType) }, null, 2) }
 }
+
+/** The type of the events of a task. */
+const eventType = 'TaskEvent'
 
 /** In the schema of a team, the names of types and of the field may have a prefix. */
 function writeWatch(schema: GraphQLSchema): PreparedOperation {

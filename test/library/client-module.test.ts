@@ -3,17 +3,33 @@ import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { type DocumentNode, type GraphQLSchema, parse, print, validate } from 'graphql'
+import { mergeSchemas } from '@graphql-tools/schema'
+import SchemaBuilder from '@pothos/core'
+import { createRequest } from '@urql/core'
+import {
+  buildSchema,
+  type DocumentNode,
+  type GraphQLSchema,
+  Kind,
+  type OperationDefinitionNode,
+  parse,
+  print,
+  validate,
+} from 'graphql'
+import { TidingsPlugin } from 'tidings/pothos'
 import { expect, test } from 'vitest'
 import { z } from 'zod'
 import { createCacheExchange } from '../../client/cache/cache.ts'
 import { startDocumentOf, taskDocumentOf } from '../../client/kinds/documents.ts'
 import type { AnyKind } from '../../client/kinds/generated-kind.ts'
+import { isGenerated } from '../../client/transport/generated.ts'
 import { exportReport } from '../../examples/http/tasks.ts'
 import * as examplePage from '../../examples/react/tidings.gen.ts'
 import { taskErrorCatalogue } from '../../src/errors.ts'
 import { createTidings, defineTask, graphqlType, stage } from '../../src/index.ts'
 import { printClientModule } from '../../src/library/client-module.ts'
+import { createOperations } from '../../src/server/operations/operations.ts'
+import { testConfig } from '../server/support.ts'
 import { createTestDirectory } from '../support/directory.ts'
 import { buildTree, reservedKinds, sendMail } from './kinds.ts'
 
@@ -52,13 +68,40 @@ test('the module imports nothing but types of the client', () => {
 
 test('the documents that the client makes of the module are valid for its schema', async () => {
   const { schema } = createTidings({ tasks: allKinds })
+  const operations = createOperations(schema, testConfig())
   const kinds = Object.values(await load(schema)).filter((value) => 'mutation' in value)
   expect(kinds).toHaveLength(allKinds.length)
   for (const kind of kinds)
     for (const document of [startDocumentOf(kind), taskDocumentOf({}, kind)]) {
       const text = print(document as DocumentNode)
       expect(validate(schema, parse(text)), text).toEqual([])
+      // A server that finds it invalid is older than the page.
+      expect(isGenerated(createRequest<object, object>(document, {}).query)).toBe(true)
+      const [operation] = parse(text).definitions.filter(({ kind }) => kind === Kind.OPERATION_DEFINITION)
+      const { cost } = operations.checkCost(parse(text), operation as OperationDefinitionNode, {})
+      expect(cost).toBeLessThan(0.4 * testConfig().MAX_QUERY_COST)
     }
+})
+
+test('the module of a schema that contains the one of Tidings starts tasks by the fields of this schema', async () => {
+  const tidings = createTidings({ tasks: [exportReport] })
+  const builder = new SchemaBuilder<object>({ plugins: [TidingsPlugin], tidings: { instance: tidings } })
+  builder.queryType({})
+  builder.mutationType({ fields: (t) => ({ sendReport: t.startTask(exportReport) }) })
+  const schemas = [
+    { schema: builder.toSchema(), mutation: 'sendReport' },
+    {
+      schema: mergeSchemas({ schemas: [tidings.schema, buildSchema('type Query { ping: String }')] }),
+      mutation: 'exportReport',
+    },
+  ]
+  for (const { schema, mutation } of schemas) {
+    const kind = (await load(schema))[mutation] as AnyKind
+    // A builder sorts the fields.
+    expect(kind).toEqual({ ...examplePage.exportReport, mutation, result: expect.stringContaining('url') })
+    for (const document of [startDocumentOf(kind), taskDocumentOf({}, kind)])
+      expect(validate(schema, parse(print(document as DocumentNode)))).toEqual([])
+  }
 })
 
 test('the documents are valid for a schema in which no kind has a result', async () => {

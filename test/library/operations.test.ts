@@ -10,7 +10,7 @@ test.each([
   ['neither', [sendMail], 2],
 ])('writes valid operations with valid variables for kinds with %s', (_, tasks, count) => {
   const { schema } = createTidings({ tasks })
-  const operations = writeOperations(schema, tasks)
+  const operations = writeOperations(schema)
   expect(operations).toHaveLength(count)
   for (const { query, variables } of operations) {
     const document = parse(query)
@@ -31,7 +31,7 @@ test.each([
 
 test('selects the fields of results and of the details of errors', () => {
   const { schema } = createTidings({ tasks: [exportReport] })
-  const [start, watch] = writeOperations(schema, [exportReport])
+  const [start, watch] = writeOperations(schema)
   expect(JSON.parse(start?.variables ?? '')).toEqual({ input: { reportId: '' } })
   expect(watch?.query).toContain('result { __typename ... on ExportReportOutput { url pages } }')
   expect(watch?.query).toContain('details { __typename ... on ExportReportQuotaError { resetsAt } }')

@@ -7,7 +7,9 @@ import { addCoreTypes, addDefinedKinds, createBuilder } from '../../../schema/in
 import { defineTask } from '../../../src/library/define-task.ts'
 import { stage } from '../../../src/tasks/model/report.ts'
 
-const coreDocuments = parse(await readFile(new URL('../../../client/documents/task.graphql', import.meta.url), 'utf8'))
+const client = new URL('../../../client/', import.meta.url)
+const files = ['documents/task.graphql', 'apps/task.graphql'].map((name) => readFile(new URL(name, client), 'utf8'))
+const coreDocuments = parse((await Promise.all(files)).join(''))
 
 test('the documents of the core client are valid for a schema without the applications', () => {
   const exportReport = defineTask({
