@@ -59,12 +59,15 @@ export async function migrate(
   let failure: Error | undefined
   try {
     await client.query('select pg_advisory_lock($1)', [lockKey])
-    // All tables are in the schema of the first one. By default, new ones would be in `tidings` for a role of that name.
+    // All tables are in the schema of the first one. By default, new ones would be in `tidings` for a role of that name, where
+    // `migration` is a view.
     await client.query(
-      `select set_config('search_path', coalesce(
-         (select relnamespace::regnamespace::text from pg_class where oid = to_regclass('migration')),
-         quote_ident(current_schema())
-       ), false)`,
+      `select set_config('search_path', quote_ident(coalesce(
+         (select schema from unnest(current_schemas(false)) with ordinality as path (schema, place)
+          join pg_class on relname = 'migration' and relkind = 'r' and relnamespace = quote_ident(schema)::regnamespace
+          order by place limit 1),
+         current_schema()
+       )), false)`,
     )
     await client.query(
       `create table if not exists migration (

@@ -132,3 +132,15 @@ test('the database folds the passages of the version before as the application f
   )
   expect(rows).toEqual(words.map((word) => ({ word, folded: foldText(word) })))
 })
+
+test('a server of the version before 0027 whose role has the name of the new schema finds that the database is newer', async () => {
+  await using test = await createTestDatabase()
+  const client = await test.database.pool.connect()
+  // The default of a role `tidings`, and the first statements of that version.
+  await client.query('set search_path = tidings, public')
+  await client.query('create table if not exists migration (id integer primary key, name text not null)')
+  const { rows } = await client.query('select id from migration order by id')
+  client.release(true)
+  expect(rows.length).toBeGreaterThanOrEqual(27)
+  expect(await migrate(test.database, silentLogger)).toEqual([])
+})

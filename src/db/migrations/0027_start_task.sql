@@ -28,11 +28,30 @@ create function tidings.new_task_id() returns text language sql volatile as $$
   ) as id
 $$;
 
--- Identifies equal requests: the kind, the input regardless of the order of its fields, and the retried task.
-create function tidings.digest_of(request jsonb) returns text language sql stable as $$
-  select encode(sha256(convert_to(
-    jsonb_build_array(request->'kind', request->'input', request->'retryOf')::text, 'UTF8'
-  )), 'base64')
+-- A value as Node writes it with the fields of objects in the order of their names, which begins with the names that are indexes of
+-- arrays. Numbers from 1e21 and below 1e-6 are written otherwise, and objects with names beyond U+FFFF beside others from U+E000 have
+-- another order: requests with them are equal only to others in SQL.
+create function tidings.canonical_json(value jsonb) returns text language sql immutable as $$
+  select case jsonb_typeof(value)
+    when 'object' then (
+      select '{' || coalesce(string_agg(
+        to_json(name) || ':' || tidings.canonical_json(field), ','
+        order by case when name ~ '^(0|[1-9][0-9]{0,9})$' then nullif(least(name::bigint, 4294967295), 4294967295) end, name collate "C"
+      ), '') || '}'
+      from jsonb_each(value) as fields (name, field)
+    )
+    when 'array' then (
+      select '[' || coalesce(string_agg(tidings.canonical_json(element), ',' order by place), '') || ']'
+      from jsonb_array_elements(value) with ordinality as elements (element, place)
+    )
+    when 'number' then trim_scale(value::numeric)::text
+    else value::text
+  end
+$$;
+
+-- Identifies equal requests, as `digestOf` in src/tasks/start/idempotency-key.ts does.
+create function tidings.digest_of(kind text, input jsonb) returns text language sql immutable as $$
+  select translate(encode(sha256(convert_to(tidings.canonical_json(jsonb_build_array(kind, input, null)), 'UTF8')), 'base64'), '+/=', '-_')
 $$;
 
 -- Lets the starts with one idempotency key wait for each other until the end of the transaction: of several, exactly one is new.
@@ -45,7 +64,7 @@ create function tidings.task_of_key(request jsonb) returns table (task_id text, 
 #variable_conflict use_column
 begin
   return query
-    select task_id, digest = tidings.digest_of(request) from idempotency
+    select task_id, digest = request->>'digest' from idempotency
     where owner in (request->>'owner', 'erased ' || hashtextextended(request->>'owner', 0)) and key = request->>'idempotencyKey'
       and coalesce(created_at > statement_timestamp() - (request->>'keptHours')::float8 * interval '1 hour', true);
 end
@@ -74,8 +93,8 @@ $$;
 
 -- Queues a task.
 --
--- Input: `{ kind, input, owner }`, and optionally `id`, `idempotencyKey`, `keptHours` (of the key; default: until it is pruned),
--- `maxStartsPerMinute`, `maxAttempts`, `retryOf`, `subject`, `size`, `variant`, `totalItems`, `headStartMs`, `trace`, and `announce`:
+-- Input: `{ kind, input, owner }`, and optionally `id`, `idempotencyKey` with the `digest` of the request and `keptHours` (default: until
+-- the key is pruned), `maxStartsPerMinute`, `maxAttempts`, `retryOf`, `subject`, `size`, `variant`, `totalItems`, `headStartMs`, `trace`, and `announce`:
 -- whether workers have to be notified by the database, because their notification by the caller would precede the commit.
 --
 -- Output: `{ outcome }`: NEW with `id`, `at` (ms since 1970) and the `epoch` of the log; SAME with the `id` of the task that the key
@@ -119,7 +138,7 @@ begin
   );
   if request->>'idempotencyKey' is not null then
     insert into idempotency (owner, key, digest, task_id, created_at)
-    values (request->>'owner', request->>'idempotencyKey', tidings.digest_of(request), new_id, clock_timestamp())
+    values (request->>'owner', request->>'idempotencyKey', request->>'digest', new_id, clock_timestamp())
     on conflict (owner, key) do update
       set digest = excluded.digest, task_id = excluded.task_id, created_at = excluded.created_at;
   end if;
@@ -159,7 +178,8 @@ begin
       message = format('The kind %s has a function begin, which the database cannot run; start it with Tidings', kind);
   end if;
   started := tidings.queue_task(jsonb_build_object(
-    'kind', kind, 'input', input, 'owner', owner, 'idempotencyKey', idempotency_key, 'announce', true
+    'kind', kind, 'input', input, 'owner', owner, 'idempotencyKey', idempotency_key,
+    'digest', case when idempotency_key is not null then tidings.digest_of(kind, input) end, 'announce', true
   ));
   if started->>'outcome' = 'REUSED' then
     raise exception using errcode = 'unique_violation',
@@ -175,12 +195,13 @@ do $$
 declare
   function_name regprocedure;
 begin
+  -- For a role of the name `tidings`, this is the default schema from now on. A server of a version before 0027 would take its database
+  -- for an empty one and create all tables again, here. With the view, it finds that the database is newer, and stops.
+  if current_schema() <> 'tidings' then
+    execute format('create view tidings.migration as select * from %I.migration', current_schema());
+  end if;
   for function_name in select oid::regprocedure from pg_proc where pronamespace = 'tidings'::regnamespace loop
     execute format('alter function %s set search_path = %I, pg_temp', function_name, current_schema());
     execute format('revoke all on function %s from public', function_name);
   end loop;
 end $$;
-
--- Digests were made by Node before.
-update idempotency set digest = tidings.digest_of(jsonb_build_object('kind', task.kind, 'input', task.input, 'retryOf', task.retry_of))
-from task where task.id = idempotency.task_id and task.owner <> '';

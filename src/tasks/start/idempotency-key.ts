@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import type { Pool, PoolClient } from 'pg'
 import { TidingsError } from '../../errors.ts'
 import { isStorable, unstorable } from '../model/storable.ts'
@@ -50,14 +51,27 @@ export async function findTaskOfKey(
   request: StartRequest,
   keptHours: number,
 ): Promise<string | null> {
-  const { kind, input, owner, idempotencyKey, retryOf } = request
+  const { owner, idempotencyKey } = request
   if (idempotencyKey === undefined) return null
   const { rows } = await client.query<{ id: string; isSame: boolean }>(
     'select task_id as id, is_same as "isSame" from tidings.task_of_key($1)',
-    [JSON.stringify({ kind, input, owner, idempotencyKey, retryOf, keptHours })],
+    [JSON.stringify({ owner, idempotencyKey, digest: digestOf(request), keptHours })],
   )
   const existing = rows[0]
   if (existing === undefined) return null
   if (!existing.isSame) throw createKeyReused(idempotencyKey, keptHours)
   return existing.id
+}
+
+/**
+ * Returns the digest that identifies equal requests: the kind, the input regardless of field order,
+ * and the retried task.
+ */
+export function digestOf({ kind, input, retryOf }: Pick<StartRequest, 'kind' | 'input' | 'retryOf'>): string {
+  const canonicalJson = JSON.stringify([kind, input, retryOf ?? null], (_key, value: unknown) =>
+    typeof value === 'object' && value !== null && !Array.isArray(value)
+      ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : value,
+  )
+  return createHash('sha256').update(canonicalJson).digest('base64url')
 }

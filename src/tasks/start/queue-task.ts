@@ -27,6 +27,7 @@ interface QueueRequest {
   readonly owner: string
   readonly id?: string
   readonly idempotencyKey?: string | undefined
+  readonly digest?: string
   readonly keptHours?: number
   readonly maxStartsPerMinute?: number
   readonly maxAttempts: number

@@ -19,7 +19,7 @@ import type { WakeUps } from '../queue/wake-ups.ts'
 import { createCancel } from './cancel.ts'
 import { checkStartRequest } from './check-request.ts'
 import { deleteTasks, eraseTasks } from './erase.ts'
-import { checkIdempotencyKey, findTaskOfKey } from './idempotency-key.ts'
+import { checkIdempotencyKey, digestOf, findTaskOfKey } from './idempotency-key.ts'
 import { queueTask } from './queue-task.ts'
 import { checkStartRate, lockStarts } from './start-rate.ts'
 import type { StartRequest } from './start-request.ts'
@@ -116,6 +116,7 @@ export function createTaskService(
       input,
       owner,
       idempotencyKey,
+      digest: digestOf(request),
       keptHours: idempotencyHours,
       maxAttempts: attempts,
       retryOf,

@@ -1,7 +1,7 @@
 import { TidingsError } from '../../errors.ts'
 import type { TaskDefinition } from '../model/task-definition.ts'
 import { checkStartRequest } from './check-request.ts'
-import { createKeyReused } from './idempotency-key.ts'
+import { createKeyReused, digestOf } from './idempotency-key.ts'
 import { queueTask, type Transaction } from './queue-task.ts'
 import { createTooManyStarts } from './start-rate.ts'
 import type { StartRequest } from './start-request.ts'
@@ -36,6 +36,7 @@ export async function startWithin(
     input,
     owner,
     idempotencyKey,
+    digest: digestOf(request),
     keptHours: idempotencyHours,
     maxStartsPerMinute,
     maxAttempts: definition.attempts,

@@ -1,9 +1,16 @@
+import fc from 'fast-check'
 import pg from 'pg'
 import { TypeID } from 'typeid-js'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { z } from 'zod'
+import { connectDatabase } from '../../../src/db/connect.ts'
+import { toUnavailable } from '../../../src/db/retry.ts'
+import { isTidingsError } from '../../../src/errors.ts'
+import { silentLogger } from '../../../src/logger.ts'
+import { isStorable } from '../../../src/tasks/model/storable.ts'
 import { emptyProgress } from '../../../src/tasks/model/task.ts'
 import { createTaskDefinition, type TaskDefinition } from '../../../src/tasks/model/task-definition.ts'
+import { digestOf } from '../../../src/tasks/start/idempotency-key.ts'
 import type { Transaction } from '../../../src/tasks/start/queue-task.ts'
 import type { StartRequest } from '../../../src/tasks/start/start-request.ts'
 import { startWithin } from '../../../src/tasks/start/start-within.ts'
@@ -155,6 +162,31 @@ describe('a start in a transaction of the application', () => {
     expect((await other).id).toBe(id)
   })
 
+  test('fails in an isolated transaction that cannot see the task of its key', async () => {
+    await using fixture = await startTestEngine({ definitions, config: idle })
+    const client = await connect(fixture)
+    await client.query('begin isolation level repeatable read; select from task')
+    await fixture.start('WORK', { idempotencyKey: 'k' })
+    await expect(start(client, { idempotencyKey: 'k' })).rejects.toMatchObject({ code: '40001' })
+  })
+
+  test('makes a start of the API with its key UNAVAILABLE while its transaction stays open, and no other one', async () => {
+    await using fixture = await startTestEngine({ definitions, config: idle })
+    await using database = await connectDatabase({
+      url: fixture.test.url,
+      maxConnections: 4,
+      statementMs: 200,
+      logger: silentLogger,
+    })
+    await using server = await startTestEngine({ definitions, config: idle, on: { ...fixture.test, database } })
+    const client = await begin(fixture)
+    await start(client, { idempotencyKey: 'k' })
+    await expect(server.start('WORK', { idempotencyKey: 'k' })).rejects.toSatisfy((error) =>
+      isTidingsError(toUnavailable(error), 'UNAVAILABLE'),
+    )
+    await server.start('WORK', { idempotencyKey: 'other' })
+  })
+
   test('that is refused leaves the transaction usable', async () => {
     await using fixture = await startTestEngine({ definitions, config: idle })
     const client = await begin(fixture)
@@ -240,4 +272,30 @@ describe('tidings.start_task', () => {
     // With it the role, which is one of the whole cluster.
     await client.query('rollback')
   })
+})
+
+test('the database makes the digests of requests as Node does', async () => {
+  await using fixture = await startTestEngine({ definitions, config: idle })
+  const text = fc.string({ unit: 'grapheme' }).filter((value) => isStorable(value))
+  const name = fc.string({ unit: fc.constantFrom(...'aZ019-"\\/\n\u0001é\u2028漢'), maxLength: 4 })
+  const input = fc.dictionary(
+    name,
+    fc.letrec((tie) => ({
+      value: fc.oneof(
+        { maxDepth: 3 },
+        text,
+        fc.integer(),
+        fc.constantFrom(null, true, false, 0.1, -12.5, 1e20, 1.5e-6),
+        fc.array(tie('value'), { maxLength: 3 }),
+        fc.dictionary(name, tie('value'), { maxKeys: 3 }),
+      ),
+    })).value,
+  )
+  const inputs = fc.sample(input, 300)
+  const { rows } = await fixture.database.pool.query<{ digest: string }>(
+    `select tidings.digest_of('WORK', input) as digest
+     from jsonb_array_elements($1) with ordinality as inputs (input, place) order by place`,
+    [JSON.stringify(inputs)],
+  )
+  expect(rows.map(({ digest }) => digest)).toEqual(inputs.map((value) => digestOf({ kind: 'WORK', input: value })))
 })
