@@ -18,6 +18,14 @@ export {
   type InputOf,
   type TaskKind,
 } from './library/define-task.ts'
+export {
+  type AnyTopicKind,
+  defineTopic,
+  type EventSchemas,
+  type EventsOf,
+  type StateReading,
+  type TopicKind,
+} from './library/define-topic.ts'
 export type { ListenOptions, ServeOptions, TidingsOptions } from './library/options.ts'
 export { type FoundTask, findTask, viewerOf } from './library/team-context.ts'
 export type { Authenticate, AuthenticatedUser, Caller } from './server/request/authenticate.ts'

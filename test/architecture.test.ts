@@ -29,6 +29,7 @@ const houses = [
     'src/server/request',
     'schema',
     'schema/task',
+    'schema/topic',
     'schema/kit',
     'schema/definition',
     'src/live',

@@ -7,7 +7,16 @@ export interface PothosTypes {
   input(shape: ObjectShape): InputRef<unknown>
   /** Returns the object type of a shape. @throws NameCollisionError */
   output(shape: ObjectShape): OutputRef<unknown>
+  /**
+   * Returns the fields of a shape, for an object type that has others beside them.
+   *
+   * @param valuesOf - returns their values from the source of the type
+   */
+  outputFields<S>(t: object, shape: ObjectShape, valuesOf: (source: S) => Readonly<Record<string, unknown>>): FieldMap
 }
+
+/** The fields of a type, as Pothos expects them. */
+type FieldMap = Record<string, never>
 
 /** Two different types have one name. */
 export class NameCollisionError extends TypeError {
@@ -134,21 +143,22 @@ export function createPothosTypes(builder: object): PothosTypes {
         description: shape.description,
         // Tells the types that follow from zod schemas from those of the team's own schema.
         extensions: { isDefined: true },
-        fields: (t: FieldBuilder) =>
-          Object.fromEntries(
-            shape.fields.map((field) => [
-              field.name,
-              t.field({
-                type: outputType(t, field.shape),
-                nullable: field.isNullable,
-                description: field.description,
-                deprecationReason: field.deprecationReason,
-                resolve: (source: Readonly<Record<string, unknown>>) => source[field.name],
-              }),
-            ]),
-          ),
+        fields: (t: FieldBuilder) => outputFields(t, shape, (source: Readonly<Record<string, unknown>>) => source),
       })
     })
+  const outputFields: PothosTypes['outputFields'] = (t, shape, valuesOf) =>
+    Object.fromEntries(
+      shape.fields.map((field) => [
+        field.name,
+        (t as FieldBuilder).field({
+          type: outputType(t as FieldBuilder, field.shape),
+          nullable: field.isNullable,
+          description: field.description,
+          deprecationReason: field.deprecationReason,
+          resolve: (source: never) => valuesOf(source)[field.name],
+        }),
+      ]),
+    ) as FieldMap
   const union = (shape: UnionShape): OutputRef<unknown> =>
     once(shape.name, signatureOf(shape), () =>
       any.unionType(shape.name, {
@@ -158,7 +168,7 @@ export function createPothosTypes(builder: object): PothosTypes {
           shape.members.find(({ value }) => value === source[shape.discriminator])?.object.name,
       }),
     )
-  return { input: inputObject, output: outputObject }
+  return { input: inputObject, output: outputObject, outputFields }
 }
 
 /** Returns a text that is equal for equal types. Types that refer to each other are compared by their names. */

@@ -1,5 +1,6 @@
 import type { Server } from 'node:http'
 import { type GraphQLSchema, lexicographicSortSchema, printSchema } from 'graphql'
+import type { z } from 'zod'
 import { createContext } from '../../schema/index.ts'
 import type { Services } from '../../schema/kit/services.ts'
 import { readRedisAddress } from '../bus/redis-address.ts'
@@ -11,6 +12,8 @@ import { toUnavailable } from '../db/retry.ts'
 import type { JsonObject } from '../db/tables.ts'
 import { TidingsError } from '../errors.ts'
 import { isOwnField } from '../live/execute/topic-field.ts'
+import type { AppendRequest } from '../log/append-request.ts'
+import { createTopic } from '../log/topic.ts'
 import { createLogger } from '../logger.ts'
 import { createRateLimits, type RateLimits } from '../rate-limits/rate-limits.ts'
 import { createServerMetrics } from '../server/connections/server-metrics.ts'
@@ -25,6 +28,15 @@ import { openTracing } from '../tracing/open.ts'
 import type { Tracing } from '../tracing/tracing.ts'
 import { writeClientModule } from './client-module.ts'
 import type { InputOf, TaskKind } from './define-task.ts'
+import {
+  type EventSchemas,
+  type EventsOf,
+  endsTopic,
+  ephemeralChannel,
+  type TopicKind,
+  toLogged,
+  topicOf,
+} from './define-topic.ts'
 import { toEngineDefinition } from './engine-definition.ts'
 import { writeOperations } from './operations.ts'
 import { type ListenOptions, namingOptions, readOptions, type ServeOptions, type TidingsOptions } from './options.ts'
@@ -101,6 +113,33 @@ export interface Tidings extends AsyncDisposable {
    * await client.query('commit')
    */
   start<T extends TaskKind>(task: T, input: InputOf<T>, options: StartOptions): Promise<StartedTask>
+  /**
+   * Appends events to the topic of an object, and delivers them to its subscribers. The topic begins with its first event.
+   *
+   * @param events - by name; several are appended together, in this order
+   * @returns the seq of the last of them
+   * @throws TidingsError `BAD_INPUT` for an event that does not fit; `CONFLICT` after one of `last`; `UNAVAILABLE` while the database
+   * cannot be reached: the events may have been appended
+   * @example
+   * await tidings.publish(order, '42', { statusChanged: { status: 'shipped' } })
+   */
+  publish<S extends z.ZodObject | undefined, E extends EventSchemas, P extends EventSchemas>(
+    topic: TopicKind<S, E, P>,
+    id: string,
+    events: EventsOf<E>,
+  ): Promise<{ readonly seq: number }>
+  /**
+   * Sends ephemeral events to the subscribers that are connected now. They are not stored, and may be lost.
+   *
+   * @throws TidingsError `BAD_INPUT` for an event that does not fit
+   * @example
+   * await tidings.emit(order, '42', { courierMoved: { latitude: 48.2, longitude: 16.4 } })
+   */
+  emit<S extends z.ZodObject | undefined, E extends EventSchemas, P extends EventSchemas>(
+    topic: TopicKind<S, E, P>,
+    id: string,
+    events: EventsOf<P>,
+  ): Promise<void>
   /** Creates or upgrades the tables: forward only, one process at a time. @returns the names of the migrations that it applied */
   migrate(): Promise<readonly string[]>
   /**
@@ -133,11 +172,11 @@ const spreadMs = 500
  * await tidings.listen({ port: 4000 })
  */
 export function createTidings(options: TidingsOptions): Tidings {
-  const { tasks, context = {}, authenticate } = options
+  const { tasks, topics = [], context = {}, authenticate } = options
   const config = readOptions(options)
   const logger =
     options.logger ?? createLogger({ level: config.LOG_LEVEL, production: config.NODE_ENV === 'production' })
-  const schema = createTeamSchema(tasks)
+  const schema = createTeamSchema(options)
   const definitions = tasks.map((task) => toEngineDefinition(task, context))
   const resources = new AsyncDisposableStack()
   const servers: RunningServer[] = []
@@ -166,6 +205,10 @@ export function createTidings(options: TidingsOptions): Tidings {
     )
     return { database, engine, tracing }
   })
+  const openFor = (topic: { readonly name: string }): Promise<Opened> => {
+    if (topics.some(({ name }) => name === topic.name)) return open()
+    throw new TidingsError('BAD_INPUT', `The topic ${topic.name} is not among the topics of createTidings; add it`)
+  }
   const work = once(async (): Promise<void> => {
     const { database, engine } = await open()
     await engine.startWorker()
@@ -264,9 +307,34 @@ export function createTidings(options: TidingsOptions): Tidings {
         throw toUnavailable(error)
       }
     },
+    async publish(topic, id, events) {
+      const { engine } = await openFor(topic)
+      const logged = toLogged(topic, topic.events, events)
+      return await publish(engine, { topic: topicOf(topic, id), events: logged, close: endsTopic(topic, logged) })
+    },
+    async emit(topic, id, events) {
+      const { engine } = await openFor(topic)
+      const channel = ephemeralChannel(topicOf(topic, id))
+      for (const event of toLogged(topic, topic.ephemeral ?? {}, events)) engine.bus.publish(channel, event)
+    },
     migrate: () => migrateOnce(),
     writeClient: (path, { schema: served = schema } = {}) => writeClientModule(served, path),
     [Symbol.asyncDispose]: shutDown,
+  }
+}
+
+/** Appends events to a topic, which is created with its first event. */
+async function publish({ appender, database }: Engine, request: AppendRequest): Promise<{ readonly seq: number }> {
+  const { topic } = request
+  try {
+    for (;;) {
+      const result = await appender.append(request)
+      if (result.accepted) return { seq: result.seq }
+      if (result.seq !== null) throw new TidingsError('CONFLICT', `The topic "${topic}" has ended; nothing can follow`)
+      await createTopic(database.pool, topic)
+    }
+  } catch (error) {
+    throw toUnavailable(error)
   }
 }
 

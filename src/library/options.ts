@@ -6,6 +6,7 @@ import type { Authenticate } from '../server/request/authenticate.ts'
 import { parseSettings } from '../settings.ts'
 import type { Viewer } from '../tasks/model/viewer.ts'
 import type { HandlerServices, TaskKind } from './define-task.ts'
+import type { AnyTopicKind } from './define-topic.ts'
 
 /** The name of an option for a setting: `leaseMs` for `LEASE_MS`. */
 type CamelCase<S extends string> = S extends `${infer Head}_${infer Tail}`
@@ -30,7 +31,9 @@ export type SettingOptions = {
 export interface TidingsOptions extends SettingOptions {
   /** The kinds of tasks. */
   readonly tasks: readonly TaskKind[]
-  /** The value that every `run` receives as `context`, such as the team's services. Default none. */
+  /** The kinds of topics: feeds of events that are no tasks. Default none. */
+  readonly topics?: readonly AnyTopicKind[]
+  /** The value that every `run`, and every `read` of a topic, receives as `context`, such as the team's services. Default none. */
   readonly context?: HandlerServices
   /**
    * Returns the viewer of a request or of a WebSocket; null for an anonymous caller, which may only introspect. Throw

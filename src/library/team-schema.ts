@@ -1,19 +1,37 @@
 import { type GraphQLField, type GraphQLSchema, isInterfaceType, isObjectType } from 'graphql'
-import { addCoreTypes, addDefinedKinds, createBuilder } from '../../schema/index.ts'
+import { addCoreTypes, addDefinedKinds, addDefinedTopics, createBuilder } from '../../schema/index.ts'
 import { TidingsError } from '../errors.ts'
 import { ownContextOf } from '../live/execute/own-context.ts'
 import { declareTopicField, ownField, readTopicField } from '../live/execute/topic-field.ts'
-import type { TaskKind } from './define-task.ts'
+import type { HandlerServices, TaskKind } from './define-task.ts'
+import type { AnyTopicKind } from './define-topic.ts'
+
+/** What the schema of a team is made of. */
+export interface TeamKinds {
+  readonly tasks: readonly TaskKind[]
+  readonly topics?: readonly AnyTopicKind[] | undefined
+  /** Passed to the functions that read the state of a topic. */
+  readonly context?: HandlerServices | undefined
+}
 
 /**
- * Creates the schema of kinds of tasks. Its fields can be merged into the schema of a team: their resolvers find the context of
+ * Creates the schema of kinds of tasks and topics. Its fields can be merged into the schema of a team: their resolvers find the context of
  * Tidings in the one of the team, and live delivery knows them from the fields of the team.
  *
  * @throws TypeError when the kinds do not fit GraphQL or each other
  */
-export function createTeamSchema(tasks: readonly TaskKind[]): GraphQLSchema {
+export function createTeamSchema({ tasks, topics = [], context = {} }: TeamKinds): GraphQLSchema {
   const builder = createBuilder()
-  addDefinedKinds(addCoreTypes(builder), tasks)
+  const core = addCoreTypes(builder)
+  addDefinedKinds(core, tasks)
+  addDefinedTopics(
+    core,
+    topics.map((topic) => ({
+      ...topic,
+      authorize: (viewer, id) => topic.authorize(viewer, id),
+      read: topic.read && ((id, client) => topic.read?.(id, { client, context }) ?? Promise.resolve(null)),
+    })),
+  )
   const schema = builder.toSchema({ sortSchema: false })
   for (const type of Object.values(schema.getTypeMap())) {
     if (type.name.startsWith('__') || !(isObjectType(type) || isInterfaceType(type))) continue

@@ -34,7 +34,7 @@ export function adoptTidings(
   builder: TeamBuilder,
   { instance: { schema }, types: reused = {}, prefix = '' }: TidingsPluginOptions,
 ): AdoptedTidings {
-  const coreNames = new Set([...Object.keys(createTeamSchema([]).getTypeMap()), ...unionsOfKinds])
+  const coreNames = new Set([...Object.keys(createTeamSchema({ tasks: [] }).getTypeMap()), ...unionsOfKinds])
   const nameOf = (name: string): string => (coreNames.has(name) ? `${prefix}${name}` : name)
   const fieldNameOf = (name: string): string =>
     prefix === '' ? name : `${lowerFirst(prefix)}${name.charAt(0).toUpperCase()}${name.slice(1)}`

@@ -1,0 +1,240 @@
+import { readFile } from 'node:fs/promises'
+import { buildSchema, type GraphQLError, parse, validate } from 'graphql'
+import { type Client, createClient } from 'graphql-ws'
+import pg from 'pg'
+import { createTidings, defineTopic, type Tidings, TidingsError } from 'tidings'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { WebSocket } from 'ws'
+import { z } from 'zod'
+import { writeOperations } from '../../src/library/operations.ts'
+import { silentLogger } from '../../src/logger.ts'
+import { createTestDatabase, type TestDatabase } from '../support/database.ts'
+
+const status = z.enum(['open', 'on-its-way', 'delivered'])
+const order = defineTopic({
+  name: 'order',
+  description: 'What happens to an order.',
+  state: z.object({ status, notes: z.int() }),
+  events: {
+    statusChanged: z.object({ status, by: z.string().optional() }).describe('The order has another status.'),
+    noteAdded: z.object({ text: z.string(), place: z.object({ page: z.int() }).nullable() }),
+    closed: z.object({}),
+  },
+  ephemeral: { courierMoved: z.object({ x: z.number(), y: z.number() }) },
+  latest: ['statusChanged'],
+  last: ['closed'],
+  authorize: (_viewer, id) => !id.startsWith('hidden'),
+  async read(id, { client }) {
+    const { rows } = await client.query<{ status: z.infer<typeof status>; notes: number }>(
+      'select status, notes from orders where id = $1',
+      [id],
+    )
+    return rows[0] ?? null
+  },
+})
+/** A feed without a state. */
+const news = defineTopic({ name: 'news', events: { printed: z.object({ title: z.string() }) }, authorize: () => true })
+
+const resources = new AsyncDisposableStack()
+let database: TestDatabase
+let pool: pg.Pool
+let tidings: Tidings
+let client: Client
+beforeAll(async () => {
+  database = resources.use(await createTestDatabase())
+  pool = new pg.Pool({ connectionString: database.url })
+  resources.defer(() => pool.end())
+  await pool.query('create table orders (id text primary key, status text not null, notes integer not null)')
+  tidings = resources.use(
+    createTidings({ tasks: [], topics: [order, news], databaseUrl: database.url, logger: silentLogger, checkMs: 100 }),
+  )
+  const { wsUrl } = await tidings.listen({ port: 0, worker: false })
+  client = createClient({ url: wsUrl, webSocketImpl: WebSocket })
+  resources.defer(() => client.dispose())
+})
+afterAll(() => resources.disposeAsync())
+
+const createOrder = (id: string) => pool.query("insert into orders values ($1, 'open', 0)", [id]).then(() => undefined)
+
+interface Update {
+  readonly __typename: string
+  readonly seq: number
+  readonly cursor: string
+  readonly state?: { readonly status: string; readonly notes: number }
+}
+
+const [watchOrder = ''] = writeOperationsOfTopics()
+function writeOperationsOfTopics(): readonly string[] {
+  const { schema } = createTidings({ tasks: [], topics: [order, news] })
+  return writeOperations(schema)
+    .slice(1)
+    .map(({ query }) => query)
+}
+
+/** Follows a topic until it ends or is left. */
+function follow(id: string, after?: string, query = watchOrder) {
+  const updates: Update[] = []
+  let leave: () => void = () => undefined
+  const ended = new Promise<unknown>((resolve) => {
+    leave = client.subscribe<Record<string, Update>>(
+      { query, variables: { id, after } },
+      {
+        next({ data, errors }) {
+          if (errors) resolve(errors[0]?.extensions?.['code'])
+          updates.push(...Object.values(data ?? {}).filter((update) => update !== null))
+        },
+        error: (errors) => resolve((errors as readonly GraphQLError[])[0]?.extensions['code']),
+        complete: () => resolve(undefined),
+      },
+    )
+  })
+  return { updates, ended, leave: () => leave() }
+}
+
+test('a topic has a subscription, a snapshot with its state, and a type for each event', () => {
+  expect(tidings.printSchema()).toContain(`"""The order has another status."""
+type OrderStatusChanged implements OrderEvent {`)
+  const schema = buildSchema(tidings.printSchema())
+  for (const query of writeOperationsOfTopics()) expect(validate(schema, parse(query))).toEqual([])
+  expect(watchOrder).toContain('... on OrderSnapshot { state { status notes } reason }')
+  expect(watchOrder).toContain('... on OrderNoteAdded { text place { page } }')
+})
+
+test('subscribers receive the state, then every event in order, continue from a cursor, and end after the last one', async () => {
+  await createOrder('1')
+  const first = follow('1')
+  await vi.waitFor(() => expect(first.updates).toHaveLength(1))
+  expect(first.updates[0]).toMatchObject({
+    __typename: 'OrderSnapshot',
+    seq: 0,
+    state: { status: 'OPEN', notes: 0 },
+    reason: 'SUBSCRIBED',
+  })
+  expect(await tidings.publish(order, '1', { statusChanged: { status: 'on-its-way' } })).toEqual({ seq: 1 })
+  // Several at once.
+  expect(
+    await tidings.publish(order, '1', {
+      noteAdded: { text: 'At the door.', place: { page: 2 } },
+      statusChanged: { status: 'delivered', by: 'u_1' },
+    }),
+  ).toEqual({ seq: 3 })
+  await vi.waitFor(() => expect(first.updates).toHaveLength(4))
+  const second = follow('1', first.updates[1]?.cursor)
+  await tidings.publish(order, '1', { closed: {} })
+  expect([await first.ended, await second.ended]).toEqual([undefined, undefined])
+  expect(first.updates.slice(1)).toMatchObject([
+    { __typename: 'OrderStatusChanged', seq: 1, status: 'ON_ITS_WAY', by: null },
+    { __typename: 'OrderNoteAdded', seq: 2, text: 'At the door.', place: { page: 2 } },
+    { __typename: 'OrderStatusChanged', seq: 3, status: 'DELIVERED', by: 'u_1' },
+    { __typename: 'OrderClosed', seq: 4 },
+  ])
+  expect(second.updates).toEqual(first.updates.slice(2))
+  await expect(tidings.publish(order, '1', { closed: {} })).rejects.toMatchObject({ code: 'CONFLICT' })
+})
+
+test('a snapshot never lacks what the events before it have changed', async () => {
+  await createOrder('2')
+  const followers: ReturnType<typeof follow>[] = []
+  for (let count = 1; count <= 60; count++) {
+    if (count % 3 === 0) followers.push(follow('2'))
+    await pool.query('update orders set notes = $1 where id = $2', [count, '2'])
+    await tidings.publish(order, '2', { noteAdded: { text: String(count), place: null } })
+  }
+  await tidings.publish(order, '2', { closed: {} })
+  await Promise.all(followers.map(({ ended }) => ended))
+  for (const { updates } of followers) {
+    const [snapshot, ...events] = updates
+    expect(snapshot?.state?.notes).toBeGreaterThanOrEqual(snapshot?.seq ?? Number.NaN)
+    expect(events.map(({ seq }) => seq)).toEqual(events.map((_, index) => (snapshot?.seq ?? 0) + 1 + index))
+    expect(updates.at(-1)?.seq).toBe(61)
+  }
+})
+
+test('ephemeral events reach connected subscribers only, with the position of the event before them', async () => {
+  await createOrder('3')
+  await tidings.publish(order, '3', { noteAdded: { text: 'First.', place: null } })
+  const follower = follow('3')
+  await vi.waitFor(() => expect(follower.updates).toHaveLength(1))
+  await tidings.emit(order, '3', { courierMoved: { x: 1.5, y: 2 } })
+  await vi.waitFor(() => expect(follower.updates).toHaveLength(2))
+  expect(follower.updates[1]).toMatchObject({ __typename: 'OrderCourierMoved', seq: 1, x: 1.5, y: 2 })
+  const { rows } = await pool.query("select count(*)::int as events from event where topic = 'order:3'")
+  expect(rows).toEqual([{ events: 1 }])
+  follower.leave()
+})
+
+test('events of another process arrive, too', async () => {
+  await createOrder('4')
+  const follower = follow('4')
+  await vi.waitFor(() => expect(follower.updates).toHaveLength(1))
+  await using other = createTidings({ tasks: [], topics: [order], databaseUrl: database.url, logger: silentLogger })
+  await other.publish(order, '4', { closed: {} })
+  expect(await follower.ended).toBeUndefined()
+  expect(follower.updates.map(({ __typename }) => __typename)).toEqual(['OrderSnapshot', 'OrderClosed'])
+})
+
+test('a topic that a viewer may not see does not exist, nor does one of a missing object, or without events', async () => {
+  await createOrder('hidden 5')
+  expect(await follow('hidden 5').ended).toBe('NOT_FOUND')
+  expect(await follow('missing').ended).toBe('NOT_FOUND')
+  const watchNews = 'subscription ($id: ID!) { newsUpdates(id: $id) { __typename seq } }'
+  expect(await follow('today', undefined, watchNews).ended).toBe('NOT_FOUND')
+  const { rows } = await pool.query("select from topic where name like '%missing' or name like 'news:%'")
+  expect(rows).toEqual([])
+
+  await tidings.publish(news, 'today', { printed: { title: 'Owls' } })
+  const follower = follow('today', undefined, watchNews)
+  await vi.waitFor(() => expect(follower.updates).toEqual([{ __typename: 'NewsSnapshot', seq: 1 }]))
+  follower.leave()
+})
+
+test('an event that does not fit is refused with its name', async () => {
+  const publish = (events: object) => tidings.publish(order, '6', events)
+  await expect(publish({ statusChanged: { status: 'lost' } })).rejects.toThrow(
+    /event statusChanged of order does not fit:\n.*Invalid option/,
+  )
+  await expect(publish({ moved: {} })).rejects.toThrow(
+    'The topic order has no event "moved"; it has statusChanged, noteAdded, closed',
+  )
+  await expect(publish({ courierMoved: { x: 1, y: 1 } })).rejects.toThrow('has no event "courierMoved"')
+  await expect(publish({})).rejects.toThrow('There is no event to publish to order')
+  await expect(publish({ closed: {}, statusChanged: { status: 'open' } })).rejects.toThrow(
+    'OrderClosed ends the topic order: publish it after the others',
+  )
+  const unknown = defineTopic({ name: 'unknown', events: { done: z.object({}) }, authorize: () => true })
+  await expect((async () => tidings.publish(unknown, '1', { done: {} }))()).rejects.toThrow(TidingsError)
+})
+
+test('a definition that does not fit is refused', () => {
+  const base = { name: 'feed', events: { one: z.object({}) }, authorize: () => true }
+  expect(() => defineTopic({ ...base, name: 'My-Feed' })).toThrow('write it in camel case, such as order')
+  expect(() => defineTopic({ ...base, events: { ONE: z.object({}) } })).toThrow('such as statusChanged')
+  expect(() => defineTopic({ ...base, ephemeral: { one: z.object({}) } })).toThrow('is in events and in ephemeral')
+  expect(() => defineTopic({ ...base, state: z.object({ n: z.int() }) })).toThrow('no function read')
+  const create = (...topics: (typeof news)[]) => createTidings({ tasks: [], topics })
+  expect(() => create(news, news)).toThrow('The topic news exists already')
+  const timed = defineTopic({ ...base, events: { one: z.object({ at: z.string() }) } })
+  expect(() => createTidings({ tasks: [], topics: [timed] })).toThrow(
+    'The event one of feed has a field "at", which every event has: rename it',
+  )
+})
+
+test('the values of events are typed', () => {
+  const typed = () => {
+    // @ts-expect-error: no such status
+    void tidings.publish(order, '1', { statusChanged: { status: 'lost' } })
+    // @ts-expect-error: no such event
+    void tidings.publish(order, '1', { moved: {} })
+    // @ts-expect-error: it is not ephemeral
+    void tidings.emit(order, '1', { closed: {} })
+  }
+  expect(typed).toBeTypeOf('function')
+})
+
+test('the guide shows the example', async () => {
+  const root = new URL('../../', import.meta.url)
+  const [guide, example] = await Promise.all(
+    ['docs/guide/topics.md', 'examples/topics/order.ts'].map((path) => readFile(new URL(path, root), 'utf8')),
+  )
+  expect(guide).toContain(`\`\`\`ts\n${example}\`\`\``)
+})
