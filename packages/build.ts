@@ -38,7 +38,7 @@ interface Manifest {
   readonly version: string
   readonly description: string
   readonly license: string
-  readonly exports: Readonly<Record<string, string | Readonly<Record<string, string>>>>
+  readonly exports: Readonly<Record<string, Target>>
   readonly dependencies: Versions
   readonly optionalDependencies: Versions
   readonly devDependencies: Versions
@@ -98,9 +98,25 @@ function tsc(project: string): void {
   })
 }
 
+type Target = string | Readonly<Record<string, string>>
+
+/** Returns the emitted files of an entry whose source is TypeScript: `src/index.ts`. */
+function toEmitted(target: Target): Target {
+  if (typeof target !== 'string' || !target.endsWith('.ts')) return target
+  return { types: target.replace(/\.ts$/, '.d.ts'), default: target.replace(/\.ts$/, '.js') }
+}
+
+function mapValues<T, R>(record: Readonly<Record<string, T>>, map: (value: T) => R): Readonly<Record<string, R>> {
+  return Object.fromEntries(Object.entries(record).map(([name, value]) => [name, map(value)]))
+}
+
+async function readManifest(): Promise<Manifest> {
+  return JSON.parse(await readFile(join(root, 'package.json'), 'utf8')) as Manifest
+}
+
 /** Computes the manifest of the package from what its files import. */
 async function createManifest(): Promise<object> {
-  const own = JSON.parse(await readFile(join(root, 'package.json'), 'utf8')) as Manifest
+  const own = await readManifest()
   const versions: Versions = { ...own.devDependencies, ...own.optionalDependencies, ...own.dependencies }
   const versionOf = (name: string): string => {
     const version = versions[name]
@@ -125,14 +141,10 @@ async function createManifest(): Promise<object> {
     type: 'module',
     engines: { node: '>=24' },
     sideEffects: ['*.css'],
-    exports: {
-      ...own.exports,
-      '.': { types: './src/index.d.ts', default: './src/index.js' },
-      './package.json': './package.json',
-    },
+    exports: { ...mapValues(own.exports, toEmitted), './package.json': './package.json' },
     bin: { tidings: './src/cli/main.js' },
     dependencies: select([...always, ...needed, ...types].filter(isOwn), caret),
-    optionalDependencies: select(optional, caret),
+    optionalDependencies: select(optional.filter(isOwn), caret),
     peerDependencies: {
       ...select(sharedPackages, caret),
       ...select(optionalPeers, caret),
@@ -154,7 +166,9 @@ async function dropUnusedTypes(): Promise<void> {
     for (const [, specifier = ''] of code.matchAll(/(?:from |import\()['"](\.[^'"]+)['"]/g))
       await visit(join(dirname(file), specifier.replace(/\.[jt]s$/, '.d.ts')))
   }
-  await visit(join(target, 'src/index.d.ts'))
+  for (const entry of Object.values(mapValues((await readManifest()).exports, toEmitted)))
+    if (typeof entry !== 'string' && entry['types']?.startsWith('./src/') === true)
+      await visit(join(target, entry['types']))
   for (const directory of ['src', 'schema'])
     for (const file of await filesOf(join(target, directory), '.d.ts')) if (!used.has(file)) await rm(file)
 }
