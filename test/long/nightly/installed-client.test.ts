@@ -59,10 +59,22 @@ async function install(packages: readonly string[], files: Readonly<Record<strin
 const watch = (version: string) => `
 import { version } from 'react'
 import { createTidingsClient } from 'tidings/client'
-import { ConnectionIndicator, ProgressBar, TidingsProvider, useTask } from 'tidings/react'
+import { ConnectionIndicator, ProgressBar, TidingsProvider, useStart, useTask } from 'tidings/react'
+
+// As \`tidings schema\` writes it.
+const count = {
+  kind: 'GENERATE_PROJECT',
+  mutation: 'generateProject',
+  inputType: 'GenerateProjectInput!',
+  successType: 'GenerateProjectSuccess',
+  result: null,
+  details: null,
+}
 
 function Watch({ taskId }) {
-  const { task } = useTask(taskId)
+  const { task: started } = useStart(count)
+  const { task, error } = useTask(count, taskId)
+  if (started !== null || error !== null) return String(error)
   return task === null ? 'Loading' : <><ProgressBar task={task} label="Count" /><output>{task.status}</output></>
 }
 

@@ -1,4 +1,4 @@
-import { cp, readFile } from 'node:fs/promises'
+import { cp, readFile, writeFile } from 'node:fs/promises'
 import { expect, test } from 'vitest'
 import { createTestDatabase } from '../../support/database.ts'
 import { checkTypes, installPacked, root, runIn, startServerIn } from '../../support/packed.ts'
@@ -53,4 +53,18 @@ test('the package is built, installed in an empty folder, type-checked there, an
   })
   const stream = await fetch(`${server.url}/graphql?${parameters}`, { headers: { accept: 'text/event-stream' } })
   expect(await stream.text()).toContain('"result":{"url":"https://files.example.com/r.pdf","pages":3}')
+
+  // A program with the types of the kind, as docs/guide/page.md shows it.
+  await writeFile(
+    directory.join('tidings.ts'),
+    (await readFile(`${root}examples/react/tidings.ts`, 'utf8')).replace('../http/', './'),
+  )
+  await runIn(directory.path, 'npx', 'tidings', 'schema', '--output', 'tidings.gen.ts')
+  const guide = await readFile(`${root}docs/guide/page.md`, 'utf8')
+  const [, program = ''] = /^```ts file=script\n([\s\S]*?)^```/m.exec(guide) ?? []
+  await writeFile(directory.join('script.ts'), program.replace('http://localhost:4000', server.url))
+  await checkTypes(directory, 'script.ts')
+  expect(await runIn(directory.path, process.execPath, 'script.ts')).toMatch(
+    /https:\/\/files\.example\.com\/report_1\.pdf\n$/,
+  )
 })
