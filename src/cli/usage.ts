@@ -23,7 +23,6 @@ export interface Command {
   readonly host: string
   readonly worker: boolean
   readonly output: string | undefined
-  readonly client: string | undefined
 }
 
 /** The help text. */
@@ -48,7 +47,6 @@ Options:
   --host ADDRESS   of dev and start: the address to listen on (default: 127.0.0.1)
   --no-worker      of start: runs no tasks in this process
   --output FILE    of schema: the file to write (default: standard output)
-  --client FILE    of schema: writes the module with which a page starts and watches tasks
   --help           this
   --version        the version of Tidings
 
@@ -62,7 +60,6 @@ const optionsOf: Readonly<Record<string, readonly CommandName[]>> = {
   host: ['dev', 'start'],
   worker: ['start'],
   output: ['schema'],
-  client: ['schema'],
 }
 
 /**
@@ -86,10 +83,10 @@ export function readCommand(args: readonly string[]): Command | 'help' | 'versio
   for (const option of Object.keys(values))
     if (optionsOf[option]?.includes(name) === false)
       throw new TidingsError('BAD_INPUT', `--${option} is not an option of ${name}`)
-  const { port = '4000', host = '127.0.0.1', worker = true, output, client } = values
+  const { port = '4000', host = '127.0.0.1', worker = true, output } = values
   if (!/^\d{1,5}$/.test(port) || Number(port) > 65_535)
     throw new TidingsError('BAD_INPUT', `--port is ${JSON.stringify(port)}; it must be a number from 0 to 65535`)
-  return { name, file, port: Number(port), host, worker, output, client }
+  return { name, file, port: Number(port), host, worker, output }
 }
 
 function isCommand(name: string): name is CommandName {
@@ -107,7 +104,6 @@ function parse(args: readonly string[]) {
         host: { type: 'string' },
         worker: { type: 'boolean' },
         output: { type: 'string' },
-        client: { type: 'string' },
         help: { type: 'boolean', short: 'h' },
         version: { type: 'boolean' },
       },

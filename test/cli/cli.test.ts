@@ -53,12 +53,11 @@ test('migrate creates the tables, and says when nothing is left to do', async ()
   expect(await second.ended).toBe(0)
 })
 
-test('schema writes the schema and the module of a page to files, without a database', async () => {
+test('schema writes the schema to a file, without a database', async () => {
   await using directory = await createProject()
-  await using child = tidings(directory.path, ['schema', '--output', 'schema.graphql', '--client', 'page.gen.ts'])
+  await using child = tidings(directory.path, ['schema', '--output', 'schema.graphql'])
   expect(await child.ended).toBe(0)
   expect(await readFile(directory.join('schema.graphql'), 'utf8')).toContain('input CountInput {')
-  expect(await readFile(directory.join('page.gen.ts'), 'utf8')).toContain('export const count: GeneratedKind<')
   await using page = tidings(directory.path, ['schema', '--output', 'page.gen.ts'])
   expect(await page.ended).toBe(0)
   expect(await readFile(directory.join('page.gen.ts'), 'utf8')).toContain('export const count: GeneratedKind<')
@@ -135,7 +134,6 @@ test('arguments have defaults', () => {
     host: '127.0.0.1',
     worker: false,
     output: undefined,
-    client: undefined,
   })
   expect([readCommand([]), readCommand(['dev', '-h']), readCommand(['--version'])]).toEqual(['help', 'help', 'version'])
 })
