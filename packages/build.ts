@@ -7,8 +7,8 @@ import { parse } from 'acorn'
 import { buildClient, peers as clientPeers, supportedReact } from '../client/build.ts'
 
 /*
- * Builds the publishable package `tidings` in `dist/tidings`: the server (JavaScript, types and source maps of `src/index.ts` and
- * of what it imports) and the client.
+ * Builds the publishable package `tidings` in `dist/tidings`: the server (JavaScript, types and source maps of its entries and of
+ * what they import) and the client.
  */
 
 const root = fileURLToPath(new URL('..', import.meta.url))
@@ -18,7 +18,7 @@ const target = join(root, 'dist/tidings')
 const assets = ['src/db/migrations', 'src/server/pages/graphiql']
 
 /** Packages of which there must be one copy in a program: that of the team. */
-const sharedPackages: readonly string[] = ['graphql', 'zod']
+const sharedPackages: readonly string[] = ['@pothos/core', 'graphql', 'graphql-yoga', 'zod']
 /** Packages that only some users need; the error that misses one says what to install. */
 const optionalPeers: readonly string[] = [
   '@opentelemetry/api',

@@ -17,6 +17,7 @@ const houses = [
     'src/studio',
     'src/index.ts',
     'src/pothos',
+    'src/yoga',
     'src/library',
     'src/server',
     'src/server/websocket',

@@ -3,6 +3,7 @@ import { type GraphQLSchema, lexicographicSortSchema, printSchema } from 'graphq
 import type { z } from 'zod'
 import { createContext } from '../../schema/index.ts'
 import type { Services } from '../../schema/kit/services.ts'
+import { once } from '../async/once.ts'
 import { readRedisAddress } from '../bus/redis-address.ts'
 import { connectDatabase, type Database } from '../db/connect.ts'
 import { startEmbeddedPostgres } from '../db/embedded.ts'
@@ -17,9 +18,16 @@ import { createTopic } from '../log/topic.ts'
 import { createLogger } from '../logger.ts'
 import { createRateLimits, type RateLimits } from '../rate-limits/rate-limits.ts'
 import { createServerMetrics } from '../server/connections/server-metrics.ts'
+import type { TeamYoga } from '../server/http/team-api.ts'
 import { createMetricsPage } from '../server/monitoring/prometheus/page.ts'
 import { createViewerReader } from '../server/request/authenticate.ts'
-import { type RunningServer, startServer } from '../server/server.ts'
+import {
+  createTeamServer,
+  type RunningServer,
+  type ServerOptions,
+  startServer,
+  type TeamServer,
+} from '../server/server.ts'
 import { type Engine, startEngine } from '../tasks/engine.ts'
 import { priorityBoostMs } from '../tasks/queue/priority-boost.ts'
 import type { Transaction } from '../tasks/start/queue-task.ts'
@@ -42,6 +50,7 @@ import { writeOperations } from './operations.ts'
 import { type ListenOptions, namingOptions, readOptions, type ServeOptions, type TidingsOptions } from './options.ts'
 import { createLiveDelivery, createUnknownResultLog, startPruning } from './parts.ts'
 import { checkTeamSchema, createTeamSchema } from './team-schema.ts'
+import { registerYogaHost } from './yoga-host.ts'
 
 /** A task that was started. */
 export interface StartedTask {
@@ -96,6 +105,8 @@ export interface Tidings extends AsyncDisposable {
   /**
    * Serves `/graphql` with a server of the team: its requests and WebSockets. Other paths go to the listeners that the server has at
    * this moment. The team listens with it and closes it, after disposing this. Runs no tasks: see {@link Tidings.worker}.
+   *
+   * With `useTidings` among the plugins of the team's Yoga, that one serves requests, and this adds WebSockets on its path.
    * @throws TidingsError `BAD_CONFIGURATION` for a schema without the subscriptions of Tidings
    */
   attach(server: Server, options?: ServeOptions): Promise<void>
@@ -179,7 +190,7 @@ export function createTidings(options: TidingsOptions): Tidings {
   const schema = createTeamSchema(options)
   const definitions = tasks.map((task) => toEngineDefinition(task, context))
   const resources = new AsyncDisposableStack()
-  const servers: RunningServer[] = []
+  const servers: Pick<RunningServer, 'beginDraining' | 'close'>[] = []
 
   const connect = once(async (): Promise<Database> => {
     if (resources.disposed) throw new TidingsError('SHUTTING_DOWN', 'This instance of Tidings was disposed')
@@ -228,10 +239,8 @@ export function createTidings(options: TidingsOptions): Tidings {
     )
   })
 
-  const serve = async (
-    { schema: served = schema, context: createTeamContext, ...address }: Omit<ListenOptions, 'worker'>,
-    attachTo?: Server,
-  ): Promise<RunningServer> => {
+  /** Opens what servers need that serve a schema. */
+  const prepareServer = async (served: GraphQLSchema, address: Pick<ListenOptions, 'host' | 'port'>) => {
     if (served !== schema) checkTeamSchema(served)
     const serverConfig = readOptions(options, address)
     const { database, engine, tracing } = await open()
@@ -245,15 +254,13 @@ export function createTidings(options: TidingsOptions): Tidings {
       limits: { headStartMs: (plan: string | null) => priorityBoostMs(config.HEAD_STARTS, plan) },
     } as Services
     const live = createLiveDelivery({ schema: served, services, config, logger, tracing, isOwnField })
-    const starting = startServer({
+    return {
       config: serverConfig,
       schema: served,
-      createTeamContext,
       tracing,
       live,
       createContext: (viewer, contextOptions) => createContext(services, viewer, contextOptions),
       authenticator: authenticate === undefined ? undefined : createViewerReader(authenticate),
-      attachTo,
       health: { database, bus: engine.bus },
       admin: engine.admin,
       rateLimits: services.rateLimits,
@@ -261,11 +268,24 @@ export function createTidings(options: TidingsOptions): Tidings {
       graphiqlTabs: () => Promise.resolve(writeOperations(served)),
       metrics,
       metricsPage: createMetricsPage({ engine, live, metrics }),
-    })
-    const server = await namingOptions(starting)
+    } satisfies ServerOptions
+  }
+  const serve = async (
+    { schema: served = schema, context, viewer, ...address }: Omit<ListenOptions, 'worker'>,
+    attachTo?: Server,
+  ): Promise<RunningServer> => {
+    const teamContext = served === schema ? undefined : { create: context ?? (() => ({})), viewer }
+    const prepared = await prepareServer(served, address)
+    const server = await namingOptions(startServer({ ...prepared, teamContext, attachTo }))
     servers.push(server)
     return server
   }
+  const serveYoga = async (yoga: TeamYoga): Promise<TeamServer> => {
+    const server = createTeamServer(await prepareServer(yoga.schema, {}), yoga)
+    servers.push(server)
+    return server
+  }
+  let openYoga: (() => Promise<TeamServer>) | undefined
 
   const shutDown = once(async (): Promise<void> => {
     // Includes parts that are still being opened.
@@ -276,7 +296,7 @@ export function createTidings(options: TidingsOptions): Tidings {
     await resources.disposeAsync()
   })
 
-  return {
+  const tidings: Tidings = {
     schema,
     printSchema: () => `${printSchema(lexicographicSortSchema(schema))}\n`,
     async listen({ worker = true, ...address } = {}) {
@@ -285,7 +305,9 @@ export function createTidings(options: TidingsOptions): Tidings {
       return { port, url, wsUrl }
     },
     async attach(server, served = {}) {
-      await serve(served, server)
+      if (openYoga === undefined || served.schema !== undefined) return void (await serve(served, server))
+      const { attach } = await openYoga()
+      attach(server)
     },
     worker: work,
     async start(task, input, { owner, idempotencyKey, transaction }) {
@@ -321,6 +343,13 @@ export function createTidings(options: TidingsOptions): Tidings {
     writeClient: (path, { schema: served = schema } = {}) => writeClientModule(served, path),
     [Symbol.asyncDispose]: shutDown,
   }
+  registerYogaHost(tidings, {
+    serveYoga,
+    joined: (openServer) => {
+      openYoga = openServer
+    },
+  })
+  return tidings
 }
 
 /** Appends events to a topic, which is created with its first event. */
@@ -336,21 +365,4 @@ async function publish({ appender, database }: Engine, request: AppendRequest): 
   } catch (error) {
     throw toUnavailable(error)
   }
-}
-
-/** Runs work on the first call, and again after it failed; all calls return its promise. `started` returns it without a call. */
-function once<A extends readonly unknown[], T>(
-  work: (...args: A) => Promise<T>,
-): ((...args: A) => Promise<T>) & { started(): Promise<T> | undefined } {
-  let promise: Promise<T> | undefined
-  const run = (...args: A): Promise<T> => {
-    if (promise === undefined) {
-      promise = work(...args)
-      promise.catch(() => {
-        promise = undefined
-      })
-    }
-    return promise
-  }
-  return Object.assign(run, { started: () => promise })
 }

@@ -2,7 +2,7 @@ import type { GraphQLSchema } from 'graphql'
 import { type Config, contradictionsOf, settings } from '../config.ts'
 import { isTidingsError, TidingsError } from '../errors.ts'
 import type { Logger } from '../logger.ts'
-import type { Authenticate } from '../server/request/authenticate.ts'
+import type { Authenticate, AuthenticatedUser } from '../server/request/authenticate.ts'
 import { parseSettings } from '../settings.ts'
 import type { Viewer } from '../tasks/model/viewer.ts'
 import type { HandlerServices, TaskKind } from './define-task.ts'
@@ -59,6 +59,11 @@ export interface ServeOptions {
    * @param viewer - null for an anonymous caller
    */
   readonly context?: (viewer: Viewer | null) => object | Promise<object>
+  /**
+   * Returns the viewer of an operation from the context of the team's resolvers, such as the organization that owns tasks. By default
+   * it is the one that `authenticate` returned; limits of connections apply to that one in any case.
+   */
+  viewer?(context: object): AuthenticatedUser | null
 }
 
 /** The options of `listen`. */

@@ -45,6 +45,8 @@ interface LiveContext {
    * @default 1
    */
   readonly budgetShare?: number | undefined
+  /** Executes a subscription that does not follow a topic; graphql by default. */
+  readonly subscribeOther?: ((args: ExecutionArgs) => ReturnType<typeof subscribeAlone>) | undefined
   /** Whether to complete once the subscription has caught up. */
   readonly catchUp?: boolean | undefined
   /** Whether the viewer's token is scoped: operations with fields that depend on that are executed per viewer. */
@@ -179,10 +181,10 @@ export function createLive(options: {
   /** Executes a subscription that does not follow a topic. */
   const delegate = async (
     args: ExecutionArgs,
-    sinkOperation: SinkOperation | undefined,
+    { sinkOperation, subscribeOther = subscribeAlone }: LiveContext,
     onOver: () => void,
   ): Promise<AsyncIterable<ExecutionResult> | ExecutionResult> => {
-    const source = await subscribeAlone(args)
+    const source = await subscribeOther(args)
     if (!(Symbol.asyncIterator in source)) {
       onOver()
       return source
@@ -243,7 +245,7 @@ export function createLive(options: {
     async subscribe(args, onOver = () => undefined) {
       const context = ownContextOf<LiveContext>(args.contextValue)
       const operation = plans.read(args, context.isLimited === true)
-      if (operation === null) return delegate(args, context.sinkOperation, onOver)
+      if (operation === null) return delegate(args, context, onOver)
       if (isErrors(operation)) {
         onOver()
         return { errors: operation }

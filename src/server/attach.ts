@@ -1,9 +1,12 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 
+type RequestListener = (request: IncomingMessage, response: ServerResponse) => void
+
 /** The listeners of a server. */
 interface ServerListeners {
-  readonly request: (request: IncomingMessage, response: ServerResponse) => void
+  /** Without it, the requests stay with the application. */
+  readonly request?: RequestListener
   readonly upgrade: (request: IncomingMessage, socket: Duplex, head: Buffer) => void
 }
 
@@ -19,25 +22,27 @@ export function attachListeners(
   { request: onRequest, upgrade: onUpgrade }: ServerListeners,
 ): Disposable {
   const previous = {
-    request: server.listeners('request') as ServerListeners['request'][],
+    request: server.listeners('request') as RequestListener[],
     upgrade: server.listeners('upgrade') as ServerListeners['upgrade'][],
   }
   const pathOf = ({ url = '/' }: IncomingMessage): string => url.split('?')[0] ?? '/'
-  const request: ServerListeners['request'] = (message, response) => {
-    if (previous.request.length === 0 || isOwn(pathOf(message))) return onRequest(message, response)
+  const request: RequestListener = (message, response) => {
+    if (previous.request.length === 0 || isOwn(pathOf(message))) return onRequest?.(message, response)
     for (const listener of previous.request) listener.call(server, message, response)
   }
   const upgrade: ServerListeners['upgrade'] = (message, socket, head) => {
     if (previous.upgrade.length === 0 || isOwn(pathOf(message))) return onUpgrade(message, socket, head)
     for (const listener of previous.upgrade) listener.call(server, message, socket, head)
   }
-  server.removeAllListeners('request').removeAllListeners('upgrade')
-  server.on('request', request).on('upgrade', upgrade)
+  if (onRequest !== undefined) server.removeAllListeners('request').on('request', request)
+  server.removeAllListeners('upgrade').on('upgrade', upgrade)
   return {
     [Symbol.dispose]() {
-      server.off('request', request).off('upgrade', upgrade)
-      for (const listener of previous.request) server.on('request', listener)
+      server.off('upgrade', upgrade)
       for (const listener of previous.upgrade) server.on('upgrade', listener)
+      if (onRequest === undefined) return
+      server.off('request', request)
+      for (const listener of previous.request) server.on('request', listener)
     },
   }
 }

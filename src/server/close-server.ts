@@ -15,7 +15,7 @@ interface Closer {
 }
 
 /** The part of a server that is closed. */
-interface ClosableServer {
+export interface ClosableServer {
   close(onClosed: () => void): unknown
   closeIdleConnections(): void
   closeAllConnections(): void

@@ -8,15 +8,16 @@ import { type Logger, withLogFields } from '../logger.ts'
 import type { RateLimits } from '../rate-limits/rate-limits.ts'
 import type { Tracing } from '../tracing/tracing.ts'
 import { attachListeners } from './attach.ts'
-import { createCloser, keptOpen } from './close-server.ts'
+import { type ClosableServer, createCloser, keptOpen } from './close-server.ts'
 import { createBudgets } from './connections/budgets.ts'
 import { type Connections, createConnections } from './connections/connections.ts'
 import { createPollers } from './connections/pollers.ts'
 import { createServerMetrics, type ServerMetrics } from './connections/server-metrics.ts'
 import { limitConnections } from './connections/tcp-limit.ts'
 import { createWork } from './connections/work.ts'
-import { type CreateContext, type CreateTeamContext, createApi, endpoint } from './http/api.ts'
+import { type Api, type ApiOptions, type CreateContext, createApi, endpoint, type TeamContext } from './http/api.ts'
 import type { BodyPace } from './http/body.ts'
+import { createTeamApi, type TeamPlugin, type TeamYoga } from './http/team-api.ts'
 import { collectStatistics } from './monitoring/collect-statistics.ts'
 import { createDatabaseWatch } from './monitoring/database-watch.ts'
 import { createReadiness, type HealthSources } from './monitoring/health.ts'
@@ -50,8 +51,8 @@ export interface ServerOptions {
   readonly schema: GraphQLSchema
   /** Creates the context of resolvers; called for each operation. */
   readonly createContext: CreateContext
-  /** See `createApi`. */
-  readonly createTeamContext?: CreateTeamContext | undefined
+  /** The context of the resolvers of a team in the same schema; they have none by default. */
+  readonly teamContext?: TeamContext | undefined
   /** Executes and delivers all subscriptions. */
   readonly live: Live
   /** The budgets of operations and connections; nothing is limited by default. */
@@ -126,15 +127,13 @@ export interface RunningServer extends AsyncDisposable {
 /** The time over which clients are asked to reconnect when the database becomes unavailable. */
 const awaySpreadMs = 1_000
 
-/**
- * Starts the HTTP server: the API for queries, mutations, uploads and event streams on `/graphql`,
- * WebSockets on the same path, GraphiQL for browsers that navigate there, and `/health/live` and
- * `/health/ready`.
- *
- * @throws TidingsError `BAD_CONFIGURATION` when it cannot listen on `HOST` and `PORT`
- */
-export async function startServer(options: ServerOptions): Promise<RunningServer> {
-  const { config, schema, createContext, live, tracing, logger, admin, metricsPage, bodyPace } = options
+/** The parts of a server that do not depend on what receives its requests. */
+function createParts<A extends Omit<Api, 'serve'>>(
+  options: ServerOptions,
+  endpoint: string,
+  createApiWith: (shared: ApiOptions & { readonly isDraining: () => boolean }) => A,
+) {
+  const { config, createContext, live, tracing, logger, admin } = options
   const { keepAliveMs = 12_000, confirmMs = 1_000, initMs = 10_000, anonymousMs = 60_000, floodMs = 10_000 } = options
   const metrics = options.metrics ?? createServerMetrics()
   const connections = createConnections(config, metrics)
@@ -146,7 +145,6 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const exposure = readExposure(config)
   const maskError = createMaskError(logger, exposure)
   const readReadiness = createReadiness(options.health)
-  const securityHeaders = createSecurityHeaders({ siteUrl: options.siteUrl, trustProxy: config.TRUST_PROXY })
   const loopLag = measureLoopLag({ maxMs: config.MAX_LOOP_LAG_MS, onMeasured: metrics.lagged })
   const { isOverloaded } = loopLag
   let isDraining = false
@@ -157,21 +155,13 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       void connections.moveAll(awaySpreadMs, 'away')
     },
   })
-  const graphiql = createGraphiql({
-    endpoint,
-    tabs: async () => options.graphiqlTabs?.(await tokens.read(undefined)) ?? [],
-    tokensAreRequired: tokens.areRequired,
-  })
-
   const budgets = createBudgets({ rateLimits: options.rateLimits, metrics, note })
   const work = createWork(config, metrics)
   const door = { connections, budgets, work, metrics, note }
-  const api = createApi({
+  const api = createApiWith({
     ...door,
     config,
-    schema,
     createContext,
-    createTeamContext: options.createTeamContext,
     live,
     tracing,
     tokens,
@@ -180,12 +170,9 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     maskError,
     keepAliveMs,
     confirmMs,
-    bodyPace,
     exposure,
-    servePage: exposure.hasGraphiql
-      ? graphiql.servePage
-      : (response) => refuse(response, 404, 'NOT_FOUND', 'There is no page here; GRAPHIQL=true on the server adds it'),
     isOverloaded,
+    isDraining: () => isDraining,
   })
   const protocol = createSocketProtocol({
     ...door,
@@ -206,9 +193,85 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     floodMs,
     anonymousMs: tokens.areRequired ? anonymousMs : Number.POSITIVE_INFINITY,
   })
+  const onUpgrade = createUpgrade({
+    ...door,
+    config,
+    endpoint,
+    sockets,
+    origins,
+    logger,
+    isDraining: () => isDraining,
+    isOverloaded,
+  })
+
+  /**
+   * Announces the server to others, and closes it in order.
+   * @param detach - called when its connections are closed
+   */
+  const run = (server: ClosableServer, port: number, detach: () => void) => {
+    const closer = createCloser({ server, connections, sockets, api })
+    const announcement = admin?.serverStatistics.announce({
+      name: `${hostname()}:${port === 0 ? process.pid : port}`,
+      source: () => collectStatistics({ connections, pollers, metrics, live, auditedAt: admin.audit.writtenAt }),
+    })
+    const beginDraining = (): void => {
+      isDraining = true
+      record[Symbol.dispose]()
+      closer.stopAccepting()
+    }
+    const close = async (spreadMs: number): Promise<void> => {
+      beginDraining()
+      await closer.close(spreadMs)
+      detach()
+      loopLag[Symbol.dispose]()
+      await announcement?.[Symbol.asyncDispose]()
+    }
+    return {
+      metrics,
+      connections,
+      beginDraining,
+      close: ({ spreadMs }: { readonly spreadMs: number }) => close(spreadMs),
+      [Symbol.asyncDispose]: () => close(0),
+    }
+  }
+
+  return {
+    ...{ api, metrics, note, tokens, origins, exposure, readReadiness, onUpgrade, run },
+    isDraining: () => isDraining,
+  }
+}
+
+/**
+ * Starts the HTTP server: the API for queries, mutations, uploads and event streams on `/graphql`,
+ * WebSockets on the same path, GraphiQL for browsers that navigate there, and `/health/live` and
+ * `/health/ready`.
+ *
+ * @throws TidingsError `BAD_CONFIGURATION` when it cannot listen on `HOST` and `PORT`
+ */
+export async function startServer(options: ServerOptions): Promise<RunningServer> {
+  const { config, schema, logger, metricsPage, bodyPace } = options
+  const securityHeaders = createSecurityHeaders({ siteUrl: options.siteUrl, trustProxy: config.TRUST_PROXY })
+  const parts = createParts(options, endpoint, (shared) =>
+    createApi({
+      ...shared,
+      schema,
+      teamContext: options.teamContext,
+      bodyPace,
+      servePage: shared.exposure.hasGraphiql
+        ? (response) => graphiql.servePage(response)
+        : (response) =>
+            refuse(response, 404, 'NOT_FOUND', 'There is no page here; GRAPHIQL=true on the server adds it'),
+    }),
+  )
+  const { api, metrics, note, tokens, origins, exposure, readReadiness, onUpgrade, run, isDraining } = parts
+  const graphiql = createGraphiql({
+    endpoint,
+    tabs: async () => options.graphiqlTabs?.(await tokens.read(undefined)) ?? [],
+    tokensAreRequired: tokens.areRequired,
+  })
 
   const serve = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
-    if (isDraining) response.setHeader('connection', 'close')
+    if (isDraining()) response.setHeader('connection', 'close')
     drainRequestBody(request, response)
     for (const [name, value] of Object.entries(securityHeaders(request))) response.setHeader(name, value)
     const headerRefusal = refuseRepeatedHeader(request)
@@ -216,7 +279,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     const [path = '/'] = (request.url ?? '/').split('?')
     if (path === '/health/live') return answerJson(response, 200, { status: 'alive' })
     if (path === '/health/ready') {
-      const readiness = await readReadiness(isDraining)
+      const readiness = await readReadiness(isDraining())
       return answerJson(response, readiness.status === 'ready' ? 200 : 503, readiness)
     }
     const refusal = origins.refuse(request.headers)
@@ -246,47 +309,46 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       else refuse(response, 500, 'INTERNAL', 'Something went wrong on the server')
     })
   }
-  const onUpgrade = createUpgrade({
-    ...door,
-    config,
-    sockets,
-    origins,
-    logger,
-    isDraining: () => isDraining,
-    isOverloaded,
-  })
   const { attachTo } = options
   const listening = attachTo === undefined ? await startListening(config, metrics, onRequest, onUpgrade) : null
   const attached =
     attachTo === undefined ? null : attachListeners(attachTo, isOwnPath, { request: onRequest, upgrade: onUpgrade })
   const { HOST: host } = config
   const port = listening?.port ?? 0
-  const closer = createCloser({ server: listening?.server ?? keptOpen, connections, sockets, api })
-  const beginDraining = (): void => {
-    isDraining = true
-    record[Symbol.dispose]()
-    closer.stopAccepting()
-  }
-  const announcement = admin?.serverStatistics.announce({
-    name: `${hostname()}:${port === 0 ? process.pid : port}`,
-    source: () => collectStatistics({ connections, pollers, metrics, live, auditedAt: admin.audit.writtenAt }),
-  })
-  const close = async (spreadMs: number): Promise<void> => {
-    beginDraining()
-    await closer.close(spreadMs)
-    attached?.[Symbol.dispose]()
-    loopLag[Symbol.dispose]()
-    await announcement?.[Symbol.asyncDispose]()
-  }
   return {
     port,
     url: `http://${hostInUrl(host)}:${port}`,
     wsUrl: `ws://${hostInUrl(host)}:${port}${endpoint}`,
-    metrics,
-    connections,
+    ...run(listening?.server ?? keptOpen, port, () => attached?.[Symbol.dispose]()),
+  }
+}
+
+/** The parts of a server of a team that Tidings adds: a plugin for its Yoga, and WebSockets. */
+export interface TeamServer extends Pick<RunningServer, 'beginDraining' | 'close'> {
+  readonly plugin: TeamPlugin
+  /** Accepts WebSockets on the path of the Yoga; all others stay with the listeners that the server has. */
+  attach(server: Server): void
+}
+
+/** Creates what a Yoga server of a team needs to serve the API. */
+export function createTeamServer(
+  options: Omit<ServerOptions, 'attachTo' | 'schema' | 'teamContext'>,
+  yoga: TeamYoga,
+): TeamServer {
+  const { graphqlEndpoint, schema } = yoga
+  const { api, onUpgrade, run } = createParts({ ...options, schema }, graphqlEndpoint, (shared) =>
+    createTeamApi({ ...shared, yoga }),
+  )
+  const attached: Disposable[] = []
+  const { beginDraining, close } = run(keptOpen, 0, () => {
+    for (const listeners of attached) listeners[Symbol.dispose]()
+  })
+  return {
+    plugin: api.plugin,
+    attach: (server) =>
+      void attached.push(attachListeners(server, (path) => path === graphqlEndpoint, { upgrade: onUpgrade })),
     beginDraining,
-    close: ({ spreadMs }) => close(spreadMs),
-    [Symbol.asyncDispose]: () => close(0),
+    close,
   }
 }
 

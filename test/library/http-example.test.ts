@@ -120,6 +120,14 @@ test.each(['express', 'fastify', 'hono'])(
   },
 )
 
+test.each(['pothos-yoga/schema.ts', 'pothos-yoga/server.ts', 'sdl/server.ts'])(
+  'docs/guide/your-own-schema.md shows examples/%s',
+  async (file) => {
+    const guide = await readFile(`${root}/docs/guide/your-own-schema.md`, 'utf8')
+    expect(guide).toContain(`\n${await readFile(`${root}/examples/${file}`, 'utf8')}\`\`\`\n`)
+  },
+)
+
 test('the example shuts down in order on SIGTERM', async () => {
   stop()
   expect(await ended).toEqual([0, null])

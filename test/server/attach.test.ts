@@ -5,7 +5,7 @@ import { expect, test } from 'vitest'
 import { WebSocket } from 'ws'
 import { attachListeners } from '../../src/server/attach.ts'
 
-const listenersNamed = (name: string): Parameters<typeof attachListeners>[2] => ({
+const listenersNamed = (name: string): Required<Parameters<typeof attachListeners>[2]> => ({
   request: (_request, response) => void response.end(name),
   upgrade: (_request, socket) => void socket.end(`HTTP/1.1 400 ${name}\r\n\r\n`),
 })

@@ -11,6 +11,7 @@ import {
   Kind,
   OperationTypeNode,
   print,
+  type SelectionSetNode,
   TypeInfo,
   visit,
   visitWithTypeInfo,
@@ -208,4 +209,28 @@ function createDependences(
     cache.set(document, dependences)
     return dependences.has('viewer') || (isLimited && dependences.has('limits'))
   }
+}
+
+/** Whether an operation is a subscription to a topic, by the field that it selects. */
+export function followsTopic(
+  schema: GraphQLSchema,
+  { document, operationName }: Pick<ExecutionArgs, 'document' | 'operationName'>,
+): boolean {
+  const operation = getOperationAST(document, operationName)
+  const fields = schema.getSubscriptionType()?.getFields()
+  if (operation?.operation !== OperationTypeNode.SUBSCRIPTION || fields === undefined) return false
+  const visitedFragmentNames = new Set<string>()
+  const selectsTopic = ({ selections }: SelectionSetNode): boolean =>
+    selections.some((selection) => {
+      if (selection.kind === Kind.INLINE_FRAGMENT) return selectsTopic(selection.selectionSet)
+      const { value: name } = selection.name
+      if (selection.kind === Kind.FIELD) return name in fields && readTopicField(fields[name] as never) !== null
+      if (visitedFragmentNames.has(name)) return false
+      visitedFragmentNames.add(name)
+      const fragment = document.definitions.find(
+        (definition) => definition.kind === Kind.FRAGMENT_DEFINITION && definition.name.value === name,
+      ) as FragmentDefinitionNode | undefined
+      return fragment !== undefined && selectsTopic(fragment.selectionSet)
+    })
+  return selectsTopic(operation.selectionSet)
 }

@@ -2,18 +2,17 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { DocumentNode, ExecutionArgs, ExecutionResult, GraphQLSchema } from 'graphql'
 import { createYoga, isAsyncIterable, type Plugin } from 'graphql-yoga'
 import type { Config } from '../../config.ts'
-import { TidingsError } from '../../errors.ts'
 import { ownContextOf, withOwnContext } from '../../live/execute/own-context.ts'
 import type { Live } from '../../live/live.ts'
-import { isLimited, type Viewer } from '../../tasks/model/viewer.ts'
+import type { Viewer } from '../../tasks/model/viewer.ts'
 import type { Tracing } from '../../tracing/tracing.ts'
-import { type Budgets, countFailedToken } from '../connections/budgets.ts'
+import type { Budgets } from '../connections/budgets.ts'
 import type { Connections } from '../connections/connections.ts'
 import type { Pollers } from '../connections/pollers.ts'
 import type { ServerMetrics } from '../connections/server-metrics.ts'
-import { type Work, workOf } from '../connections/work.ts'
+import type { Work } from '../connections/work.ts'
 import { createPolicy } from '../operations/policy.ts'
-import { type Authenticator, isExpired } from '../request/authenticate.ts'
+import { type Authenticator, type ReadViewer, toViewer } from '../request/authenticate.ts'
 import { type ClientInfo, readClientInfo } from '../request/client-address.ts'
 import {
   type Destination,
@@ -26,8 +25,9 @@ import {
 import type { Exposure } from '../request/exposure.ts'
 import { isUnavailable, type MaskError } from '../request/mask.ts'
 import type { OriginPolicy } from '../request/origin.ts'
-import { overloadMessage, refuse } from '../request/refuse.ts'
-import { createEventStreamPlugin, readAccept } from '../sse/sse.ts'
+import { refuse } from '../request/refuse.ts'
+import { createEventStreamPlugin, readAccept, streamLimitsOf } from '../sse/sse.ts'
+import { createAdmission, createServerContext } from './admission.ts'
 import { type BodyPace, createBodyLimitPlugin } from './body.ts'
 
 /** Creates the context of resolvers; called for each operation. */
@@ -36,8 +36,12 @@ export type CreateContext = (
   options: { readonly catchUp: boolean; readonly from: ClientInfo },
 ) => object | Promise<object>
 
-/** The context of a team's resolvers; called for each operation. @param viewer - null for an anonymous caller */
-export type CreateTeamContext = (viewer: Viewer | null) => object | Promise<object>
+/** The context of a team's resolvers. */
+export interface TeamContext {
+  /** Called for each operation. @param viewer - null for an anonymous caller */
+  readonly create: (viewer: Viewer | null) => object | Promise<object>
+  readonly viewer?: ReadViewer | undefined
+}
 
 /** The API: executes operations, and serves those that arrive over HTTP. */
 export interface Api {
@@ -56,13 +60,10 @@ export interface Api {
 export const endpoint = '/graphql'
 const postTypes = ['application/json', 'application/graphql+json', 'application/graphql', 'multipart/form-data']
 
-/** Creates the API of a server. @param options.keepAliveMs - time between comments on event streams */
-export function createApi(options: {
+/** The options that the API of a server has in common with the one in the Yoga server of a team. */
+export interface ApiOptions {
   readonly config: Config
-  readonly schema: GraphQLSchema
   readonly createContext: CreateContext
-  /** The context of the resolvers of a team in the same schema; they have none by default. */
-  readonly createTeamContext?: CreateTeamContext | undefined
   readonly live: Live
   readonly tracing: Tracing | undefined
   readonly tokens: Authenticator
@@ -74,23 +75,32 @@ export function createApi(options: {
   readonly note: WriteAudit
   readonly work: Work
   readonly maskError: MaskError
+  /** Time between comments on event streams. */
   readonly keepAliveMs: number
   readonly confirmMs: number
-  readonly bodyPace: BodyPace | undefined
   /** Whether the server has more work than it can do: it refuses new requests then. */
   readonly isOverloaded: () => boolean
-  /** Serves the page to browsers that navigate to the endpoint. */
-  readonly servePage: (response: ServerResponse) => void | Promise<void>
   readonly exposure: Exposure
-}): Api {
+}
+
+/** Creates the API of a server. */
+export function createApi(
+  options: ApiOptions & {
+    readonly schema: GraphQLSchema
+    /** The context of the resolvers of a team in the same schema; they have none by default. */
+    readonly teamContext?: TeamContext | undefined
+    readonly bodyPace: BodyPace | undefined
+    /** Serves the page to browsers that navigate to the endpoint. */
+    readonly servePage: (response: ServerResponse) => void | Promise<void>
+  },
+): Api {
   const {
     config,
     schema,
     createContext,
-    createTeamContext,
+    teamContext,
     live,
     tracing,
-    tokens,
     origins,
     budgets,
     work,
@@ -98,6 +108,7 @@ export function createApi(options: {
     note,
     maskError,
   } = options
+  const admit = createAdmission(options)
   const policy = createPolicy({
     schema,
     limits: config,
@@ -111,8 +122,10 @@ export function createApi(options: {
   })
   /** Puts the context of the team's resolvers around the one of Tidings, which then has the parts that the transport set. */
   const addTeamContext = async (viewer: Viewer | null, parts: object, about: Parameters<CreateContext>[1]) => {
-    const own = await createContext(viewer, about)
-    return createTeamContext === undefined ? own : withOwnContext(await createTeamContext(viewer), { ...parts, ...own })
+    if (teamContext === undefined) return createContext(viewer, about)
+    const context = await teamContext.create(viewer)
+    const owner = teamContext.viewer === undefined ? viewer : toViewer(teamContext.viewer(context))
+    return withOwnContext(context, { ...parts, ...(await createContext(owner, about)) })
   }
   const yoga = createYoga<ServerContext, object>({
     schema,
@@ -127,10 +140,7 @@ export function createApi(options: {
       createBodyLimitPlugin({ limits: config, metrics, note, work, pace: options.bodyPace }),
       createEventStreamPlugin({
         ...options,
-        maxStreamMs: config.MAX_STREAM_MS,
-        liveUpdates: config.LIVE_UPDATES,
-        maxSubscriptions: config.MAX_SUBSCRIPTIONS_PER_SOCKET,
-        maxRetainedBytes: config.MAX_MESSAGE_BYTES,
+        ...streamLimitsOf(config),
         envelop: (operationContext): Enveloped => yoga.getEnveloped(operationContext) as unknown as Enveloped,
       }),
       createUnavailablePlugin(),
@@ -147,63 +157,6 @@ export function createApi(options: {
     batching: false,
   })
 
-  /**
-   * Authenticates the request. Returns undefined when it was refused; the response has been sent
-   * then.
-   */
-  const readViewer = async (
-    request: IncomingMessage,
-    response: ServerResponse,
-    { type, from }: { readonly type: string; readonly from: ClientInfo },
-  ): Promise<Viewer | null | undefined> => {
-    try {
-      const viewer = await tokens.read(request.headers.authorization, { headers: request.headers })
-      if (viewer === null && type === 'multipart/form-data')
-        throw new TidingsError('UNAUTHENTICATED', 'Files are taken only with a token')
-      // Checked before files are written to disk: no operation that takes files accepts such a
-      // token.
-      if (viewer !== null && isLimited(viewer) && type === 'multipart/form-data') {
-        metrics.refused('token')
-        const message = 'Files are not taken with a token that is limited to tasks or sessions'
-        note('REFUSED', viewer, from, { reason: 'token', subject: 'http', detail: message })
-        refuse(response, 403, 'FORBIDDEN', message)
-        return undefined
-      }
-      return viewer
-    } catch (error) {
-      metrics.refused('token')
-      const { message, extensions } = maskError(error)
-      const isRefused = extensions['code'] === 'UNAUTHENTICATED'
-      if (isRefused) work.record({ network: from.network, userId: null }, workOf.message + workOf.operation)
-      if (isRefused && !isExpired(error)) {
-        const limit = await countFailedToken(budgets, request.headers.authorization, from, 'http')
-        if (limit !== null) {
-          refuse(response, 429, 'RATE_LIMITED', limit.message, limit.retryAfterMs)
-          return undefined
-        }
-      }
-      if (isRefused) {
-        response.setHeader('www-authenticate', 'Bearer')
-        note('REFUSED', null, from, { reason: 'token', subject: 'http', detail: message })
-      }
-      refuse(response, isRefused ? 401 : 503, String(extensions['code']), message)
-      return undefined
-    }
-  }
-
-  /**
-   * Refuses a request while its address or viewer makes too much work.
-   * @returns whether it was refused; the response has been sent then
-   */
-  const refuseWork = (response: ServerResponse, viewer: Viewer | null, from: ClientInfo): boolean => {
-    const limit = work.refuse({ network: from.network, userId: viewer?.userId ?? null })
-    if (limit === null) return false
-    metrics.refused('work')
-    note('LIMITED', viewer, from, { reason: 'work', subject: 'http', detail: limit.message })
-    refuse(response, 429, 'RATE_LIMITED', limit.message, limit.retryAfterMs)
-    return true
-  }
-
   return {
     async serve(request, response) {
       const { headers, method } = request
@@ -216,49 +169,24 @@ export function createApi(options: {
         response.setHeader('allow', 'GET, POST, OPTIONS')
         return refuse(response, 405, 'BAD_INPUT', `${method ?? ''} is not used here; use POST`)
       }
-      // Only new work is refused: open connections are still served.
-      if (options.isOverloaded()) {
-        metrics.refused('overload')
-        return refuse(response, 503, 'UNAVAILABLE', overloadMessage)
-      }
       const type = headers['content-type']?.split(';')[0]?.trim().toLowerCase() ?? ''
       // HTML forms of other sites can send any other content type without a CORS preflight.
       if (method === 'POST' && !postTypes.includes(type))
         return refuse(response, 415, 'BAD_INPUT', `The content type "${type}" is not understood; use application/json`)
       // Media types are case-insensitive, but yoga compares them exactly.
       if (type !== '') headers['content-type'] = headers['content-type']?.replace(/^[^;]*/, type)
-      // Checking a token is work as well.
-      if (refuseWork(response, null, from)) return
-      const viewer = await readViewer(request, response, { type, from })
-      if (viewer === undefined || refuseWork(response, viewer, from)) return
-      work.record({ network: from.network, userId: viewer?.userId ?? null }, workOf.message)
-      let unreadBytes = (): number => 0
-      const caughtUp = Promise.withResolvers<void>()
-      const context: ServerContext = {
-        req: request,
-        res: response,
-        viewer,
-        from,
-        cut() {
-          note('LIMITED', viewer, from, {
-            reason: 'slow',
-            subject: 'sse',
-            detail: 'Nothing was read for SLOW_READER_MS',
-          })
-          response.destroy()
-        },
-        onStream: (read) => {
-          unreadBytes = read
-        },
-        unreadBytes: () => unreadBytes(),
-        onCaughtUp: caughtUp.resolve,
-        caughtUp: caughtUp.promise,
+      const admission = await admit(headers, from, type === 'multipart/form-data')
+      if ('refusal' in admission) {
+        const { status, code, message, retryAfterMs, headers: refusalHeaders = {} } = admission.refusal
+        for (const [name, value] of Object.entries(refusalHeaders)) response.setHeader(name, value)
+        return refuse(response, status, code, message, retryAfterMs)
       }
+      const context = createServerContext({ req: request, res: response, viewer: admission.viewer, from }, note)
       // Names in the context of a team must not replace those of this server, which yoga merges into one object.
       await yoga(
         request,
         response,
-        (createTeamContext === undefined ? context : withOwnContext({}, context)) as ServerContext,
+        (teamContext === undefined ? context : withOwnContext({}, context)) as ServerContext,
       )
     },
     envelop: (context): Enveloped => yoga.getEnveloped({ ...context }) as unknown as Enveloped,
@@ -267,7 +195,7 @@ export function createApi(options: {
       const context = await addTeamContext(viewer, parts, { catchUp: false, from })
       return policy.subscribe({
         ...args,
-        contextValue: createTeamContext === undefined ? { ...context, ...parts } : context,
+        contextValue: teamContext === undefined ? { ...context, ...parts } : context,
       })
     },
     charsOf: policy.charsOf,
@@ -280,7 +208,7 @@ export function createApi(options: {
  * because the server is unavailable or a limit is reached: load balancers and generic clients read these, and not
  * `errors[].extensions`. A partial response keeps its status.
  */
-function createUnavailablePlugin(): Plugin {
+export function createUnavailablePlugin(): Plugin {
   return {
     onResultProcess({ request, result, setResult }) {
       if (Array.isArray(result) || isAsyncIterable(result)) return

@@ -30,6 +30,9 @@ export interface AuthenticatedUser {
 /** Authenticates a caller; null for one without credentials. @throws TidingsError `UNAUTHENTICATED` for credentials that are refused */
 export type Authenticate = (caller: Caller) => AuthenticatedUser | null | Promise<AuthenticatedUser | null>
 
+/** Returns the viewer of an operation from the context of a team; by default it is the one that was authenticated. */
+export type ReadViewer = (context: object) => AuthenticatedUser | null
+
 /** Authenticates requests. Shared by all transports. */
 export interface Authenticator {
   /**
@@ -147,6 +150,17 @@ export function createAuthenticator(config: TokenConfig, logger: Logger): Authen
   }
 }
 
+/** Returns the viewer that an application describes. @throws TypeError for a user id that cannot be stored */
+export function toViewer(user: AuthenticatedUser): Viewer
+export function toViewer(user: AuthenticatedUser | null): Viewer | null
+export function toViewer(user: AuthenticatedUser | null): Viewer | null {
+  if (user === null) return null
+  const { userId, roles = [], plan = null, expiresAt = null } = user
+  if (!claims.shape.sub.safeParse(userId).success)
+    throw new TypeError(`The userId ${JSON.stringify(userId)} cannot be used; allowed: 1 to 200 characters`)
+  return { userId, roles, plan, taskIds: null, sessionIds: null, expiresAt }
+}
+
 /** Creates an authenticator of the function of an application. */
 export function createViewerReader(authenticate: Authenticate): Authenticator {
   return {
@@ -154,11 +168,9 @@ export function createViewerReader(authenticate: Authenticate): Authenticator {
     async read(_, caller) {
       const user = caller === undefined ? null : await authenticate(caller)
       if (user === null) return null
-      const { userId, roles = [], plan = null, expiresAt = null } = user
-      if (!claims.shape.sub.safeParse(userId).success)
-        throw new TypeError(`authenticate returned the userId ${JSON.stringify(userId)}; allowed: 1 to 200 characters`)
-      if (expiresAt !== null && expiresAt.getTime() <= Date.now()) throw expired()
-      return { userId, roles, plan, taskIds: null, sessionIds: null, expiresAt }
+      const viewer = toViewer(user)
+      if (viewer.expiresAt !== null && viewer.expiresAt.getTime() <= Date.now()) throw expired()
+      return viewer
     },
   }
 }

@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import type { ServerResponse } from 'node:http'
 import type { ExecutionArgs, ExecutionResult } from 'graphql'
 import { isAsyncIterable, type Plugin } from 'graphql-yoga'
+import type { Config } from '../../config.ts'
 import { cursorOf } from '../../live/deliver/stream-sink.ts'
 import { ownContextOf } from '../../live/execute/own-context.ts'
 import { keyOfToken } from '../../rate-limits/rate-limits.ts'
@@ -45,6 +46,16 @@ const retryMs = 1_000
  */
 const resumeMs = 3_000
 
+/** Returns the settings that limit event streams. */
+export function streamLimitsOf(config: Config) {
+  return {
+    maxStreamMs: config.MAX_STREAM_MS,
+    liveUpdates: config.LIVE_UPDATES,
+    maxSubscriptions: config.MAX_SUBSCRIPTIONS_PER_SOCKET,
+    maxRetainedBytes: config.MAX_MESSAGE_BYTES,
+  }
+}
+
 /**
  * Creates the plugin that responds with event streams (`distinct connections` of the
  * GraphQL-over-SSE protocol): one `next` for each result, then `complete`. A refused subscription
@@ -84,6 +95,8 @@ export function createEventStreamPlugin(options: {
   /** With false, event streams are refused; polling is served. */
   readonly liveUpdates: boolean
   readonly maskError: MaskError
+  /** Whether other results belong to a server of a team, which sends them. @default false */
+  readonly onlyTopics?: boolean
   /** Returns the functions that execute one operation of a stream with several. */
   readonly envelop: (context: object) => Enveloped
 }): Plugin<object, ServerContext> {
@@ -209,7 +222,7 @@ export function createEventStreamPlugin(options: {
       if (cursor !== null) Object.assign(args, resumeAfter(args as ExecutionArgs, cursor))
     },
     onResultProcess({ request, result, setResultProcessor, serverContext }) {
-      if (Array.isArray(result)) return
+      if (Array.isArray(result) || (options.onlyTopics === true && !subscriptions.has(request))) return
       const accept = readAccept(request.headers.get('accept'))
       if (isAsyncIterable(result)) {
         if (accept.stream)

@@ -7,7 +7,6 @@ import type { Budgets } from '../connections/budgets.ts'
 import type { Connections } from '../connections/connections.ts'
 import type { ServerMetrics } from '../connections/server-metrics.ts'
 import type { Work } from '../connections/work.ts'
-import { endpoint } from '../http/api.ts'
 import { type ClientInfo, readClientInfo } from '../request/client-address.ts'
 import type { WriteAudit } from '../request/context.ts'
 import { refuseRepeatedHeader } from '../request/headers.ts'
@@ -27,6 +26,8 @@ const upgradeMs = 5
  */
 export function createUpgrade(options: {
   readonly config: Config
+  /** The path of the API. */
+  readonly endpoint: string
   readonly sockets: WebSockets
   readonly origins: OriginPolicy
   readonly connections: Connections
@@ -39,7 +40,7 @@ export function createUpgrade(options: {
   /** Whether the server has more work than it can do. */
   readonly isOverloaded: () => boolean
 }): (request: IncomingMessage, socket: Duplex, head: Buffer) => void {
-  const { config, sockets, origins, connections, budgets, work, metrics, note, logger } = options
+  const { config, endpoint, sockets, origins, connections, budgets, work, metrics, note, logger } = options
   const { isDraining, isOverloaded } = options
   const crowd = createThrottle({ maxMs: upgradeMs })
 
