@@ -46,15 +46,37 @@ export function createCommittedStarts(
       if (rows.length < batch) return
     }
   }
+  const loggedKinds = new Set<string>()
+  /** Logs each kind of waiting tasks once that no worker runs. */
+  const logUnknownKinds = async (): Promise<void> => {
+    const { rows } = await database.pool.query<{ kind: string }>(
+      `select distinct kind from started_task
+       where kind <> all($1::text[]) and not exists (select from worker where slots ? kind)`,
+      [[...kinds, ...loggedKinds]],
+    )
+    for (const { kind } of rows) {
+      loggedKinds.add(kind)
+      logger.warn({ kind }, 'started tasks of a kind that no worker runs; they wait for one')
+    }
+  }
+  let isNotified = false
   let isDue = false
   /** Takes all rows, after the run in progress: its statement may not see the latest commit. Never rejects. */
   const take = (): Promise<void> => {
     if (isDue || signal.aborted) return Promise.resolve()
     isDue = true
-    return inTurn('take', () => {
+    return inTurn('take', async () => {
       isDue = false
-      return takeAll()
+      await takeAll()
+      if (!isNotified) return
+      isNotified = false
+      await logUnknownKinds()
     }).catch((error: unknown) => logger.warn({ err: error }, 'failed to take started tasks; retrying'))
+  }
+
+  const takeNotified = (): void => {
+    isNotified = true
+    void take()
   }
 
   const pool = database.openPool({ applicationName: 'tidings listen', maxConnections: 1, isDirect: true })
@@ -63,10 +85,10 @@ export function createCommittedStarts(
     const client = await pool.connect()
     try {
       const end = once(client, 'end', { signal }).catch(() => undefined)
-      client.on('notification', () => void take())
+      client.on('notification', takeNotified)
       await client.query('listen tidings_started')
       // For commits before this connection listened.
-      void take()
+      takeNotified()
       await end
     } finally {
       client.release(true)

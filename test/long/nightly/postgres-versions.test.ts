@@ -99,6 +99,7 @@ test.each([
       DATABASE_URL: url,
       FIRST_RUN: 'false',
       CONTENT_PACE_MS: '0',
+      SELF_TEST: 'true',
     }),
     logger: silentLogger,
   })
@@ -138,6 +139,12 @@ test.each([
     headStartMs: 0,
   })
   await finish(reply?.id ?? '')
+  const input = { items: 1, everyMs: 0, textLength: 0, failAfter: null, retryable: false }
+  const started = await database.pool.query<{ id: string }>(
+    `select tidings.start_task('SELF_TEST', $1, 'of a trigger', 'once') as id`,
+    [input],
+  )
+  for (const { id } of started.rows) await finish(id)
   await services.notifications.notifyEveryone('admin', { level: 'INFORMATION', title: 'Hello' } as never)
   await services.notifications.prune()
   await vi.waitFor(async () => expect((await engine.store.list({ owner, limit: 20 })).length).toBe(5))

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { z } from 'zod'
+import { createLogger } from '../../../src/logger.ts'
 import { createTaskDefinition, type TaskDefinition } from '../../../src/tasks/model/task-definition.ts'
 import { type EngineFixture, shareDatabase, startTestEngine, typesOf } from '../../support/engine.ts'
 
@@ -70,7 +71,13 @@ test('a worker that receives no notification finds tasks within its sweep interv
 })
 
 test('an input that does not fit fails the task, and a kind that no worker knows waits for one that does', async () => {
-  await using fixture = await startTestEngine({ definitions, config: notified })
+  const warnings: string[] = []
+  const logger = createLogger({
+    level: 'warn',
+    production: true,
+    destination: { write: (line) => warnings.push(line) },
+  })
+  await using fixture = await startTestEngine({ definitions, config: notified, logger })
   const [wrong, unknown] = [
     ...(await startInSql(fixture, { input: '{"name": 7}' })),
     ...(await startInSql(fixture, { kind: 'LATER' })),
@@ -82,6 +89,9 @@ test('an input that does not fit fails the task, and a kind that no worker knows
   })
   expect(await fixture.get(unknown)).toMatchObject({ status: 'QUEUED', maxAttempts: 3 })
   expect(await countRows(fixture)).toBe(1)
+  await expect
+    .poll(() => warnings.map((line) => JSON.parse(line)))
+    .toMatchObject([{ kind: 'LATER', msg: 'started tasks of a kind that no worker runs; they wait for one' }])
   await using later = await startTestEngine({ definitions: [createKind('LATER')], config: notified, on: fixture.test })
   expect(typesOf(await later.history(unknown))).toEqual(once)
 })
