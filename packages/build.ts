@@ -1,10 +1,11 @@
 import { execFileSync } from 'node:child_process'
 import { cp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { builtinModules } from 'node:module'
-import { dirname, join, relative } from 'node:path'
+import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parse } from 'acorn'
 import { buildClient, peers as clientPeers, supportedReact } from '../client/build.ts'
+import { buildCreateTidings } from './build-create-tidings.ts'
 
 /*
  * Builds the publishable package `tidings` in `dist/tidings`: the server (JavaScript, types and source maps of its entries and of
@@ -184,4 +185,5 @@ const guide = await readFile(join(root, 'docs/guide/first-task.md'), 'utf8')
 // The documents that it links to are not in the package.
 await writeFile(join(target, 'README.md'), guide.replaceAll(/\[([^\]]+)\]\([^)]+\.md\)/g, '$1'))
 await writeFile(join(target, 'package.json'), `${JSON.stringify(await createManifest(), null, 2)}\n`)
-console.log(`Built ${relative(root, target)}; pack it with: npm pack ./${relative(root, target)}`)
+await buildCreateTidings()
+console.log('Built dist/tidings and dist/create-tidings; pack one with: npm pack ./dist/tidings')

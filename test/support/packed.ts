@@ -17,6 +17,16 @@ export async function runIn(directory: string, command: string, ...args: readonl
   return stdout
 }
 
+/** Builds and packs the packages into a folder. @returns the names of the files */
+export async function packPackages(
+  directory: string,
+): Promise<{ readonly tidings: string; readonly createTidings: string }> {
+  await runIn(root, process.execPath, 'bin/run.js', 'packages/build.ts')
+  const pack = async (name: string): Promise<string> =>
+    (await runIn(root, 'npm', 'pack', `./dist/${name}`, '--silent', '--pack-destination', directory)).trim()
+  return { tidings: await pack('tidings'), createTidings: await pack('create-tidings') }
+}
+
 /**
  * Builds and packs the package, and installs it in an empty folder, together with other packages from the registry.
  *
@@ -26,9 +36,7 @@ export async function installPacked(
   ...packages: readonly string[]
 ): Promise<{ readonly directory: TestDirectory; readonly file: string }> {
   const directory = await createTestDirectory()
-  await runIn(root, process.execPath, 'bin/run.js', 'packages/build.ts')
-  const packed = await runIn(root, 'npm', 'pack', './dist/tidings', '--silent', '--pack-destination', directory.path)
-  const file = packed.trim()
+  const { tidings: file } = await packPackages(directory.path)
   await runIn(directory.path, 'npm', 'init', '--yes', '--init-type=module')
   await runIn(directory.path, 'npm', 'install', '--no-audit', '--no-fund', '--silent', `./${file}`, ...packages)
   return { directory, file }
