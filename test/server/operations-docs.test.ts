@@ -143,6 +143,8 @@ const others = new Set([
   'CUT_STEP',
   // A variable of nginx's container.
   'MAX_CLIENT_CONNECTIONS',
+  // The kind of task of the example.
+  'EXPORT_REPORT',
 ])
 
 test('documents name no unknown setting', async () => {
