@@ -17,7 +17,8 @@ import type { JsonObject } from '../../db/tables.ts'
  * const transaction: Transaction = (strings, ...values) => tx.$queryRaw(strings, ...values)           // Prisma
  */
 export type Transaction =
-  | { query(text: string, values: string[]): PromiseLike<unknown> }
+  // A pool of `pg` has the other member, so that TypeScript refuses it.
+  | { query(text: string, values: string[]): PromiseLike<unknown>; readonly totalCount?: never }
   | ((strings: TemplateStringsArray, ...values: string[]) => PromiseLike<unknown>)
 
 /** The input of `tidings.queue_task` (migration 0027), which describes its members. */

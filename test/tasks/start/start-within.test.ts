@@ -215,6 +215,12 @@ describe('a start in a transaction of the application', () => {
     await expect(start(() => Promise.resolve(undefined))).rejects.toThrow('The transaction returned no rows')
     await expect(start({ query: () => Promise.resolve({ rows: [] }) })).rejects.toThrow(TypeError)
   })
+
+  test('takes no pool, which would run the statement outside of any transaction', () => {
+    const pool = new pg.Pool()
+    // @ts-expect-error: the type of a transaction excludes it.
+    expect(() => start(pool satisfies Transaction)).toBeTypeOf('function')
+  })
 })
 
 describe('tidings.start_task', () => {
