@@ -16,6 +16,7 @@ export {
   type HandlerServices,
   type Handling,
   type InputOf,
+  type RetryPolicy,
   type TaskKind,
 } from './library/define-task.ts'
 export {

@@ -8,15 +8,21 @@ import type { Viewer } from '../tasks/model/viewer.ts'
 /** The zod objects of a kind's errors, by code. */
 export type ErrorSchemas = Readonly<Record<string, z.ZodObject>>
 
+/** The retry policy of an error. */
+export interface RetryPolicy {
+  /** The minimum delay before the next attempt in milliseconds, beside `backoff`. @default 0 */
+  readonly afterMs?: number
+}
+
 /** Options of a typed failure. */
 export interface FailureOptions {
   /** The cause in a sentence, for the user. Defaults to the description of the error's schema. */
   readonly message?: string
   /** The action that the user can take, in a sentence. Default none. */
   readonly advice?: string
-  /** Whether another attempt follows, while the kind has any left. @default false */
+  /** Whether another attempt follows, while the kind has any left. By default, as `retry` of the kind says. */
   readonly retry?: boolean
-  /** The minimum delay before the next attempt in milliseconds, beside `backoff`. @default 0 */
+  /** The minimum delay before the next attempt in milliseconds, beside `backoff`. By default, as `retry` of the kind says. */
   readonly retryAfterMs?: number
 }
 
@@ -71,6 +77,12 @@ export interface TaskKind<
   readonly result?: R
   /** The details of failures by code: of `QUOTA`, `ExportReportQuotaError` in GraphQL, reached by `TaskError.details`. Default none. */
   readonly errors?: E
+  /**
+   * The errors after which another attempt follows, while `attempts` allows it: `{ BUSY: { afterMs: 30_000 } }`. `afterMs` is the
+   * minimum delay in milliseconds, beside `backoff`; by default 0. `errors.BUSY(details, { retry: false })` overrides it. By default
+   * none: a declared error is final, while others (`INTERNAL`, `TIMEOUT`) are retried.
+   */
+  readonly retry?: Readonly<Partial<Record<keyof E & string, RetryPolicy>>>
   /** How often the handler may fail. Attempts that a lost or stopped worker ends are counted apart. @default 3 */
   readonly attempts?: number
   /** Maximum duration of an attempt in milliseconds, after which it fails with `TIMEOUT`, and may be retried. Default none. */
@@ -150,5 +162,8 @@ export function defineTask<
     if (code in taskErrorCatalogue)
       throw new TypeError(`The error ${code} of ${kind} is one of the engine's own: give it another name`)
   }
+  for (const code of Object.keys(definition.retry ?? {}))
+    if (!(code in errors))
+      throw new TypeError(`The kind ${kind} retries the error ${code}, which is not among its errors: declare it`)
   return definition
 }

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import type { JsonObject } from '../db/tables.ts'
 import { FinalError, RetryableError } from '../tasks/model/failure.ts'
 import { createTaskDefinition, type TaskDefinition } from '../tasks/model/task-definition.ts'
-import type { ErrorSchemas, FailureOptions, Failures, HandlerServices, TaskKind } from './define-task.ts'
+import type { ErrorSchemas, FailureOptions, Failures, HandlerServices, RetryPolicy, TaskKind } from './define-task.ts'
 
 /**
  * Converts a team's kind of task to the one that the engine runs: with the typed failures, and with the result checked against its
@@ -18,9 +18,10 @@ export function toEngineDefinition(definition: TaskKind, context: HandlerService
     authorize: __,
     retentionDays: ___,
     errors: schemas = {},
+    retry = {},
     ...options
   } = definition
-  const errors = createFailures(kind, schemas)
+  const errors = createFailures(kind, schemas, retry)
   return createTaskDefinition<Record<string, unknown>, JsonObject>({
     ...options,
     kind,
@@ -32,15 +33,22 @@ export function toEngineDefinition(definition: TaskKind, context: HandlerService
   }) as TaskDefinition
 }
 
-function createFailures<E extends ErrorSchemas>(kind: string, schemas: E): Failures<E> {
+function createFailures<E extends ErrorSchemas>(
+  kind: string,
+  schemas: E,
+  policies: Readonly<Partial<Record<string, RetryPolicy>>>,
+): Failures<E> {
   const entries = Object.entries(schemas).map(([code, schema]) => [
     code,
-    (given: unknown, { message, advice, retry = false, retryAfterMs }: FailureOptions = {}): never => {
+    (given: unknown, options: FailureOptions = {}): never => {
+      const policy = policies[code]
+      const { message, advice, retryAfterMs } = options
+      const { retry = policy !== undefined || retryAfterMs !== undefined } = options
       const values = parse(schema, given, `details of ${code} of ${kind}`) as JsonObject
       const text = message ?? schema.description ?? `The task failed: ${code}.`
-      const options = { details: { kind, values }, ...(advice === undefined ? {} : { advice }) }
-      if (!retry && retryAfterMs === undefined) throw new FinalError(code, text, options)
-      throw new RetryableError(code, text, { ...options, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) })
+      const failure = { details: { kind, values }, ...(advice === undefined ? {} : { advice }) }
+      if (!retry) throw new FinalError(code, text, failure)
+      throw new RetryableError(code, text, { ...failure, retryAfterMs: retryAfterMs ?? policy?.afterMs ?? 0 })
     },
   ])
   return Object.fromEntries(entries) as Failures<E>
