@@ -43,8 +43,15 @@ export interface AdoptionOptions {
   readonly nameOf: (name: string) => string
   /** The names of the team's types that are used instead of some types of the schema. */
   readonly reused: Readonly<Record<string, string | undefined>>
-  /** Called with the name of each type before it is added. @throws TypeError when the team has another type with this name */
+  /** Called with the name of each type of the schema before it is added. @throws TypeError when the team has a type with its name */
   readonly checkName: (name: string) => void
+}
+
+/** Options of a field that replace those of the schema; extensions are added. */
+export interface ReplacedOptions {
+  readonly description?: string
+  readonly resolve?: unknown
+  readonly extensions?: Readonly<Record<string, unknown>>
 }
 
 /** Adds types of a schema to the builder of a team, each when a field first needs it. */
@@ -52,7 +59,7 @@ export interface Adoption {
   /** Returns the type of the builder for a type of the schema. */
   typeOf(name: string): unknown
   /** Creates a field like one of the schema. @param options - replace those of the field */
-  field(t: object, field: SourceField, options?: object): FieldRef<SchemaTypes>
+  field(t: object, field: SourceField, options?: ReplacedOptions): FieldRef<SchemaTypes>
 }
 
 /** The part of a Pothos builder that does not depend on the types of its schema. */
@@ -96,7 +103,7 @@ export function createAdoption(teamBuilder: TeamBuilder, options: AdoptionOption
     if (isScalarType(type) && isSpecifiedScalarType(type)) return type.name
     const reusedName = reused[type.name]
     if (reusedName !== undefined) return findReused(teamBuilder, type, reusedName)
-    checkName(nameOf(type.name))
+    checkName(type.name)
     if (isObjectType(type)) return addObject(type)
     if (isInterfaceType(type)) return addInterface(type)
     if (isInputObjectType(type)) return addInput(type)
@@ -194,19 +201,20 @@ export function createAdoption(teamBuilder: TeamBuilder, options: AdoptionOption
     required: isNonNullType(type),
     ...(defaultValue === undefined ? {} : { defaultValue: defaultValue as unknown }),
   })
-  const fieldOf = (t: AnyFieldBuilder, field: SourceField, replaced: object = {}) =>
-    t.field({
-      ...aboutOf(field),
+  const fieldOf = (t: AnyFieldBuilder, field: SourceField, replaced: ReplacedOptions = {}) => {
+    const about = aboutOf(field)
+    const isSharedDate = reused['DateTime'] !== undefined && getNamedType(field.type).name === 'DateTime'
+    return t.field({
+      ...about,
       type: outputOf(t, field.type),
       nullable: !isNonNullType(field.type),
       args: Object.fromEntries(field.args.map((arg) => [arg.name, t.arg({ ...aboutOf(arg), ...inputOf(t.arg, arg) })])),
       ...(field.subscribe === undefined ? {} : { subscribe: field.subscribe }),
-      resolve:
-        reused['DateTime'] !== undefined && getNamedType(field.type).name === 'DateTime'
-          ? resolveDate(field)
-          : field.resolve,
+      resolve: isSharedDate ? resolveDate(field) : field.resolve,
       ...replaced,
+      extensions: { ...about.extensions, ...replaced.extensions },
     })
+  }
   const fieldsOf = (t: AnyFieldBuilder, type: GraphQLObjectType | GraphQLInterfaceType): FieldMap =>
     mapValues(type.getFields(), (field) => fieldOf(t, field))
 
@@ -225,7 +233,7 @@ function aboutOf(part: {
   readonly description: string | null | undefined
   readonly deprecationReason?: string | null | undefined
   readonly extensions: Readonly<Record<string, unknown>>
-}): object {
+}): { readonly extensions: Readonly<Record<string, unknown>> } {
   const { description, deprecationReason, extensions } = part
   return {
     ...(description ? { description } : {}),

@@ -1,11 +1,20 @@
 import type { FieldMap, FieldRef, SchemaTypes } from '@pothos/core'
 import { type GraphQLObjectType, type GraphQLSchema, isInterfaceType } from 'graphql'
+import { definedTopic } from '../../schema/index.ts'
 import type { MayStart } from '../../schema/kit/context.ts'
+import { refuseAsMissing } from '../../schema/kit/failure.ts'
 import type { TaskKind } from '../library/define-task.ts'
+import type { AnyTopicKind } from '../library/define-topic.ts'
 import { createTeamSchema } from '../library/team-schema.ts'
 import { ownContextOf } from '../live/execute/own-context.ts'
+import { declareTopicField, readTopicField } from '../live/execute/topic-field.ts'
 import { createAdoption, type SourceField, type TeamBuilder } from './adopt-schema.ts'
-import { reusableTypes, type StartTaskOptions, type TidingsPluginOptions } from './options.ts'
+import {
+  reusableTypes,
+  type StartTaskOptions,
+  type TidingsPluginOptions,
+  type TopicSubscriptionOptions,
+} from './options.ts'
 
 /** Tidings in the builder of a team. */
 export interface AdoptedTidings {
@@ -13,6 +22,8 @@ export interface AdoptedTidings {
   addRootFields(): void
   /** See `t.startTask`. */
   startTask(t: object, definition: TaskKind, options: StartTaskOptions<SchemaTypes, TaskKind>): FieldRef<SchemaTypes>
+  /** See `t.topicSubscription`. */
+  subscribeTopic(t: object, topic: AnyTopicKind, options: TopicSubscriptionOptions<SchemaTypes>): FieldRef<SchemaTypes>
   /** Returns the type `Task`. */
   taskType(): unknown
   /**
@@ -46,12 +57,13 @@ export function adoptTidings(
     nameOf,
     reused,
     checkName(name) {
-      if (!builder.configStore.hasImplementation(name)) return
-      const what = `the type ${name}`
+      const teamName = nameOf(name)
+      if (!builder.configStore.hasImplementation(teamName)) return
+      const what = `the type ${teamName}`
       if (reusableTypes.some((reusable) => reusable === name))
-        refuse(what, `use yours: \`tidings: { types: { ${name}: '${name}' } }\``)
-      if (nameOf(name) === name && !coreNames.has(name)) refuse(what, 'rename yours', 'rename the kind')
-      refuse(what, 'rename yours')
+        refuse(what, `use yours: \`tidings: { types: { ${name}: '${teamName}' } }\``)
+      if (coreNames.has(name)) refuse(what, 'rename yours')
+      refuse(what, 'rename yours', 'rename the kind')
     },
   })
   /** The functions of `t.startTask` by kind. */
@@ -69,13 +81,12 @@ export function adoptTidings(
     },
   })
 
-  const rootFieldsOf = (t: object, type: GraphQLObjectType | null | undefined): FieldMap => {
+  const rootFieldsOf = (t: object, type: GraphQLObjectType | null | undefined, teamType: string): FieldMap => {
     const entries = Object.values(type?.getFields() ?? {})
-      .filter(({ name, extensions }) => extensions['kind'] === undefined && !(name === 'node' && 'Node' in reused))
+      .filter(({ name, extensions }) => !isOfKind(extensions) && !(name === 'node' && 'Node' in reused))
       .map((field) => {
         const name = fieldNameOf(field.name)
-        if (type && builder.configStore.getFields(type.name).has(name))
-          refuse(`the field ${type.name}.${name}`, 'rename yours')
+        if (builder.configStore.getFields(teamType).has(name)) refuse(`the field ${teamType}.${name}`, 'rename yours')
         const options = field.name === 'retryTask' ? askingTeam(field, (kind) => authorizations.get(kind) ?? []) : {}
         return [name, adoption.field(t, field, options)] as const
       })
@@ -96,9 +107,9 @@ export function adoptTidings(
       if (!configStore.hasConfig(queryRef)) builder.queryType(describe(query))
       if (!configStore.hasConfig(mutationRef)) builder.mutationType(describe(mutation))
       if (!configStore.hasConfig(subscriptionRef)) builder.subscriptionType(describe(subscription))
-      builder.queryFields((t) => rootFieldsOf(t, query))
-      builder.mutationFields((t) => rootFieldsOf(t, mutation))
-      builder.subscriptionFields((t) => rootFieldsOf(t, subscription))
+      builder.queryFields((t) => rootFieldsOf(t, query, queryRef.name))
+      builder.mutationFields((t) => rootFieldsOf(t, mutation, mutationRef.name))
+      builder.subscriptionFields((t) => rootFieldsOf(t, subscription, subscriptionRef.name))
     },
     startTask(t, definition, { authorize, ...options }) {
       const { kind } = definition
@@ -115,6 +126,23 @@ export function adoptTidings(
       authorizations.set(kind, [...(authorizations.get(kind) ?? []), ask])
       return adoption.field(t, field, { ...options, ...askingTeam(field, () => [ask]) })
     },
+    subscribeTopic(t, { name }, { authorize, ...options }) {
+      const field = schema.getSubscriptionType()?.getFields()[`${name}Updates`]
+      const topic = field && isOfKind(field.extensions) ? readTopicField(field) : null
+      if (field === undefined || topic === null)
+        throw new TypeError(
+          `The topic ${name} is not among the topics of the instance: add it to those of createTidings`,
+        )
+      const asking: typeof topic = {
+        ...topic,
+        async open(args, context, operation) {
+          const id = String(args['id'])
+          if ((await authorize?.({ id }, context as object)) === false) refuseAsMissing(name, id)
+          return topic.open(args, context, operation)
+        },
+      }
+      return adoption.field(t, field, { ...options, ...declareTopicField(asking) })
+    },
     taskType: () => adoption.typeOf('Task'),
     check(built) {
       for (const [name, reusedName = ''] of Object.entries(reused)) {
@@ -130,16 +158,25 @@ export function adoptTidings(
   }
 }
 
+interface RootRef {
+  readonly name: string
+}
+
 /** The members of a builder that its type does not show. */
 interface RootRefs {
   readonly configStore: { hasConfig(ref: unknown): boolean }
-  readonly queryRef: unknown
-  readonly mutationRef: unknown
-  readonly subscriptionRef: unknown
+  readonly queryRef: RootRef
+  readonly mutationRef: RootRef
+  readonly subscriptionRef: RootRef
 }
 
 function describe(type: GraphQLObjectType | null | undefined): { readonly description?: string } {
   return type?.description ? { description: type.description } : {}
+}
+
+/** Whether a root field belongs to a kind of task or topic: the team adds it with a name of its own. */
+function isOfKind(extensions: Readonly<Record<string, unknown>>): boolean {
+  return extensions['kind'] !== undefined || extensions[definedTopic] === true
 }
 
 function lowerFirst(text: string): string {

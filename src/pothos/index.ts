@@ -5,15 +5,23 @@ import SchemaBuilder, {
   MutationFieldBuilder,
   RootFieldBuilder,
   type SchemaTypes,
+  SubscriptionFieldBuilder,
 } from '@pothos/core'
 import type { GraphQLSchema } from 'graphql'
 import type { TaskKind } from '../library/define-task.ts'
+import type { AnyTopicKind } from '../library/define-topic.ts'
 import { type FoundTask, findTask } from '../library/team-context.ts'
 import type { TeamBuilder } from './adopt-schema.ts'
 import { type AdoptedTidings, adoptTidings } from './adopt-tidings.ts'
-import type { StartTaskOptions, TaskFieldOptions, TidingsPluginOptions } from './options.ts'
+import type { StartTaskOptions, TaskFieldOptions, TidingsPluginOptions, TopicSubscriptionOptions } from './options.ts'
 
-export type { ReusableType, StartTaskOptions, TaskFieldOptions, TidingsPluginOptions } from './options.ts'
+export type {
+  ReusableType,
+  StartTaskOptions,
+  TaskFieldOptions,
+  TidingsPluginOptions,
+  TopicSubscriptionOptions,
+} from './options.ts'
 
 declare global {
   export namespace PothosSchemaTypes {
@@ -34,6 +42,18 @@ declare global {
        * )
        */
       startTask<T extends TaskKind>(definition: T, options?: StartTaskOptions<Types, T>): FieldRef<Types, unknown>
+    }
+    interface SubscriptionFieldBuilder<Types extends SchemaTypes, ParentShape> {
+      /**
+       * Follows a topic: the field has the arguments `id`, `after` and `fromStart`, and its events.
+       *
+       * @param topic - one of the topics of the instance
+       * @example
+       * builder.subscriptionField('watchOrder', (t) =>
+       *   t.topicSubscription(order, { authorize: ({ id }, context) => context.mayWatch(id) }),
+       * )
+       */
+      topicSubscription(topic: AnyTopicKind, options?: TopicSubscriptionOptions<Types>): FieldRef<Types, unknown>
     }
     interface RootFieldBuilder<Types extends SchemaTypes, ParentShape, Kind extends FieldKind = FieldKind> {
       /**
@@ -81,6 +101,14 @@ SchemaBuilder.registerPlugin(TidingsPlugin, TidingsPothosPlugin)
 const mutationFields = MutationFieldBuilder.prototype as PothosSchemaTypes.MutationFieldBuilder<SchemaTypes, unknown>
 mutationFields.startTask = function startTask(definition, options = {}) {
   return adoptionOf(this.builder).startTask(this, definition, options as never)
+}
+
+const subscriptionFields = SubscriptionFieldBuilder.prototype as PothosSchemaTypes.SubscriptionFieldBuilder<
+  SchemaTypes,
+  unknown
+>
+subscriptionFields.topicSubscription = function topicSubscription(topic, options = {}) {
+  return adoptionOf(this.builder).subscribeTopic(this, topic, options)
 }
 
 const rootFields = RootFieldBuilder.prototype as PothosSchemaTypes.RootFieldBuilder<SchemaTypes, unknown>

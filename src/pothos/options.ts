@@ -20,7 +20,7 @@ export interface TidingsPluginOptions {
   readonly types?: Readonly<Partial<Record<ReusableType, string>>>
   /**
    * The beginning of the names of all other types and root fields of Tidings: with `Tidings`, the type is `TidingsTask`, and the
-   * subscription `tidingsTaskProgress`. The documents of `tidings/client` have the names without a prefix. Names of kinds have none.
+   * subscription `tidingsTaskProgress`. The documents of `tidings/client` have the names without a prefix. Names of kinds and topics have none.
    * @default ''
    */
   readonly prefix?: string
@@ -46,6 +46,22 @@ export type StartTaskOptions<Types extends SchemaTypes, T extends TaskKind> = Om
     args: { readonly input: z.output<T['input']> },
     context: Types['Context'],
   ): boolean | Promise<boolean>
+}
+
+/** The options of `t.topicSubscription`, beside those of every subscription field. */
+export type TopicSubscriptionOptions<Types extends SchemaTypes> = Omit<
+  PothosSchemaTypes.SubscriptionFieldOptions<
+    Types,
+    TypeParam<Types>,
+    FieldNullability<TypeParam<Types>>,
+    InputFieldMap,
+    unknown,
+    unknown
+  >,
+  'args' | 'astNode' | 'extensions' | 'nullable' | 'subscribe' | 'type'
+> & {
+  /** Whether the caller may follow an object; asked beside the `authorize` of the topic. By default that one decides. */
+  authorize?(args: { readonly id: string }, context: Types['Context']): boolean | Promise<boolean>
 }
 
 /** The options of `t.taskField`, beside those of every field. */

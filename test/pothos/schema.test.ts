@@ -130,6 +130,11 @@ describe('the schema of a team', () => {
       "Tidings adds the type Node, and the builder has one already: use yours: `tidings: { types: { Node: 'Node' } }`, or give",
     ],
     [
+      'a type with the prefix',
+      withType('TidingsTask', { prefix: 'Tidings' }),
+      'Tidings adds the type TidingsTask, and the builder has one already: rename yours, or give',
+    ],
+    [
       'a type of a kind',
       withType('ConvertOutput', { prefix: 'Tidings' }),
       'Tidings adds the type ConvertOutput, and the builder has one already: rename yours, or rename the kind',

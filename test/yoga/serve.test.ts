@@ -3,7 +3,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import SchemaBuilder from '@pothos/core'
 import { createClient } from 'graphql-ws'
-import { createSchema, createYoga, type Plugin } from 'graphql-yoga'
+import { createGraphQLError, createSchema, createYoga, type Plugin } from 'graphql-yoga'
 import { createTidings, defineTask, stage, viewerOf } from 'tidings'
 import { TidingsPlugin } from 'tidings/pothos'
 import { useTidings } from 'tidings/yoga'
@@ -53,6 +53,11 @@ test('the Yoga of a team serves its own operations with its plugins, and those o
       fail: t.string({
         resolve() {
           throw new Error('a defect of the team')
+        },
+      }),
+      refuse: t.string({
+        resolve() {
+          throw createGraphQLError('Not today')
         },
       }),
     }),
@@ -113,6 +118,7 @@ test('the Yoga of a team serves its own operations with its plugins, and those o
   expect(rows).toEqual([{ owner: 'org_of_ada' }])
 
   // Errors of the team stay with its Yoga.
+  await expect(request(url, '{ refuse }', headers)).rejects.toThrow('Not today')
   await expect(request(url, '{ fail }', headers)).rejects.toThrow('Unexpected error.')
   const invalid = 'mutation { greet(input: {}) { __typename } }'
   await expect(request(url, invalid, headers)).rejects.toThrow('errors')

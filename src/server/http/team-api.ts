@@ -1,5 +1,5 @@
-import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { ExecutionArgs, ExecutionResult, GraphQLError, GraphQLSchema } from 'graphql'
+import { type IncomingMessage, ServerResponse } from 'node:http'
+import { type ExecutionArgs, type ExecutionResult, GraphQLError, type GraphQLSchema } from 'graphql'
 import { isAsyncIterable, type Plugin } from 'graphql-yoga'
 import { TidingsError } from '../../errors.ts'
 import { ownContextOf, withOwnContext } from '../../live/execute/own-context.ts'
@@ -8,7 +8,7 @@ import { createPolicy } from '../operations/policy.ts'
 import { type ReadViewer, toViewer } from '../request/authenticate.ts'
 import { readClientInfo } from '../request/client-address.ts'
 import { type Enveloped, type OperationContext, type ServerContext, wantsCatchUp } from '../request/context.ts'
-import { codeOf } from '../request/mask.ts'
+import { causeOf, codeOf } from '../request/mask.ts'
 import { graphqlResponseType } from '../request/refuse.ts'
 import { createEventStreamPlugin, streamLimitsOf } from '../sse/sse.ts'
 import { createAdmission, createServerContext, type Refusal } from './admission.ts'
@@ -56,8 +56,11 @@ export function createTeamApi(
 
   const envelop = (own: object, context: object): Enveloped =>
     yoga.getEnveloped({ ...withOwnContext({}, own), ...context }) as Enveloped
-  const mask = (error: GraphQLError): GraphQLError =>
-    yoga.masksAll || codeOf(error) !== 'INTERNAL' ? maskError(error) : error
+  const mask = (error: GraphQLError): GraphQLError => {
+    // As in every Yoga: a resolver that throws a GraphQLError shows it to the client.
+    if (causeOf(error) instanceof GraphQLError) return error
+    return yoga.masksAll || codeOf(error) !== 'INTERNAL' ? maskError(error) : error
+  }
   const maskResult = (result: ExecutionResult): ExecutionResult =>
     result.errors === undefined ? result : { ...result, errors: result.errors.map(mask) }
   const eventStreams = createEventStreamPlugin({
@@ -127,7 +130,7 @@ export function createTeamApi(
     async onResultProcess(payload) {
       const { res } = ownContextOf<Partial<ServerContext>>(payload.serverContext)
       // Without Node's response, Yoga sends the results.
-      if (res !== undefined) await eventStreams.onResultProcess?.(payload as never)
+      if (res instanceof ServerResponse) await eventStreams.onResultProcess?.(payload as never)
       await unavailable.onResultProcess?.(payload as never)
     },
   }

@@ -64,7 +64,7 @@ export function createMaskError(
         },
       })
     }
-    const cause = findCause(error)
+    const cause = causeOf(error)
     if (graphqlError !== undefined && cause instanceof GraphQLError) {
       if (!hasSuggestions) removeSuggestion(graphqlError)
       if (graphqlError.extensions['code'] !== undefined) return graphqlError
@@ -101,7 +101,7 @@ export function createMaskError(
 export function codeOf(error: unknown): string {
   const expectedError = findExpected(error)
   if (expectedError !== undefined) return expectedError.code
-  const cause = findCause(error)
+  const cause = causeOf(error)
   if (error instanceof GraphQLError && cause instanceof GraphQLError) {
     const code = error.extensions['code']
     if (code !== undefined) return String(code)
@@ -154,14 +154,14 @@ export function formatError(error: GraphQLError): GraphQLFormattedError {
 }
 
 function findExpected(error: unknown): TidingsError | undefined {
-  const cause = findCause(error)
+  const cause = causeOf(error)
   if (isTidingsError(cause)) return cause
   if (!(cause instanceof Error) || !('code' in cause) || cause.code !== unstorableText) return undefined
   return new TidingsError('BAD_INPUT', 'Something in this request holds U+0000, which no text here can')
 }
 
 /** Returns the original error wrapped by GraphQL; only GraphQL's own wrappers are unwrapped. */
-function findCause(error: unknown): unknown {
+export function causeOf(error: unknown): unknown {
   let cause = error
   for (let depth = 0; depth < deepestCause && cause instanceof GraphQLError && cause.originalError; depth++)
     cause = cause.originalError
