@@ -285,7 +285,8 @@ export function createTidings(options: TidingsOptions): Tidings {
     servers.push(server)
     return server
   }
-  let openYoga: (() => Promise<TeamServer>) | undefined
+  const openYogas: (() => Promise<TeamServer>)[] = []
+  let isServing = false
 
   const shutDown = once(async (): Promise<void> => {
     // Includes parts that are still being opened.
@@ -305,9 +306,12 @@ export function createTidings(options: TidingsOptions): Tidings {
       return { port, url, wsUrl }
     },
     async attach(server, served = {}) {
-      if (openYoga === undefined || served.schema !== undefined) return void (await serve(served, server))
-      const { attach } = await openYoga()
-      attach(server)
+      if (openYogas.length > 0 && served.schema === undefined) {
+        for (const openYoga of openYogas) (await openYoga()).attach(server)
+        return
+      }
+      isServing ||= served.schema === undefined
+      await serve(served, server)
     },
     worker: work,
     async start(task, input, { owner, idempotencyKey, transaction }) {
@@ -345,8 +349,9 @@ export function createTidings(options: TidingsOptions): Tidings {
   }
   registerYogaHost(tidings, {
     serveYoga,
-    joined: (openServer) => {
-      openYoga = openServer
+    joined(openServer) {
+      if (isServing) throw new TypeError('Create the Yoga with useTidings before you call attach, which serves it then')
+      openYogas.push(openServer)
     },
   })
   return tidings

@@ -8,7 +8,7 @@ import type { TeamServer } from '../server/server.ts'
 export interface YogaHost {
   /** Opens the database, and creates what a Yoga server needs. @throws TidingsError `BAD_CONFIGURATION`, `UNAVAILABLE` */
   serveYoga(yoga: TeamYoga): Promise<TeamServer>
-  /** Makes `attach` add the WebSockets of a Yoga server. */
+  /** Makes `attach` add the WebSockets of a Yoga server. @throws TypeError when `attach` was called already, without a schema */
   joined(openServer: () => Promise<TeamServer>): void
 }
 

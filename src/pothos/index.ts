@@ -2,6 +2,7 @@
 import SchemaBuilder, {
   BasePlugin,
   type FieldKind,
+  type InputFieldMap,
   MutationFieldBuilder,
   RootFieldBuilder,
   type SchemaTypes,
@@ -62,7 +63,9 @@ declare global {
        * @example
        * builder.objectField(Report, 'lastExport', (t) => t.taskField({ id: (report) => report.exportTaskId }))
        */
-      taskField(options: TaskFieldOptions<Types, ParentShape>): FieldRef<Types, FoundTask | null, Kind>
+      taskField<Args extends InputFieldMap = Record<never, never>>(
+        options: TaskFieldOptions<Types, ParentShape, Args>,
+      ): FieldRef<Types, FoundTask | null, Kind>
     }
   }
 }
@@ -118,6 +121,6 @@ rootFields.taskField = function taskField({ id, ...options }) {
     type: adoptionOf(this.builder).taskType(),
     nullable: true,
     resolve: async (parent: unknown, args: object, context: object) =>
-      findTask(context, await id(parent as never, args, context)),
+      findTask(context, await id(parent as never, args as never, context)),
   } as never) as never
 }

@@ -1,4 +1,4 @@
-import type { FieldNullability, InputFieldMap, SchemaTypes, TypeParam } from '@pothos/core'
+import type { FieldNullability, InputFieldMap, InputShapeFromFields, SchemaTypes, TypeParam } from '@pothos/core'
 import type { z } from 'zod'
 import type { Tidings } from '../library/create-tidings.ts'
 import type { TaskKind } from '../library/define-task.ts'
@@ -65,21 +65,21 @@ export type TopicSubscriptionOptions<Types extends SchemaTypes> = Omit<
 }
 
 /** The options of `t.taskField`, beside those of every field. */
-export type TaskFieldOptions<Types extends SchemaTypes, ParentShape> = Omit<
+export type TaskFieldOptions<Types extends SchemaTypes, ParentShape, Args extends InputFieldMap> = Omit<
   PothosSchemaTypes.ObjectFieldOptions<
     Types,
     ParentShape,
     TypeParam<Types>,
     FieldNullability<TypeParam<Types>>,
-    InputFieldMap,
+    Args,
     unknown
   >,
-  'args' | 'astNode' | 'nullable' | 'type'
+  'astNode' | 'nullable' | 'type'
 > & {
   /** Returns the id of the task; null or undefined when there is none. */
   id(
     parent: ParentShape,
-    args: object,
+    args: InputShapeFromFields<Args>,
     context: Types['Context'],
   ): string | null | undefined | Promise<string | null | undefined>
 }

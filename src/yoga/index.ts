@@ -24,9 +24,9 @@ export interface UseTidingsOptions {
 }
 
 /**
- * Creates a plugin for the Yoga server of a team, whose schema contains the one of Tidings. Its context has what the fields of Tidings
- * need; its event streams and polling requests have cursors, and resume. Write it last among the plugins, and call
- * `tidings.attach(server)` for WebSockets.
+ * Creates a plugin for the Yoga server of a team. The schema of that server contains the schema of Tidings. The plugin provides the
+ * context of the fields of Tidings, and event streams and polling requests that resume from a cursor. Write it last among the plugins,
+ * and call `tidings.attach(server)` for WebSockets.
  *
  * @param tidings - the value that `createTidings` returned
  * @example

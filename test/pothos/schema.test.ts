@@ -79,9 +79,19 @@ describe('the schema of a team', () => {
     const report = builder.objectRef<{ readonly taskId: string | null }>('Report').implement({
       fields: (t) => ({ lastExport: t.taskField({ id: ({ taskId }) => taskId, description: 'The last export.' }) }),
     })
+    builder.queryField('exportOf', (t) =>
+      t.taskField({
+        args: { reportId: t.arg.id({ required: true }) },
+        id(_, args) {
+          expectTypeOf(args.reportId).toEqualTypeOf<string>()
+          return args.reportId
+        },
+      }),
+    )
     builder.queryField('report', (t) => t.field({ type: report, resolve: () => ({ taskId: null }) }))
     const schema = builder.toSchema()
     expect(printType(schema.getType('Report') as never)).toContain('lastExport: Task\n')
+    expect(printType(schema.getType('Query') as never)).toContain('exportOf(reportId: ID!): Task\n')
     // A field of the team reads the viewer of Tidings.
     expect(viewerOf({})).toBeNull()
   })

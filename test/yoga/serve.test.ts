@@ -171,6 +171,14 @@ test('a Yoga without the types of Tidings is refused when it is attached', async
   await expect(tidings.attach(createServer())).rejects.toThrow('The schema has no subscription of Tidings')
 })
 
+test('a Yoga that is created after attach is refused, as its requests would not reach it', async () => {
+  await using database = await createTestDatabase()
+  await using tidings = createTidings({ tasks: [greet], databaseUrl: database.url, logger: silentLogger })
+  await tidings.attach(createServer())
+  const create = () => createYoga({ schema: tidings.schema, plugins: [useTidings(tidings)] })
+  expect(create).toThrow('Create the Yoga with useTidings before you call attach')
+})
+
 test('requests are answered with 503 when the instance has been disposed', async () => {
   const tidings = createTidings({ tasks: [greet], logger: silentLogger })
   const yoga = createYoga({ schema: tidings.schema, logging: false, plugins: [useTidings(tidings)] })
