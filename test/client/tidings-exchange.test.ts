@@ -17,7 +17,7 @@ afterAll(() => site[Symbol.asyncDispose]())
 function createUrql(options: Partial<TidingsExchangeOptions> = {}): { urql: Client; tidings: TidingsExchange } {
   const { url } = site
   const tidings = tidingsExchange({ url, timing: quick, ...options })
-  const urql = new Client({ url, preferGetMethod: false, exchanges: [cacheExchange, tidings, fetchExchange] })
+  const urql = new Client({ url, exchanges: [cacheExchange, tidings, fetchExchange] })
   return { urql, tidings }
 }
 

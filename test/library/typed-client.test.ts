@@ -27,7 +27,7 @@ describe.each<[string, () => TidingsClient]>([
     'the urql client of a team',
     () => {
       const tidings = tidingsExchange({ url })
-      void new Client({ url, preferGetMethod: false, exchanges: [cacheExchange, tidings, fetchExchange] })
+      void new Client({ url, exchanges: [cacheExchange, tidings, fetchExchange] })
       return tidings
     },
   ],
