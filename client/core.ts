@@ -7,4 +7,4 @@ export {
   type TransportFactory,
   webSocketTransport,
 } from './transport/transports.ts'
-export { watchTask } from './watch-task/watch-task.ts'
+export { watchTask, watchTopic } from './watch-task/watch-task.ts'

@@ -15,6 +15,7 @@ export type {
   TaskEventOf,
   TaskOf,
 } from './kinds/generated-kind.ts'
+export type { GeneratedTopic, TopicEvent, TopicEventOf } from './kinds/generated-topic.ts'
 export { type StartOutcome, type StartRefusal, startTask } from './kinds/start-task.ts'
 export type { TidingsClientOptions } from './options.ts'
 export type { OutboxEntry, OutboxState, OutboxStore } from './outbox/outbox.ts'
@@ -37,4 +38,4 @@ export {
 export { createTidingsClient, type TidingsClient } from './tidings-client.ts'
 export { type TidingsExchange, type TidingsExchangeOptions, tidingsExchange } from './tidings-exchange.ts'
 export type { TransportName } from './transport/transport.ts'
-export { type TaskStates, type WatchTaskOptions, watchTask } from './watch-task/watch-task.ts'
+export { type TaskStates, type WatchTaskOptions, watchTask, watchTopic } from './watch-task/watch-task.ts'

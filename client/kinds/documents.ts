@@ -2,6 +2,7 @@ import { createRequest, type TypedDocumentNode } from '@urql/core'
 import type { TaskProgressDocument, TaskSummaryFieldsFragment } from '../gql/graphql.ts'
 import { taskProgressText, taskSummaryText } from '../gql/task-texts.ts'
 import type { AnyKind } from './generated-kind.ts'
+import type { GeneratedTopic, TopicEvent } from './generated-topic.ts'
 
 /** The result of the mutation that starts a task: the task, or why it was refused. */
 export type StartAnswer = { readonly __typename: string; readonly task: TaskSummaryFieldsFragment } | StartFailure
@@ -49,9 +50,24 @@ export function taskDocumentOf(
   return (kind === undefined ? ofPlugin : undefined) ?? watchDocumentOf(kind ?? anyKind)
 }
 
-/** Creates a document once per kind. */
-function perKind<Document extends object>(create: (kind: AnyKind) => Document): (kind: AnyKind) => Document {
-  const documents = new WeakMap<AnyKind, Document>()
+/** Returns the subscription to a topic. */
+export const topicDocumentOf = /* @__PURE__ */ perKind(
+  ({ document }: GeneratedTopic) =>
+    toDocument(document) as TypedDocumentNode<Readonly<Record<string, TopicEvent>>, TopicVariables>,
+)
+
+/** The variables of a subscription to a topic. */
+interface TopicVariables {
+  readonly id: string
+  readonly after?: string
+  readonly fromStart?: boolean
+}
+
+/** Creates a document once per kind of task or topic. */
+function perKind<Kind extends object, Document extends object>(
+  create: (kind: Kind) => Document,
+): (kind: Kind) => Document {
+  const documents = new WeakMap<Kind, Document>()
   return (kind) => {
     const document = documents.get(kind) ?? create(kind)
     documents.set(kind, document)

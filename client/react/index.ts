@@ -19,4 +19,5 @@ export { type TaskMutation, type TaskMutationOutcome, useTaskMutation } from './
 export { type LiveTasks, type TaskListOptions, useTasks } from './tasks/use-tasks.ts'
 export { useConnection, useOutbox } from './use-connection.ts'
 export { useLive } from './use-live.ts'
+export { useTopic } from './use-topic.ts'
 export { useUpload } from './use-upload.ts'

@@ -1,14 +1,15 @@
-import { type Client, createRequest } from '@urql/core'
+import { type Client, createRequest, type DocumentInput } from '@urql/core'
 import { onEnd, pipe, subscribe } from 'wonka'
 import type { ConnectionStore } from '../connection/connection-state.ts'
 import type { TaskProgressDocument } from '../gql/graphql.ts'
-import { taskDocumentOf } from '../kinds/documents.ts'
+import { taskDocumentOf, topicDocumentOf } from '../kinds/documents.ts'
 import { type AnyKind, asTaskOf, type TaskEventOf, type TaskOf } from '../kinds/generated-kind.ts'
+import type { GeneratedTopic, TopicEventOf } from '../kinds/generated-topic.ts'
 import { reduceTask } from '../reduce/task.ts'
 import type { TaskEvent, TaskState } from '../reduce/task-state.ts'
 import { createChannel } from './channel.ts'
 
-/** Options of watching a task. */
+/** Options of watching a task or a topic. */
 export interface WatchTaskOptions {
   /** Yields only the events after this cursor. */
   readonly after?: string
@@ -74,7 +75,7 @@ function createStates(
   kind?: AnyKind,
 ): TaskStates<TaskEvent, unknown> {
   const watch = (): AsyncIterableIterator<TaskEvent, undefined> =>
-    watchEvents(client, taskDocumentOf(client, kind), taskId, options)
+    watchEvents(client, { document: taskDocumentOf(client, kind), variables: { taskId } }, options)
   return {
     [Symbol.asyncIterator]: watch,
     async *states() {
@@ -88,16 +89,37 @@ function createStates(
   }
 }
 
-function watchEvents(
+/**
+ * Watches a topic: a snapshot first, then every event in order, each exactly once. Each iteration subscribes anew; leaving the loop
+ * unsubscribes.
+ *
+ * @param topic - a topic of `tidings.gen.ts`
+ * @throws CombinedError when the server refuses the subscription
+ * @throws Error when the connection is closed permanently
+ * @example
+ * for await (const event of watchTopic(client, order, id))
+ *   if (event.__typename === 'OrderStatusChanged') console.log(event.status)
+ */
+export function watchTopic<T extends GeneratedTopic>(
+  client: WatchingClient,
+  topic: T,
+  id: string,
+  options: WatchTaskOptions = {},
+): AsyncIterable<TopicEventOf<T>> {
+  const source = { document: topicDocumentOf(topic), variables: { id } }
+  return { [Symbol.asyncIterator]: () => watchEvents<TopicEventOf<T>>(client, source, options) }
+}
+
+/** Watches a subscription with one field, which resumes by its cursor. */
+function watchEvents<Event extends { readonly cursor: string }>(
   { urql, connection }: WatchingClient,
-  document: typeof TaskProgressDocument,
-  taskId: string,
+  { document, variables }: { readonly document: DocumentInput; readonly variables: object },
   { after, fromStart = false, signal }: WatchTaskOptions,
-): AsyncIterableIterator<TaskEvent, undefined> {
+): AsyncIterableIterator<Event, undefined> {
   let cursor = after
-  return createChannel<TaskEvent>((channel) => {
-    const request = createRequest(document, {
-      taskId,
+  return createChannel<Event>((channel) => {
+    const request = createRequest<Readonly<Record<string, Event>>>(document, {
+      ...variables,
       fromStart,
       ...(cursor === undefined ? {} : { after: cursor }),
     })
@@ -110,9 +132,10 @@ function watchEvents(
       onEnd(channel.end),
       subscribe(({ data, error }) => {
         if (error !== undefined) return channel.fail(error)
-        if (data === undefined) return
-        cursor = data.taskProgress.cursor
-        channel.push(data.taskProgress)
+        const [event] = Object.values(data ?? {})
+        if (event === undefined) return
+        cursor = event.cursor
+        channel.push(event)
       }),
     )
     const onConnectionChange = (): void => {

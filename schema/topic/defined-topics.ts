@@ -45,7 +45,7 @@ export function eventType({ name }: Pick<DefinedTopic, 'name'>, event: string): 
   return `${toPascalCase(name)}${toPascalCase(event)}`
 }
 
-/** The extension of the subscription fields of defined topics: `true`. */
+/** The extension of the subscription fields of defined topics: the name of the topic. */
 export const definedTopic = 'definedTopic'
 
 /** The channel of the bus for the ephemeral events of a topic. */
@@ -164,7 +164,7 @@ Without \`after\`: a snapshot first, then later events. With \`after\`: exactly 
         fromStart: t.arg.boolean({ defaultValue: false, description: 'Replays the stored history first.' }),
       },
       ...subscription,
-      extensions: { ...subscription.extensions, [definedTopic]: true },
+      extensions: { ...subscription.extensions, [definedTopic]: name },
     }),
   )
 }

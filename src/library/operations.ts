@@ -1,5 +1,4 @@
 import {
-  type GraphQLField,
   type GraphQLInputType,
   type GraphQLSchema,
   getNamedType,
@@ -7,13 +6,12 @@ import {
   isAbstractType,
   isEnumType,
   isInputObjectType,
-  isInterfaceType,
   isListType,
   isRequiredInputField,
 } from 'graphql'
-import { definedTopic } from '../../schema/index.ts'
 import { selectAll } from './selection.ts'
 import { findStartFields, type StartField } from './start-fields.ts'
+import { findTopicFields } from './topic-fields.ts'
 
 /** An operation with values for its variables as JSON. */
 export interface PreparedOperation {
@@ -29,36 +27,11 @@ export interface PreparedOperation {
  * and details of errors, and the subscription to each kind of topic with all its events
  */
 export function writeOperations(schema: GraphQLSchema): readonly PreparedOperation[] {
-  const subscriptions = Object.values(schema.getSubscriptionType()?.getFields() ?? {})
-  const topics = subscriptions.filter(({ extensions }) => extensions[definedTopic] === true)
-  return [
-    ...findStartFields(schema).map(writeStart),
-    writeWatch(schema),
-    ...topics.map((field) => writeUpdates(field, schema)),
-  ]
-}
-
-/** Selects the position and all fields of every event of a topic. */
-function writeUpdates({ name, type, args }: GraphQLField<unknown, unknown>, schema: GraphQLSchema): PreparedOperation {
-  const event = getNamedType(type)
-  if (!isInterfaceType(event)) throw new TypeError(`The events of ${name} are not of an interface`)
-  const shared = new Set(Object.keys(event.getFields()))
-  const parts = schema.getPossibleTypes(event).flatMap((member) => {
-    const fields = Object.values(member.getFields())
-      .filter((field) => !shared.has(field.name))
-      .map((field) => `${field.name} ${selectAll(field.type, schema).text}`.trim())
-    return fields.length === 0 ? [] : [`    ... on ${member.name} { ${fields.join(' ')} }\n`]
-  })
-  const after = args.find((argument) => argument.name === 'after')
-  const query = `subscription ${name.charAt(0).toUpperCase()}${name.slice(1)}($id: ID!, $after: ${String(after?.type)}) {
-  ${name}(id: $id, after: $after) {
-    __typename
-    cursor
-    seq
-${parts.join('')}  }
-}
-`
-  return { query, variables: JSON.stringify({ id: '' }, null, 2) }
+  const updates = findTopicFields(schema).map(({ document }) => ({
+    query: document,
+    variables: JSON.stringify({ id: '' }, null, 2),
+  }))
+  return [...findStartFields(schema).map(writeStart), writeWatch(schema), ...updates]
 }
 
 function writeStart({ name, inputType, success, failures }: StartField): PreparedOperation {

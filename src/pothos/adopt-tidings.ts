@@ -176,7 +176,7 @@ function describe(type: GraphQLObjectType | null | undefined): { readonly descri
 
 /** Whether a root field belongs to a kind of task or topic: the team adds it with a name of its own. */
 function isOfKind(extensions: Readonly<Record<string, unknown>>): boolean {
-  return extensions['kind'] !== undefined || extensions[definedTopic] === true
+  return extensions['kind'] !== undefined || extensions[definedTopic] !== undefined
 }
 
 function lowerFirst(text: string): string {

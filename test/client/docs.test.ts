@@ -1,14 +1,19 @@
 import { execFile } from 'node:child_process'
-import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
+import { createTidings } from 'tidings'
 import { expect, test } from 'vitest'
+import { exportReport } from '../../examples/http/tasks.ts'
+import { order } from '../../examples/topics/order.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 
-test('the programs of docs/client.md and docs/guide/page.md compile unchanged', async () => {
-  const texts = ['docs/client.md', 'docs/guide/page.md'].map((name) => readFile(join(root, name), 'utf8'))
+test('the programs of docs/client.md and of the guides to pages and topics compile unchanged', async () => {
+  const texts = ['docs/client.md', 'docs/guide/page.md', 'docs/guide/topics.md'].map((name) =>
+    readFile(join(root, name), 'utf8'),
+  )
   const text = (await Promise.all(texts)).join('')
   const programs = [...text.matchAll(/^```(tsx?) file=(\w+)\n([\s\S]*?)^```/gm)]
   expect(programs.map(([, , name]) => name)).toEqual([
@@ -22,13 +27,14 @@ test('the programs of docs/client.md and docs/guide/page.md compile unchanged', 
     'outbox',
     'exchange',
     'script',
+    'order',
   ])
   // Below the root, where the packages are resolved.
   await mkdir(join(root, 'dist'), { recursive: true })
   const folder = await mkdtemp(join(root, 'dist/docs-'))
   try {
     for (const [, type, name, program = ''] of programs) await writeFile(join(folder, `${name}.${type}`), program)
-    await copyFile(join(root, 'examples/react/tidings.gen.ts'), join(folder, 'tidings.gen.ts'))
+    await createTidings({ tasks: [exportReport], topics: [order] }).writeClient(join(folder, 'tidings.gen.ts'))
     // As `vite/client` and Next.js declare it.
     await writeFile(join(folder, 'css.d.ts'), "declare module '*.css'\n")
     await writeFile(

@@ -20,13 +20,15 @@ import { TidingsPlugin } from 'tidings/pothos'
 import { expect, test } from 'vitest'
 import { z } from 'zod'
 import { createCacheExchange } from '../../client/cache/cache.ts'
-import { startDocumentOf, taskDocumentOf } from '../../client/kinds/documents.ts'
+import { startDocumentOf, taskDocumentOf, topicDocumentOf } from '../../client/kinds/documents.ts'
 import type { AnyKind } from '../../client/kinds/generated-kind.ts'
+import type { GeneratedTopic } from '../../client/kinds/generated-topic.ts'
 import { isGenerated } from '../../client/transport/generated.ts'
 import { exportReport } from '../../examples/http/tasks.ts'
 import * as examplePage from '../../examples/react/tidings.gen.ts'
+import { order } from '../../examples/topics/order.ts'
 import { taskErrorCatalogue } from '../../src/errors.ts'
-import { createTidings, defineTask, graphqlType, stage } from '../../src/index.ts'
+import { createTidings, defineTask, defineTopic, graphqlType, stage } from '../../src/index.ts'
 import { printClientModule } from '../../src/library/client-module.ts'
 import { createOperations } from '../../src/server/operations/operations.ts'
 import { testConfig } from '../server/support.ts'
@@ -142,11 +144,32 @@ test('the types of the client name the error codes of the engine', async () => {
   expect([...codes.matchAll(/'(\w+)'/g)].map(([, code]) => code)).toEqual(Object.keys(taskErrorCatalogue).toSorted())
 })
 
+test('the module has the events of the topics, and their subscriptions are valid', async () => {
+  const { schema } = createTidings({ tasks: [], topics: [order] })
+  const text = printClientModule(schema)
+  expect(text).toContain('export type OrderEvent =\n  | OrderSnapshot\n')
+  const module = (await load(schema)) as unknown as Readonly<Record<string, GeneratedTopic>>
+  const document = topicDocumentOf(module['order'] as GeneratedTopic) as DocumentNode
+  expect(validate(schema, parse(print(document)))).toEqual([])
+  expect(print(document)).toContain('state {\n')
+})
+
+test('refuses events that cannot be selected together, with the field', () => {
+  const clashing = defineTopic({
+    name: 'clash',
+    events: { opened: z.object({ by: z.string() }), closed: z.object({ by: z.int() }) },
+    authorize: () => true,
+  })
+  expect(() => printClientModule(createTidings({ tasks: [], topics: [clashing] }).schema)).toThrow(
+    /The events of the topic clash cannot be selected together; rename a field: Fields "by" conflict/,
+  )
+})
+
 /** A page that uses every kind; each expected error is one that the compiler must report. */
 const page = `
-import { startTask, tidingsExchange, watchTask } from 'tidings/client'
-import { useStart, useTask } from 'tidings/react'
-import { buildTree, delete_, exportReport, schema_, schema, sendMail, type BuildTreeInput } from './tidings.gen.ts'
+import { startTask, tidingsExchange, watchTask, watchTopic } from 'tidings/client'
+import { useStart, useTask, useTopic } from 'tidings/react'
+import { buildTree, delete_, exportReport, order, schema_, schema, sendMail, type BuildTreeInput, type OrderEvent } from './tidings.gen.ts'
 
 const input: BuildTreeInput = {
   depth: 1, at: '2030-01-01T00:00:00Z', mode: 'WIDE', labels: [], root: { name: '', isOpen: true }, source: { file: { path: '' } },
@@ -209,6 +232,27 @@ export function Tree({ id }: { id: string }) {
   if (task?.error?.code === 'CLOSED') return task.error.details satisfies null
   return error?.message ?? task?.kind satisfies 'BUILD_TREE' | string | undefined
 }
+const reduce = (state: string | undefined, event: OrderEvent): string => {
+  switch (event.__typename) {
+    case 'OrderSnapshot': return event.state.status
+    case 'OrderStatusChanged': return event.status
+    // @ts-expect-error there is no such event
+    case 'OrderLost': return ''
+    default: return state ?? ''
+  }
+}
+export function Order({ id }: { id: string }) {
+  // @ts-expect-error the reducer returns a string
+  useTopic(order, id, (state: number | undefined, event: OrderEvent) => reduce('', event))
+  return useTopic(order, id, reduce).state?.toUpperCase()
+}
+export async function followOrder(id: string) {
+  for await (const event of watchTopic(tidingsExchange({ url: '' }), order, id))
+    if (event.__typename === 'OrderNoteAdded') return event.text.toUpperCase()
+    // @ts-expect-error of another event
+    else event.text
+  return null
+}
 export function Mail() {
   const { start, task } = useStart(sendMail)
   void start()
@@ -231,7 +275,10 @@ test('a page compiles against the module; a wrong field or a missing case of an 
   await mkdir(join(root, 'dist'), { recursive: true })
   const folder = await mkdtemp(join(root, 'dist/page-'))
   try {
-    await writeFile(join(folder, 'tidings.gen.ts'), printClientModule(createTidings({ tasks: allKinds }).schema))
+    await writeFile(
+      join(folder, 'tidings.gen.ts'),
+      printClientModule(createTidings({ tasks: allKinds, topics: [order] }).schema),
+    )
     await writeFile(join(folder, 'page.tsx'), page)
     await writeFile(
       join(folder, 'tsconfig.json'),

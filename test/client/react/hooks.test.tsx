@@ -4,11 +4,13 @@ import { type ReactElement, type ReactNode, StrictMode } from 'react'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { useRetryContent } from '../../../client/apps/roadmaps/use-retry-content.ts'
 import { TaskProgressDocument, type TaskProgressSubscription } from '../../../client/gql/graphql.ts'
+import type { GeneratedTopic, TopicEvent } from '../../../client/kinds/generated-topic.ts'
 import { TidingsProvider } from '../../../client/react/provider.ts'
 import { sharedLiveOf } from '../../../client/react/shared-live.ts'
 import { useTask } from '../../../client/react/tasks/use-task.ts'
 import { useTasks } from '../../../client/react/tasks/use-tasks.ts'
 import { useLive } from '../../../client/react/use-live.ts'
+import { useTopic } from '../../../client/react/use-topic.ts'
 import type { TaskEvent } from '../../../client/reduce/task-state.ts'
 import { hangMs } from '../../support/patience.ts'
 import { playHistory } from '../reduce/model.ts'
@@ -262,6 +264,28 @@ const changed = (seq: number, task: typeof summary) => ({
   kind: task.kind,
   status: task.status,
   task,
+})
+
+describe('useTopic', () => {
+  const order: GeneratedTopic = {
+    topic: 'order',
+    document:
+      'subscription ($id: ID!, $after: Cursor) { orderUpdates(id: $id, after: $after) { __typename cursor seq at } }',
+  }
+  const count = (state: number | undefined, _event: TopicEvent): number => (state ?? 0) + 1
+
+  test('folds the events of a topic, over one subscription for components with one reducer', async () => {
+    const client = createDrivenClient()
+    const hook = { wrapper: wrapper(client) }
+    const { result } = renderHook(() => useTopic(order, '1', count), hook)
+    const { result: other } = renderHook(() => useTopic(order, '1', count), hook)
+    renderHook(() => useTopic(order, null, count), hook)
+    await settled()
+    expect(client.wire().variables).toEqual({ id: '1' })
+    for (const seq of [1, 2])
+      act(() => client.wire().sendData({ orderUpdates: { __typename: 'OrderClosed', cursor: `c${seq}`, seq, at: '' } }))
+    await waitFor(() => expect([result.current.state, other.current.state]).toEqual([2, 2]))
+  })
 })
 
 describe('useTasks', () => {
