@@ -23,7 +23,8 @@ const ownNames: ReadonlySet<string> = new Set(['CacheSchema', 'GeneratedKind', '
 
 /**
  * Prints the module with which a page starts and watches the tasks and topics of a schema: per kind a value for the hooks, and the
- * types of its input, result and error details; per topic a value and the types of its events. The module has no imports but types, so no code of the server gets into a page.
+ * types of its input, result and error details; per topic a value and the types of its events. The module has no imports but types,
+ * so no code of the server gets into a page.
  *
  * The result depends on the schema only: the same schema gives the same text.
  */

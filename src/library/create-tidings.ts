@@ -154,10 +154,13 @@ export interface Tidings extends AsyncDisposable {
   /** Creates or upgrades the tables: forward only, one process at a time. @returns the names of the migrations that it applied */
   migrate(): Promise<readonly string[]>
   /**
-   * Writes the module with which a page starts and watches these tasks, such as `tidings.gen.ts`, for the hooks of `tidings/react`: a
-   * value per kind, typed with its input, result and error details. Needs no database. A file that is up to date is not written.
+   * Writes the module with which a page starts and watches these tasks and topics, such as `tidings.gen.ts`, for the hooks of
+   * `tidings/react`: a value per kind, typed with its input, result and error details, and a value per topic, typed with its events.
+   * Needs no database. A file that is up to date is not written. Values of a team's own scalars are `unknown` unless these have
+   * `extensions: { jsonSchema: { type: 'string' } }`, as those of graphql-scalars do.
    * @param options.schema - the schema that is served, when it contains the one of Tidings. Defaults to `tidings.schema`
    * @returns whether the file was written
+   * @throws TypeError when the events of a topic cannot be selected together
    * @example
    * if (process.env.NODE_ENV !== 'production') await tidings.writeClient(new URL('page/tidings.gen.ts', import.meta.url))
    */

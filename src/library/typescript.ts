@@ -9,7 +9,7 @@ interface PrintedField {
   readonly deprecationReason?: string | null | undefined
 }
 
-/** The values of scalars as JSON; those of other scalars are unknown. */
+/** The values of scalars as JSON. */
 const scalars: Readonly<Record<string, string>> = {
   Boolean: 'boolean',
   Cursor: 'string',
@@ -35,9 +35,23 @@ export function declarable(name: string, used: ReadonlySet<string>): string {
   return reserved.has(name) || used.has(name) ? `${name}_` : name
 }
 
-/** Returns the type of a scalar or enum as JSON. */
+/** The types of values by their names in JSON Schema. */
+const jsonTypes: Readonly<Record<string, string>> = {
+  boolean: 'boolean',
+  integer: 'number',
+  number: 'number',
+  string: 'string',
+}
+
+/**
+ * Returns the type of a scalar or enum as JSON. Of a team's own scalars it is known when they say it, as those of `graphql-scalars` do:
+ * `extensions: { jsonSchema: { type: 'string' } }`.
+ */
 export function leafType(type: GraphQLLeafType): string {
-  if (!isEnumType(type)) return scalars[type.name] ?? 'unknown'
+  if (!isEnumType(type)) {
+    const { jsonSchema } = type.extensions as { readonly jsonSchema?: { readonly type?: string } }
+    return scalars[type.name] ?? jsonTypes[jsonSchema?.type ?? ''] ?? 'unknown'
+  }
   return type
     .getValues()
     .map(({ name }) => `'${name}'`)

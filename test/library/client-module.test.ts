@@ -106,6 +106,30 @@ test('the module of a schema that contains the one of Tidings starts tasks by th
   }
 })
 
+test('the value of a scalar of the team has the type that the scalar says', () => {
+  const at = defineTask({
+    kind: 'WAIT',
+    input: z.object({ at: z.iso.datetime() }),
+    result: z.object({ at: z.iso.datetime() }),
+    async *run({ input }) {
+      yield stage('waiting')
+      return await Promise.resolve(input)
+    },
+  })
+  const print = (extensions: Readonly<Record<string, unknown>>): string => {
+    const builder = new SchemaBuilder<{ Scalars: { Date: { Input: string; Output: string } } }>({
+      plugins: [TidingsPlugin],
+      tidings: { instance: createTidings({ tasks: [at] }), types: { DateTime: 'Date' } },
+    })
+    builder.scalarType('Date', { serialize: String, extensions })
+    builder.queryType({})
+    builder.mutationType({ fields: (t) => ({ wait: t.startTask(at) }) })
+    return printClientModule(builder.toSchema())
+  }
+  expect(print({})).toContain('  readonly at: unknown\n')
+  expect(print({ jsonSchema: { type: 'string' } })).not.toContain('unknown')
+})
+
 test('the documents are valid for a schema in which no kind has a result', async () => {
   const { schema } = createTidings({ tasks: [sendMail] })
   const module = await load(schema)
