@@ -72,7 +72,7 @@ test('the exchange renews tokens by the function of the team', async () => {
   expect(token).toHaveBeenCalled()
 })
 
-test('the exchange says what is missing while no client has it', () => {
+test('the exchange throws until a urql client has it', () => {
   const tidings = tidingsExchange({ url: site.url })
   expect(() => tidings.urql).toThrow('No urql client has this exchange')
   expect(() => tidingsExchange({ url: '/graphql' })).toThrow('is not an address')

@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 import { createTestDatabase } from '../support/database.ts'
+import { hangMs } from '../support/patience.ts'
 import { startProcess } from '../support/processes.ts'
 import { shareBrowser } from './support/browser.ts'
 
@@ -16,6 +17,7 @@ test('the page of examples/react starts tasks, and shows their typed results, er
   while (!(await child.readLine()).includes('WebSocket'));
   const browser = await shareBrowser()
   await using context = await browser.newContext()
+  context.setDefaultTimeout(hangMs)
   const page = await context.newPage()
   const problems: string[] = []
   page.on('pageerror', (error) => problems.push(String(error)))
