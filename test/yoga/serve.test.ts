@@ -24,6 +24,15 @@ const greet = defineTask({
   },
 })
 
+const wait = defineTask({
+  kind: 'WAIT',
+  input: z.object({}),
+  async *run({ signal }) {
+    yield stage('waiting')
+    await once(signal, 'abort')
+  },
+})
+
 interface Context {
   readonly organization: string | null
 }
@@ -33,7 +42,7 @@ test('the Yoga of a team serves its own operations with its plugins, and those o
   const database = undo.use(await createTestDatabase())
   const tidings = undo.use(
     createTidings({
-      tasks: [greet],
+      tasks: [greet, wait],
       databaseUrl: database.url,
       logger: silentLogger,
       authenticate: ({ headers, connectionParams }) => {
@@ -159,6 +168,36 @@ test('the Yoga of a team serves its own operations with its plugins, and those o
   expect(stream).toEqual([1, 2, 3])
   expect(subscribed).toContain('Ticks')
   await expect.poll(() => ended).toEqual(['ticks', 'ticks', 'ticks'])
+
+  // A client that leaves is no longer present, whatever it has left.
+  const watch = 'subscription ($taskId: ID!) { taskProgress(taskId: $taskId) { seq } }'
+  const waiting = await tidings.start(wait, {}, { owner: 'org_of_ada' })
+  const present = async () => {
+    const { rows: viewers } = await database.database.pool.query('select from presence where topic = $1', [
+      `task:${waiting.id}`,
+    ])
+    return viewers.length
+  }
+  const leaving = new AbortController()
+  const parameters = new URLSearchParams({ query: watch, variables: JSON.stringify({ taskId: waiting.id }) })
+  const open = await fetch(`${url}/graphql?${parameters}`, {
+    headers: { accept: 'text/event-stream', ...headers },
+    signal: leaving.signal,
+  })
+  await open.body?.getReader().read()
+  await expect.poll(present).toBe(1)
+  leaving.abort()
+  await expect.poll(present).toBe(0)
+  const socket = client.iterate({ query: watch, variables: { taskId: waiting.id } })
+  await socket.next()
+  await expect.poll(present).toBe(1)
+  await socket.return?.()
+  await expect.poll(present).toBe(0)
+
+  // While the server listens on, the team's operations are served, and subscriptions are cut for clients to resume elsewhere.
+  await tidings[Symbol.asyncDispose]()
+  expect(await request(url, '{ me }', headers)).toEqual({ me: 'org_of_ada' })
+  await expect(followStream(url, { query, variables: { taskId } }, undefined, headers)).rejects.toThrow()
 })
 
 test('a Yoga without the types of Tidings is refused when it is attached', async () => {

@@ -34,7 +34,7 @@ export interface TeamApi extends Omit<Api, 'serve'> {
 /** The hooks of the plugin. */
 export type TeamPlugin = Required<
   Pick<
-    Plugin<object, { req?: IncomingMessage; res?: ServerResponse }>,
+    Plugin<object, TeamServerContext>,
     'onContextBuilding' | 'onExecute' | 'onParams' | 'onRequestParse' | 'onResultProcess' | 'onSubscribe'
   >
 >
@@ -77,9 +77,7 @@ export function createTeamApi(
 
   const plugin: TeamPlugin = {
     async onRequestParse({ request, serverContext, endResponse }) {
-      // Servers without Node's requests have neither.
-      const { req = { headers: Object.fromEntries(request.headers), socket: {} } as IncomingMessage, res } =
-        serverContext
+      const { req = withoutNode(request), res } = readNodeParts(serverContext)
       const from = readClientInfo(req, config)
       // Which pages may call it is the team's decision, except where every caller is the local developer.
       const refusal = tokens.areRequired ? null : origins.refuse(req.headers)
@@ -150,6 +148,25 @@ export function createTeamApi(
     charsOf: (document) => document.loc?.source.body.length ?? 0,
     dispose: () => undefined,
   }
+}
+
+/** A request or a response of Node, or one of Fastify, which has it as `raw`. */
+type NodePart<T> = T & { readonly raw?: T }
+
+/** The server context of a team, as far as it is read: `{ req, res }` of Node, or `{ req, reply }` of Fastify. */
+interface TeamServerContext {
+  req?: NodePart<IncomingMessage>
+  res?: NodePart<ServerResponse>
+  reply?: NodePart<ServerResponse>
+}
+
+function readNodeParts({ req, reply, res = reply }: TeamServerContext) {
+  return { req: req?.raw ?? req, res: res?.raw ?? res }
+}
+
+/** Returns the parts that are read of a request on servers that have none of Node. */
+function withoutNode({ headers }: Request): IncomingMessage {
+  return { headers: Object.fromEntries(headers), socket: {} } as IncomingMessage
 }
 
 function toResponse({ status, code, message, retryAfterMs, headers = {} }: Refusal): Response {

@@ -8,13 +8,10 @@ import { checkTypes, installPacked, root, runIn, startServerIn } from '../../sup
 let directory: TestDirectory
 beforeAll(async () => {
   const installed = await installPacked(
-    '@types/node@24',
-    '@pothos/core@4',
-    'graphql-yoga@5',
-    '@graphql-tools/schema@10',
+    ...['@types/node@24', '@pothos/core@4', 'graphql-yoga@5', '@graphql-tools/schema@10', 'fastify@5'],
   )
   directory = installed.directory
-  for (const name of ['http', 'sdl', 'pothos-yoga'])
+  for (const name of ['http', 'sdl', 'pothos-yoga', 'fastify-yoga'])
     await cp(`${root}examples/${name}`, directory.join(name), { recursive: true })
 })
 afterAll(async () => {
@@ -24,9 +21,10 @@ afterAll(async () => {
 test.each([
   ['sdl', driveSdl],
   ['pothos-yoga', drivePothosYoga],
+  ['fastify-yoga', drivePothosYoga],
 ])('runs in the schema of a team as users of the package do: %s', async (name, drive) => {
-  // Yoga's own types are not checked.
-  await checkTypes(directory, `${name}/server.ts`, name === 'pothos-yoga')
+  // The types of Yoga and Fastify are not checked.
+  await checkTypes(directory, `${name}/server.ts`, name !== 'sdl')
   await using database = await createTestDatabase({ empty: true })
   await using server = await startServerIn(directory.path, `${name}/server.ts`, database.url)
   await drive(server.url)
