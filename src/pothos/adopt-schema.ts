@@ -27,6 +27,7 @@ import {
   isSpecifiedScalarType,
   isUnionType,
 } from 'graphql'
+import type { ReusedType } from './options.ts'
 
 /** A builder of a team. */
 export type TeamBuilder = PothosSchemaTypes.SchemaBuilder<SchemaTypes>
@@ -41,8 +42,8 @@ export interface AdoptionOptions {
   readonly schema: GraphQLSchema
   /** Returns the name of a type in the schema of the team. */
   readonly nameOf: (name: string) => string
-  /** The names of the team's types that are used instead of some types of the schema. */
-  readonly reused: Readonly<Record<string, string | undefined>>
+  /** The team's types that are used instead of types of the schema. */
+  readonly reused: Readonly<Record<string, ReusedType<SchemaTypes> | undefined>>
   /** Called with the name of each type of the schema before it is added. @throws TypeError when the team has a type with its name */
   readonly checkName: (name: string) => void
 }
@@ -101,8 +102,12 @@ export function createAdoption(teamBuilder: TeamBuilder, options: AdoptionOption
     const existing = adopted.get(type.name)
     if (existing !== undefined) return existing
     if (isScalarType(type) && isSpecifiedScalarType(type)) return type.name
-    const reusedName = reused[type.name]
-    if (reusedName !== undefined) return findReused(teamBuilder, type, reusedName)
+    const reusedType = reused[type.name]
+    if (reusedType !== undefined) {
+      const ref = findReused(teamBuilder, type, reusedType)
+      adopted.set(type.name, ref)
+      return ref
+    }
     checkName(type.name)
     if (isObjectType(type)) return addObject(type)
     if (isInterfaceType(type)) return addInterface(type)
@@ -255,10 +260,11 @@ function resolveDate({ resolve = defaultFieldResolver }: SourceField): Resolve {
   }
 }
 
-function findReused(builder: TeamBuilder, { name }: GraphQLNamedType, reusedName: string): unknown {
-  if (builder.configStore.hasImplementation(reusedName)) return reusedName
+function findReused(builder: TeamBuilder, { name }: GraphQLNamedType, reused: ReusedType<SchemaTypes>): unknown {
+  if (typeof reused === 'function') return reused(builder)
+  if (builder.configStore.hasImplementation(reused)) return reused
   throw new TypeError(
-    `tidings.types.${name} is ${JSON.stringify(reusedName)}, and the builder has no such type: add it before toSchema, and write TidingsPlugin after the plugin that adds it`,
+    `tidings.types.${name} is ${JSON.stringify(reused)}, and the builder has no such type: add it before toSchema, and write TidingsPlugin after the plugin that adds it`,
   )
 }
 

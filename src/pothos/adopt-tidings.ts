@@ -43,7 +43,7 @@ const usePrefix = "give those of Tidings a prefix: `tidings: { prefix: 'Tidings'
 /** Prepares the types of Tidings for the builder of a team. */
 export function adoptTidings(
   builder: TeamBuilder,
-  { instance: { schema }, types: reused = {}, prefix = '' }: TidingsPluginOptions,
+  { instance: { schema }, types: reused = {}, prefix = '' }: TidingsPluginOptions<SchemaTypes>,
 ): AdoptedTidings {
   const coreNames = new Set([...Object.keys(createTeamSchema({ tasks: [] }).getTypeMap()), ...unionsOfKinds])
   const nameOf = (name: string): string => (coreNames.has(name) ? `${prefix}${name}` : name)
@@ -98,6 +98,8 @@ export function adoptTidings(
     addRootFields() {
       if (isAdded) return
       isAdded = true
+      // Before fields are made: a plugin may add root fields with its type, which Pothos would take twice in the midst of them.
+      for (const name of Object.keys(reused)) adoption.typeOf(name)
       const { configStore, queryRef, mutationRef, subscriptionRef } = builder as unknown as RootRefs
       const [query, mutation, subscription] = [
         schema.getQueryType(),
@@ -145,7 +147,9 @@ export function adoptTidings(
     },
     taskType: () => adoption.typeOf('Task'),
     check(built) {
-      for (const [name, reusedName = ''] of Object.entries(reused)) {
+      for (const name of Object.keys(reused)) {
+        const type = adoption.typeOf(name)
+        const reusedName = typeof type === 'string' ? type : (type as { readonly name: string }).name
         const [own, theirs] = [schema.getType(name), built.getType(reusedName)]
         if (!isInterfaceType(own) || !isInterfaceType(theirs)) continue
         const unknown = Object.keys(theirs.getFields()).filter((field) => !(field in own.getFields()))

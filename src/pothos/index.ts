@@ -18,6 +18,7 @@ import type { StartTaskOptions, TaskFieldOptions, TidingsPluginOptions, TopicSub
 
 export type {
   ReusableType,
+  ReusedType,
   StartTaskOptions,
   TaskFieldOptions,
   TidingsPluginOptions,
@@ -30,7 +31,7 @@ declare global {
       tidings: TidingsPothosPlugin<Types>
     }
     interface SchemaBuilderOptions<Types extends SchemaTypes> {
-      tidings?: TidingsPluginOptions
+      tidings?: TidingsPluginOptions<Types>
     }
     interface MutationFieldBuilder<Types extends SchemaTypes, ParentShape> {
       /**

@@ -9,15 +9,21 @@ export const reusableTypes = ['DateTime', 'Error', 'JSON', 'Node', 'PageInfo'] a
 /** The name of a type of Tidings that a team may have already. */
 export type ReusableType = (typeof reusableTypes)[number]
 
+/** A type of a team: its name, or a function that returns its ref. */
+export type ReusedType<Types extends SchemaTypes> =
+  | string
+  | ((builder: PothosSchemaTypes.SchemaBuilder<Types>) => { readonly name: string })
+
 /** The options of `TidingsPlugin` in those of the builder. */
-export interface TidingsPluginOptions {
+export interface TidingsPluginOptions<Types extends SchemaTypes> {
   /** Opens nothing: a program that only prints the schema needs no database. */
   readonly instance: Pick<Tidings, 'schema'>
   /**
-   * The names of types of the builder that are used instead of those of Tidings: `{ DateTime: 'Date', Node: 'Node' }`. With a `Node`,
-   * the field `Query.node` is not added. Default none.
+   * The types of the builder that are used instead of those of Tidings: by name, `{ DateTime: 'Date' }`, or by a function for a type
+   * that a plugin adds when it is first used, `{ Node: (builder) => builder.nodeInterfaceRef() }`. With a `Node`, the field
+   * `Query.node` is not added. Default none.
    */
-  readonly types?: Readonly<Partial<Record<ReusableType, string>>>
+  readonly types?: Readonly<Partial<Record<ReusableType, ReusedType<Types>>>>
   /**
    * The beginning of the names of all other types and root fields of Tidings: with `Tidings`, the type is `TidingsTask`, and the
    * subscription `tidingsTaskProgress`. The documents of `tidings/client` have the names without a prefix. Names of kinds and topics have none.

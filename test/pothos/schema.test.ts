@@ -26,13 +26,16 @@ const convert = defineTask({
 })
 const tidings = createTidings({ tasks: [exportReport, convert] })
 
-function createBuilder(options: Omit<TidingsPluginOptions, 'instance'> = {}) {
+interface Team {
+  Context: { readonly mayExport: boolean }
+  Scalars: { Date: { Input: Date; Output: Date } }
+  Interfaces: { Entity: { readonly id: string } }
+}
+type TeamTypes = PothosSchemaTypes.ExtendDefaultTypes<Team>
+
+function createBuilder(options: Pick<TidingsPluginOptions<TeamTypes>, 'prefix' | 'types'> = {}) {
   // With the defaults of Pothos, fields are nullable.
-  const builder = new SchemaBuilder<{
-    Context: { readonly mayExport: boolean }
-    Scalars: { Date: { Input: Date; Output: Date } }
-    Interfaces: { Entity: { readonly id: string } }
-  }>({ plugins: [TidingsPlugin], tidings: { instance: tidings, ...options } })
+  const builder = new SchemaBuilder<Team>({ plugins: [TidingsPlugin], tidings: { instance: tidings, ...options } })
   builder.queryType({ fields: (t) => ({ hello: t.string({ resolve: () => 'Hello' }) }) })
   return builder
 }
@@ -113,13 +116,36 @@ describe('the schema of a team', () => {
   })
 
   test('uses types that the team has', () => {
-    const builder = createBuilder({ types: { DateTime: 'Date', Node: 'Entity' } })
+    // As plugins add types when they are first used.
+    const addPage = (team: PothosSchemaTypes.SchemaBuilder<TeamTypes>) => {
+      team.queryField('pages', (t) => t.int({ resolve: () => 1 }))
+      return team.objectRef<{ readonly endCursor: string }>('Page').implement({
+        fields: (t) => ({ endCursor: t.exposeString('endCursor') }),
+      })
+    }
+    const builder = createBuilder({
+      types: {
+        DateTime: 'Date',
+        Node: 'Entity',
+        JSON: 'Json',
+        Error: 'Failure',
+        PageInfo: addPage,
+      },
+    })
     builder.scalarType('Date', { serialize: (value) => value.toISOString() })
+    builder.scalarType('Json' as never, { serialize: (value: unknown) => value } as never)
+    builder.interfaceRef<Error>('Failure').implement({
+      fields: (t) => ({ message: t.exposeString('message', { nullable: false }) }),
+    })
     builder.interfaceType('Entity', { fields: (t) => ({ id: t.exposeID('id', { nullable: false }) }) })
     const schema = start(builder)
     expect(schema.getType('DateTime')).toBeUndefined()
     expect(schema.getQueryType()?.getFields()['node']).toBeUndefined()
     expect(printType(schema.getType('Task') as never)).toContain('type Task implements Entity {')
+    expect(printType(schema.getType('Task') as never)).toContain('  input: Json\n')
+    expect(printType(schema.getType('TaskConnection') as never)).toContain('  pageInfo: Page!\n')
+    expect(printType(schema.getType('NotFoundError') as never)).toContain('type NotFoundError implements Failure {')
+    for (const name of ['Node', 'JSON', 'Error', 'PageInfo']) expect(schema.getType(name), name).toBeUndefined()
     expect(printType(schema.getType('ConvertOutput') as never)).toContain('times: [Date!]!')
   })
 
