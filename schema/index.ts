@@ -39,7 +39,7 @@ export function addCoreTypes(builder: Builder) {
 /** The types of the engine in one schema. */
 export type CoreTypes = ReturnType<typeof addCoreTypes>
 
-export { graphqlType, json } from './definition/graphql-type.ts'
+export { graphqlType, json, typeOfTeam } from './definition/graphql-type.ts'
 export { type Builder, createBuilder } from './kit/builder.ts'
 export { createContext } from './kit/context.ts'
 export { addDefinedKinds, type DefinedKind, type StartExtensions } from './task/defined-kinds.ts'

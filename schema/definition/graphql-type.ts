@@ -1,8 +1,16 @@
 import type { InputRef, OutputRef } from '@pothos/core'
 import { z } from 'zod'
 
-/** A type that a zod schema has in GraphQL: `JSON`, `ID`, or a type of a Pothos builder. */
-export type GivenType = 'JSON' | 'ID' | 'String' | InputRef<unknown> | OutputRef<unknown>
+/** A type of a team's schema, by its name. */
+export interface NamedType {
+  readonly name: string
+}
+
+/** A type that a zod schema has in GraphQL: `JSON`, `ID`, `String`, or a type of a team's schema by its name or its ref in Pothos. */
+export type GivenType = 'JSON' | 'ID' | 'String' | NamedType | InputRef<unknown> | OutputRef<unknown>
+
+/** The extensions of the scalar that stands for a type of a team, in a schema without this type. */
+export const typeOfTeam = { typeOfTeam: true } as const
 
 /** The types given by {@link graphqlType}. */
 export const givenTypes = z.registry<{ readonly type: GivenType }>()
@@ -10,10 +18,10 @@ export const givenTypes = z.registry<{ readonly type: GivenType }>()
 /**
  * Gives a zod schema a type of GraphQL, instead of the one that follows from the schema.
  *
- * @param type - `ID`, `String`, `JSON`, or the ref of a type of the builder
+ * @param type - `ID`, `String`, `JSON`, or a type of a schema of yours: `{ name: 'Point' }`, or its ref in a Pothos builder
  * @returns a schema that accepts the same values
  * @example
- * z.object({ point: graphqlType(z.tuple([z.number(), z.number()]), pointRef) })
+ * z.object({ point: graphqlType(z.tuple([z.number(), z.number()]), { name: 'Point' }) })
  */
 export function graphqlType<S extends z.ZodType>(schema: S, type: GivenType): S {
   const typed = schema.clone() as S

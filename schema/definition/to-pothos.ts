@@ -1,5 +1,6 @@
 import type { InputRef, OutputRef } from '@pothos/core'
-import type { EnumShape, Field, ObjectShape, Shape, UnionShape } from './shape.ts'
+import { type NamedType, typeOfTeam } from './graphql-type.ts'
+import type { EnumShape, Field, GivenShape, ObjectShape, Shape, UnionShape } from './shape.ts'
 
 /** Creates types of a Pothos builder from shapes, each name once. */
 export interface PothosTypes {
@@ -29,6 +30,8 @@ interface AnyBuilder {
   inputRef(name: string): { implement(options: object): InputRef<unknown> }
   enumType(name: string, options: object): OutputRef<unknown> & InputRef<unknown>
   unionType(name: string, options: object): OutputRef<unknown>
+  scalarType(name: string, options: object): unknown
+  readonly configStore: { hasConfig(ref: unknown): boolean; hasImplementation(name: string): boolean }
 }
 
 interface FieldBuilder {
@@ -59,6 +62,18 @@ export function createPothosTypes(builder: object): PothosTypes {
     register(ref)
     return ref
   }
+  /** Returns a type of the builder, or of a team whose schema will contain this one. */
+  const givenType = (type: GivenShape['type']): unknown => {
+    if (any.configStore.hasConfig(type)) return type
+    const { name } = type as NamedType
+    if (!any.configStore.hasImplementation(name))
+      any.scalarType(name, {
+        description: 'A type of the schema that contains this one.',
+        extensions: typeOfTeam,
+        serialize: (value: unknown) => value,
+      })
+    return name
+  }
   const enumOf = (shape: EnumShape) =>
     once(shape.name, signatureOf(shape), () =>
       any.enumType(shape.name, {
@@ -72,7 +87,7 @@ export function createPothosTypes(builder: object): PothosTypes {
       case 'scalar':
         return shape.name
       case 'given':
-        return shape.type
+        return givenType(shape.type)
       case 'enum':
         return enumOf(shape)
       case 'object':
@@ -124,7 +139,7 @@ export function createPothosTypes(builder: object): PothosTypes {
       case 'scalar':
         return shape.name
       case 'given':
-        return shape.type
+        return givenType(shape.type)
       case 'enum':
         return enumOf(shape)
       case 'object':

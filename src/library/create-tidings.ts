@@ -49,7 +49,7 @@ import { toEngineDefinition } from './engine-definition.ts'
 import { writeOperations } from './operations.ts'
 import { type ListenOptions, namingOptions, readOptions, type ServeOptions, type TidingsOptions } from './options.ts'
 import { createLiveDelivery, createUnknownResultLog, startPruning } from './parts.ts'
-import { checkTeamSchema, createTeamSchema } from './team-schema.ts'
+import { checkOwnSchema, checkTeamSchema, createTeamSchema } from './team-schema.ts'
 import { registerYogaHost } from './yoga-host.ts'
 
 /** A task that was started. */
@@ -244,7 +244,8 @@ export function createTidings(options: TidingsOptions): Tidings {
 
   /** Opens what servers need that serve a schema. */
   const prepareServer = async (served: GraphQLSchema, address: Pick<ListenOptions, 'host' | 'port'>) => {
-    if (served !== schema) checkTeamSchema(served)
+    if (served === schema) checkOwnSchema(served)
+    else checkTeamSchema(served)
     const serverConfig = readOptions(options, address)
     const { database, engine, tracing } = await open()
     const metrics = createServerMetrics()

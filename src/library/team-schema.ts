@@ -1,5 +1,5 @@
 import { type GraphQLField, type GraphQLSchema, isInterfaceType, isObjectType } from 'graphql'
-import { addCoreTypes, addDefinedKinds, addDefinedTopics, createBuilder } from '../../schema/index.ts'
+import { addCoreTypes, addDefinedKinds, addDefinedTopics, createBuilder, typeOfTeam } from '../../schema/index.ts'
 import { TidingsError } from '../errors.ts'
 import { ownContextOf } from '../live/execute/own-context.ts'
 import { declareTopicField, ownField, readTopicField } from '../live/execute/topic-field.ts'
@@ -57,6 +57,24 @@ function adaptField(field: GraphQLField<unknown, unknown>): void {
   }
   if (resolve !== undefined)
     field.resolve = (source, args, context, info) => resolve(source, args, ownContextOf(context), info)
+}
+
+/**
+ * Checks that the schema of Tidings can be served on its own.
+ * @throws TidingsError `BAD_CONFIGURATION` for a type that only the schema of a team has
+ */
+export function checkOwnSchema(schema: GraphQLSchema): void {
+  const type = Object.values(schema.getTypeMap()).find(({ extensions }) => isTypeOfTeam(extensions))
+  if (type === undefined) return
+  throw new TidingsError(
+    'BAD_CONFIGURATION',
+    `graphqlType names the type ${type.name} of a schema of yours: serve that schema, with TidingsPlugin of "tidings/pothos" in its builder`,
+  )
+}
+
+/** Whether a type stands for one of the same name in the schema of a team. */
+export function isTypeOfTeam(extensions: Readonly<Record<string, unknown>>): boolean {
+  return extensions['typeOfTeam'] === typeOfTeam.typeOfTeam
 }
 
 /**

@@ -27,6 +27,7 @@ import {
   isSpecifiedScalarType,
   isUnionType,
 } from 'graphql'
+import { isTypeOfTeam } from '../library/team-schema.ts'
 import type { ReusedType } from './options.ts'
 
 /** A builder of a team. */
@@ -108,6 +109,7 @@ export function createAdoption(teamBuilder: TeamBuilder, options: AdoptionOption
       adopted.set(type.name, ref)
       return ref
     }
+    if (isTypeOfTeam(type.extensions)) return findNamed(teamBuilder, type.name)
     checkName(type.name)
     if (isObjectType(type)) return addObject(type)
     if (isInterfaceType(type)) return addInterface(type)
@@ -258,6 +260,12 @@ function resolveDate({ resolve = defaultFieldResolver }: SourceField): Resolve {
     const value = resolve(source, args, context, info) as unknown
     return value instanceof Promise ? value.then(toDate) : toDate(value)
   }
+}
+
+/** Returns a type that `graphqlType` names. */
+function findNamed(builder: TeamBuilder, name: string): unknown {
+  if (builder.configStore.hasImplementation(name)) return name
+  throw new TypeError(`graphqlType names the type ${name}, and the builder has no such type: add it before toSchema`)
 }
 
 function findReused(builder: TeamBuilder, { name }: GraphQLNamedType, reused: ReusedType<SchemaTypes>): unknown {
