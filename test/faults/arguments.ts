@@ -47,7 +47,7 @@ repeats the run. The timing of the processes is not seeded, so a repetition caus
   --rate N          tasks started per second (default: 3)
   --fan-out N       subscribers of each task (default: 14, one of each client)
   --previous REF    git revision of the older version in a rolling upgrade (default: the oldest of the
-                    last without later changes of its migrations)
+                    last with the same migrations)
   --directory PATH  where histories of runs with violations are kept (default: a temporary directory)
   --keep            keep all histories
   --output FILE     write the result as JSON; docs/proof.json also generates docs/proof.md

@@ -163,17 +163,15 @@ async function placePrevious(revision: string | undefined, stack: AsyncDisposabl
 }
 
 /**
- * Returns the oldest of the last revisions whose migrations are unchanged, so that it runs on the present database. It uses
- * the present packages.
+ * Returns the oldest of the last revisions with the same migrations: one with fewer refuses to start on the present database. It
+ * uses the present packages.
  */
 async function findPrevious(): Promise<string> {
   const { stdout } = await run('git', ['rev-list', '-n', '60', '--skip', '1', 'HEAD', '--', 'src'], { cwd: root })
   for (const revision of stdout.trim().split('\n').reverse()) {
-    const isUnchanged = await run(
-      'git',
-      ['diff', '--quiet', '--diff-filter=MD', revision, 'HEAD', '--', 'src/db/migrations'],
-      { cwd: root },
-    ).then(
+    const isUnchanged = await run('git', ['diff', '--quiet', revision, 'HEAD', '--', 'src/db/migrations'], {
+      cwd: root,
+    }).then(
       () => true,
       () => false,
     )

@@ -94,9 +94,10 @@ export async function runFault(options: RunOptions): Promise<RunResult> {
   const { deleted } = load
   const restored = await readRestored(environment, [...topics])
   const verdict = checkHistory({ entries: recorder.entries, log, deleted, ...restored })
-  const crashes = environment.crashes
-    .slice(crashesBefore)
-    .map((detail): Violation => ({ rule: 'crashed', subject: fault.name, detail }))
+  // A process that cannot be started is no crash of the product, but a fault that could not be caused.
+  const crashes = (failure === undefined ? environment.crashes.slice(crashesBefore) : []).map(
+    (detail): Violation => ({ rule: 'crashed', subject: fault.name, detail }),
+  )
   const late = [
     ...(readyMs === null ? ['the servers are not ready'] : []),
     ...(taskMs === null ? ['a new task has not completed'] : []),
