@@ -71,7 +71,12 @@ declare global {
   }
 }
 
-/** The name of the plugin, for the option `plugins` of a builder. */
+/**
+ * The name of the plugin, for the option `plugins` of a builder: write it last. The builder needs the option `tidings` as well.
+ *
+ * @example
+ * const builder = new SchemaBuilder<{ Context: Context }>({ plugins: [TidingsPlugin], tidings: { instance: tidings } })
+ */
 export const TidingsPlugin = 'tidings' as const
 
 const adoptions = new WeakMap<object, AdoptedTidings>()

@@ -197,7 +197,8 @@ test('the Yoga of a team serves its own operations with its plugins, and those o
   // While the server listens on, the team's operations are served, and subscriptions are cut for clients to resume elsewhere.
   await tidings[Symbol.asyncDispose]()
   expect(await request(url, '{ me }', headers)).toEqual({ me: 'org_of_ada' })
-  await expect(followStream(url, { query, variables: { taskId } }, undefined, headers)).rejects.toThrow()
+  const late = await fetch(`${url}/graphql?${parameters}`, { headers: { accept: 'text/event-stream', ...headers } })
+  await expect(late.text()).rejects.toThrow('terminated')
 })
 
 test('a Yoga without the types of Tidings is refused when it is attached', async () => {

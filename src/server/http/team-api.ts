@@ -109,14 +109,13 @@ export function createTeamApi(
     }),
     async onSubscribe(payload) {
       if (!followsTopic(schema, payload.args as unknown as ExecutionArgs)) return undefined
-      if (isDraining()) {
-        const error = new TidingsError('SHUTTING_DOWN', 'This server is shutting down; connect again')
-        payload.setResultAndStopExecution({ errors: [maskError(error)] })
-        return undefined
-      }
       const after = await policy.plugin.onSubscribe?.(payload as never)
       // Follows the policy, which resets the variables to those that the operation declares.
       await eventStreams.onSubscribe?.(payload as never)
+      if (isDraining()) {
+        const error = new TidingsError('SHUTTING_DOWN', 'This server is shutting down; connect again')
+        payload.setResultAndStopExecution({ errors: [maskError(error)] })
+      }
       return {
         onSubscribeResult(done) {
           after?.onSubscribeResult?.(done as never)
