@@ -47,15 +47,15 @@ async function post(query: string, variables: object = {}, accept = 'application
 async function failInserts(table: string, state: string, times: number): Promise<AsyncDisposable> {
   const { pool } = api.database
   await pool.query(`
-    create sequence failures;
+    create sequence public.failures;
     create function fail_insert() returns trigger language plpgsql as $$ begin
-      if nextval('failures') <= ${times} then raise exception 'simulated' using errcode = '${state}'; end if;
+      if nextval('public.failures') <= ${times} then raise exception 'simulated' using errcode = '${state}'; end if;
       return new;
     end $$;
     create trigger fail_insert before insert on ${table} for each row execute function fail_insert()`)
   return {
     [Symbol.asyncDispose]: async () => {
-      await pool.query('drop function fail_insert() cascade; drop sequence failures')
+      await pool.query('drop function fail_insert() cascade; drop sequence public.failures')
     },
   }
 }
