@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
@@ -10,13 +10,13 @@ import { order } from '../../examples/topics/order.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 
-test('the programs of docs/client.md and of the guides to pages and topics compile unchanged', async () => {
-  const texts = ['docs/client.md', 'docs/guide/page.md', 'docs/guide/topics.md'].map((name) =>
-    readFile(join(root, name), 'utf8'),
-  )
+test('the programs of the README, of docs/client.md and of the guides compile unchanged', async () => {
+  const guides = (await readdir(join(root, 'docs/guide'))).toSorted().map((name) => `docs/guide/${name}`)
+  const texts = ['README.md', 'docs/client.md', ...guides].map((name) => readFile(join(root, name), 'utf8'))
   const text = (await Promise.all(texts)).join('')
   const programs = [...text.matchAll(/^```(tsx?) file=(\w+)\n([\s\S]*?)^```/gm)]
   expect(programs.map(([, , name]) => name)).toEqual([
+    'watch',
     'main',
     'words',
     'apps',

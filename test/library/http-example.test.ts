@@ -106,28 +106,6 @@ test('the schema of the example has the types of its kind, and none of the Studi
   expect(text).not.toMatch(/roadmap|quiz|document\b|project|session|concept/i)
 })
 
-test('docs/guide/first-task.md shows the files of the example', async () => {
-  const guide = await readFile(`${root}/docs/guide/first-task.md`, 'utf8')
-  for (const name of ['tasks.ts', 'server.ts', 'page.html'])
-    expect(guide).toContain(`\n${await readFile(`${root}/examples/http/${name}`, 'utf8')}\`\`\`\n`)
-})
-
-test.each(['express', 'fastify', 'hono'])(
-  'docs/guide/your-own-server.md shows the example for %s',
-  async (framework) => {
-    const guide = await readFile(`${root}/docs/guide/your-own-server.md`, 'utf8')
-    expect(guide).toContain(`\n${await readFile(`${root}/examples/${framework}/server.ts`, 'utf8')}\`\`\`\n`)
-  },
-)
-
-test.each(['pothos-yoga/schema.ts', 'pothos-yoga/server.ts', 'sdl/server.ts'])(
-  'docs/guide/your-own-schema.md shows examples/%s',
-  async (file) => {
-    const guide = await readFile(`${root}/docs/guide/your-own-schema.md`, 'utf8')
-    expect(guide).toContain(`\n${await readFile(`${root}/examples/${file}`, 'utf8')}\`\`\`\n`)
-  },
-)
-
 test('the example shuts down in order on SIGTERM', async () => {
   stop()
   expect(await ended).toEqual([0, null])

@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { build, type Rolldown } from 'vite'
 import { expect, test } from 'vitest'
@@ -17,10 +16,4 @@ test('the bundle of a page with the generated module has no code of the server',
   expect(modules.filter((id) => /^(src|schema)\//.test(id))).toEqual(['src/protocol.ts'])
   expect(modules.filter((id) => id.startsWith('examples/http/'))).toEqual([])
   expect(modules.filter((id) => /node_modules\/(zod|pg|ioredis|graphql-yoga|@pothos)\//.test(id))).toEqual([])
-})
-
-test('docs/guide/page.md shows the files of the example', async () => {
-  const guide = await readFile(`${root}docs/guide/page.md`, 'utf8')
-  for (const name of ['tidings.ts', 'page.tsx'])
-    expect(guide).toContain(`\n${await readFile(`${root}examples/react/${name}`, 'utf8')}\`\`\`\n`)
 })

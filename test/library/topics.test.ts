@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises'
 import { buildSchema, type GraphQLError, parse, validate } from 'graphql'
 import { type Client, createClient } from 'graphql-ws'
 import pg from 'pg'
@@ -234,14 +233,6 @@ test('the values of events are typed', () => {
     void tidings.emit(order, '1', { closed: {} })
   }
   expect(typed).toBeTypeOf('function')
-})
-
-test('the guide shows the example', async () => {
-  const root = new URL('../../', import.meta.url)
-  const [guide, example] = await Promise.all(
-    ['docs/guide/topics.md', 'examples/topics/order.ts'].map((path) => readFile(new URL(path, root), 'utf8')),
-  )
-  expect(guide).toContain(`\`\`\`ts\n${example}\`\`\``)
 })
 
 test('a page receives the typed events of a topic', async () => {

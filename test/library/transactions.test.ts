@@ -151,11 +151,3 @@ test('a subscription before the commit is refused', async () => {
   await client.end()
   expect(await follow(id)).toEqual(eventsOf('r_2', 1))
 })
-
-test.each(['pg.ts', 'kysely.ts', 'drizzle.ts', 'postgres.ts', 'trigger.sql'])(
-  'docs/guide/transactions.md shows the example %s',
-  async (name) => {
-    const guide = await readFile(`${root}/docs/guide/transactions.md`, 'utf8')
-    expect(guide).toContain(`\n${await readFile(`${root}/examples/transactions/${name}`, 'utf8')}\`\`\`\n`)
-  },
-)
