@@ -1,9 +1,11 @@
 /** Tidings as a library: the kinds of a team's tasks, and the server and worker that run them. */
 export { graphqlType, json } from '../schema/index.ts'
+export type { Transaction } from './db/transaction.ts'
 export { TidingsError } from './errors.ts'
 export {
   createTidings,
   type Listening,
+  type PublishOptions,
   type StartedTask,
   type StartOptions,
   type Tidings,
@@ -33,4 +35,3 @@ export type { Authenticate, AuthenticatedUser, Caller } from './server/request/a
 export { FinalError, RetryableError } from './tasks/model/failure.ts'
 export { advance, declareItems, item, output, type Report, stage } from './tasks/model/report.ts'
 export type { Viewer } from './tasks/model/viewer.ts'
-export type { Transaction } from './tasks/start/queue-task.ts'

@@ -11,10 +11,10 @@ import { readBusName } from '../db/epoch.ts'
 import { migrate } from '../db/migrate.ts'
 import { toUnavailable } from '../db/retry.ts'
 import type { JsonObject } from '../db/tables.ts'
+import type { Transaction } from '../db/transaction.ts'
 import { TidingsError } from '../errors.ts'
 import { isOwnField } from '../live/execute/topic-field.ts'
-import type { AppendRequest } from '../log/append-request.ts'
-import { createTopic } from '../log/topic.ts'
+import { createCommittedEvents } from '../log/committed-events.ts'
 import { createLogger } from '../logger.ts'
 import { createRateLimits, type RateLimits } from '../rate-limits/rate-limits.ts'
 import { createServerMetrics } from '../server/connections/server-metrics.ts'
@@ -30,7 +30,6 @@ import {
 } from '../server/server.ts'
 import { type Engine, startEngine } from '../tasks/engine.ts'
 import { priorityBoostMs } from '../tasks/queue/priority-boost.ts'
-import type { Transaction } from '../tasks/start/queue-task.ts'
 import { startWithin } from '../tasks/start/start-within.ts'
 import { openTracing } from '../tracing/open.ts'
 import type { Tracing } from '../tracing/tracing.ts'
@@ -49,6 +48,7 @@ import { toEngineDefinition } from './engine-definition.ts'
 import { writeOperations } from './operations.ts'
 import { type ListenOptions, namingOptions, readOptions, type ServeOptions, type TidingsOptions } from './options.ts'
 import { createLiveDelivery, createUnknownResultLog, startPruning } from './parts.ts'
+import { publish, publishWithin } from './publish.ts'
 import { checkOwnSchema, checkTeamSchema, createTeamSchema } from './team-schema.ts'
 import { registerYogaHost } from './yoga-host.ts'
 
@@ -73,6 +73,17 @@ export interface StartOptions {
    * Until the commit, a subscription to the task is refused with `NOT_FOUND`, and a start with the same `idempotencyKey` waits. The
    * task is in the queue from the time of this call. `maxStartsPerMinute` counts what this transaction can see, not the tasks of
    * others that are open. No connection is opened, so the tables have to exist already.
+   */
+  readonly transaction?: Transaction
+}
+
+/** The options of {@link Tidings.publish}. */
+export interface PublishOptions {
+  /**
+   * The application's open transaction on the same database: rolled back, the events never existed; committed, subscribers receive
+   * them at once (behind a pooler of transactions without `databaseDirectUrl`, within `checkMs`). Default none.
+   *
+   * Until its end, others that publish to the same topic wait. No connection is opened, so the tables have to exist already.
    */
   readonly transaction?: Transaction
 }
@@ -138,6 +149,7 @@ export interface Tidings extends AsyncDisposable {
     topic: TopicKind<S, E, P>,
     id: string,
     events: EventsOf<E>,
+    options?: PublishOptions,
   ): Promise<{ readonly seq: number }>
   /**
    * Sends ephemeral events to the subscribers that are connected now. They are not stored, and may be lost.
@@ -219,10 +231,14 @@ export function createTidings(options: TidingsOptions): Tidings {
     )
     return { database, engine, tracing }
   })
-  const openFor = (topic: { readonly name: string }): Promise<Opened> => {
-    if (topics.some(({ name }) => name === topic.name)) return open()
-    throw new TidingsError('BAD_INPUT', `The topic ${topic.name} is not among the topics of createTidings; add it`)
+  const checkTopic = (topic: { readonly name: string }): void => {
+    if (!topics.some(({ name }) => name === topic.name))
+      throw new TidingsError('BAD_INPUT', `The topic ${topic.name} is not among the topics of createTidings; add it`)
   }
+  const followCommits = once(async (): Promise<void> => {
+    const { database, engine } = await open()
+    if (topics.length > 0) resources.use(createCommittedEvents({ database, feeds: engine.feeds, logger }))
+  })
   const work = once(async (): Promise<void> => {
     const { database, engine } = await open()
     await engine.startWorker()
@@ -248,6 +264,7 @@ export function createTidings(options: TidingsOptions): Tidings {
     else checkTeamSchema(served)
     const serverConfig = readOptions(options, address)
     const { database, engine, tracing } = await open()
+    await followCommits()
     const metrics = createServerMetrics()
     // The services of an application in the same program belong to the type, but not to this schema.
     const services = {
@@ -337,13 +354,17 @@ export function createTidings(options: TidingsOptions): Tidings {
         throw toUnavailable(error)
       }
     },
-    async publish(topic, id, events) {
-      const { engine } = await openFor(topic)
+    async publish(topic, id, events, { transaction } = {}) {
+      checkTopic(topic)
       const logged = toLogged(topic, topic.events, events)
-      return await publish(engine, { topic: topicOf(topic, id), events: logged, close: endsTopic(topic, logged) })
+      const request = { topic: topicOf(topic, id), events: logged, close: endsTopic(topic, logged) }
+      return transaction === undefined
+        ? await publish((await open()).engine, request)
+        : await publishWithin(transaction, request)
     },
     async emit(topic, id, events) {
-      const { engine } = await openFor(topic)
+      checkTopic(topic)
+      const { engine } = await open()
       const channel = ephemeralChannel(topicOf(topic, id))
       for (const event of toLogged(topic, topic.ephemeral ?? {}, events)) engine.bus.publish(channel, event)
     },
@@ -359,19 +380,4 @@ export function createTidings(options: TidingsOptions): Tidings {
     },
   })
   return tidings
-}
-
-/** Appends events to a topic, which is created with its first event. */
-async function publish({ appender, database }: Engine, request: AppendRequest): Promise<{ readonly seq: number }> {
-  const { topic } = request
-  try {
-    for (;;) {
-      const result = await appender.append(request)
-      if (result.accepted) return { seq: result.seq }
-      if (result.seq !== null) throw new TidingsError('CONFLICT', `The topic "${topic}" has ended; nothing can follow`)
-      await createTopic(database.pool, topic)
-    }
-  } catch (error) {
-    throw toUnavailable(error)
-  }
 }

@@ -47,6 +47,8 @@ export interface Feeds extends AsyncDisposable {
   attach(topic: string, listener: FeedListener): Promise<Attachment | null>
   /** Compares every feed with the log and updates the feeds that are behind. */
   check(): Promise<void>
+  /** Reads the events of a topic that the log has now, if the topic is followed. Never rejects. */
+  refresh(topic: string): Promise<void>
   /**
    * Reports a cursor of the current epoch that is ahead of the log: the log was restored to an
    * older state while this process did not follow the topic. Renews the epoch, but at most once per
@@ -370,6 +372,14 @@ export function createFeeds(options: {
       return feeds.size
     },
     check: () => schedule.check(true),
+    async refresh(topic) {
+      const feed = feeds.get(topic)
+      // A feed that is being opened may have read its head before; a read in progress likewise.
+      const isOpen = await feed?.opened.catch(() => false)
+      if (feed === undefined || isOpen !== true) return
+      await feed.catchingUp
+      if (!feed.isClosed) await catchUp(feed)
+    },
     async reportAhead(topic) {
       if (Date.now() - renewedByCursorAt < cursorRenewalMs) return
       renewedByCursorAt = Date.now()

@@ -75,11 +75,11 @@ function writeOperationsOfTopics(): readonly string[] {
 }
 
 /** Follows a topic until it ends or is left. */
-function follow(id: string, after?: string, query = watchOrder) {
+function follow(id: string, after?: string, query = watchOrder, from: Client = client) {
   const updates: Update[] = []
   let leave: () => void = () => undefined
   const ended = new Promise<unknown>((resolve) => {
-    leave = client.subscribe<Record<string, Update>>(
+    leave = from.subscribe<Record<string, Update>>(
       { query, variables: { id, after } },
       {
         next({ data, errors }) {
@@ -252,4 +252,80 @@ test('a page receives the typed events of a topic', async () => {
   await tidings.publish(order, 'page', { closed: {} })
   await watching
   expect(types.at(-1)).toBe('OrderClosed')
+})
+
+/** A connection of the application with an open transaction. */
+async function begin(): Promise<pg.PoolClient> {
+  const connection = await pool.connect()
+  await connection.query('begin')
+  return connection
+}
+
+test('events published in a transaction reach subscribers at its commit, and never existed after a rollback', async () => {
+  const options = { tasks: [], topics: [order], databaseUrl: database.url, logger: silentLogger, checkMs: 60_000 }
+  await using other = createTidings(options)
+  const { url, wsUrl } = await other.listen({ port: 0, worker: false })
+  const otherClient = createClient({ url: wsUrl, webSocketImpl: WebSocket })
+  await createOrder('7')
+  const follower = follow('7', undefined, watchOrder, otherClient)
+  await vi.waitFor(() => expect(follower.updates).toHaveLength(1))
+
+  const connection = await begin()
+  await connection.query("update orders set status = 'delivered' where id = '7'")
+  expect(
+    await tidings.publish(order, '7', { statusChanged: { status: 'delivered' } }, { transaction: connection }),
+  ).toEqual({ seq: 1 })
+  await connection.query('rollback')
+  await connection.query('begin')
+  expect(
+    await tidings.publish(order, '7', { noteAdded: { text: 'A', place: null } }, { transaction: connection }),
+  ).toEqual({
+    seq: 1,
+  })
+  await tidings.publish(order, '7', { noteAdded: { text: 'B', place: null } }, { transaction: connection })
+  expect(follower.updates).toHaveLength(1)
+  await connection.query('commit')
+  await vi.waitFor(() => expect(follower.updates).toHaveLength(3))
+
+  // From there on, with and without a transaction.
+  await tidings.publish(order, '7', { noteAdded: { text: 'C', place: null } })
+  await connection.query('begin')
+  await tidings.publish(order, '7', { closed: {} }, { transaction: connection })
+  await connection.query('commit')
+  expect(await follower.ended).toBeUndefined()
+  expect(follower.updates.map(({ seq, __typename }) => `${seq} ${__typename}`)).toEqual([
+    '0 OrderSnapshot',
+    '1 OrderNoteAdded',
+    '2 OrderNoteAdded',
+    '3 OrderNoteAdded',
+    '4 OrderClosed',
+  ])
+  // Nothing had to be found by the comparison with the log.
+  expect(await (await fetch(`${url}/metrics`)).text()).toMatch(/^tidings_events_repaired_total 0$/m)
+  // A refusal leaves the transaction usable.
+  await connection.query('begin')
+  const late = tidings.publish(order, '7', { closed: {} }, { transaction: connection })
+  await expect(late).rejects.toMatchObject({ code: 'CONFLICT' })
+  await connection.query('commit')
+  connection.release()
+  await otherClient.dispose()
+})
+
+test('transactions that publish to one topic follow each other, and the first creates it', async () => {
+  const [first, second] = [await begin(), await begin()]
+  const publishIn = (transaction: pg.PoolClient, title: string) =>
+    tidings.publish(news, 'in turn', { printed: { title } }, { transaction })
+  expect(await publishIn(first, 'A')).toEqual({ seq: 1 })
+  const waiting = publishIn(second, 'B')
+  await first.query('commit')
+  expect(await waiting).toEqual({ seq: 2 })
+  await second.query('commit')
+  const { rows } = await pool.query(
+    "select seq::int, payload->>'title' as title from event where topic = 'news:in turn' order by seq",
+  )
+  expect(rows).toEqual([
+    { seq: 1, title: 'A' },
+    { seq: 2, title: 'B' },
+  ])
+  for (const connection of [first, second]) connection.release()
 })

@@ -1,8 +1,9 @@
+import type { Transaction } from '../../db/transaction.ts'
 import { TidingsError } from '../../errors.ts'
 import type { TaskDefinition } from '../model/task-definition.ts'
 import { checkStartRequest } from './check-request.ts'
 import { createKeyReused, digestOf } from './idempotency-key.ts'
-import { queueTask, type Transaction } from './queue-task.ts'
+import { queueTask } from './queue-task.ts'
 import { createTooManyStarts } from './start-rate.ts'
 import type { StartRequest } from './start-request.ts'
 

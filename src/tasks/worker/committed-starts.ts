@@ -1,15 +1,9 @@
-import { once } from 'node:events'
-import { setTimeout as delay } from 'node:timers/promises'
 import { createKeyedQueue } from '../../async/keyed-queue.ts'
-import { withTimeout } from '../../async/timeout.ts'
+import { createListener } from '../../db/listen.ts'
 import type { TaskParts } from '../start/service.ts'
 
 /** Maximum number of tasks taken by one statement. */
 const batch = 100
-/** Delay before a lost connection is opened again. */
-const reconnectMs = 1_000
-/** Maximum wait for a connection that is being opened, when this is disposed. */
-const closePatienceMs = 1_000
 
 /**
  * Sends the wake-ups of tasks that were started in transactions of the application (migration 0027), once these have committed:
@@ -79,30 +73,14 @@ export function createCommittedStarts(
     void take()
   }
 
-  const pool = database.openPool({ applicationName: 'tidings listen', maxConnections: 1, isDirect: true })
-  /** Listens until the connection is lost, or this is disposed. */
-  const listenOnce = async (): Promise<void> => {
-    const client = await pool.connect()
-    try {
-      const end = once(client, 'end', { signal }).catch(() => undefined)
-      client.on('notification', takeNotified)
-      await client.query('listen tidings_started')
-      // For commits before this connection listened.
-      takeNotified()
-      await end
-    } finally {
-      client.release(true)
-    }
-  }
-  const listen = async (): Promise<void> => {
-    while (!signal.aborted) {
-      await listenOnce().catch((error: unknown) =>
-        logger.warn({ err: error }, 'failed to listen for started tasks; retrying'),
-      )
-      await delay(reconnectMs, undefined, { signal, ref: false }).catch(() => undefined)
-    }
-  }
-  const listening = listen()
+  const listener = createListener({
+    database,
+    channel: 'tidings_started',
+    logger,
+    // For commits before it listened.
+    onListening: takeNotified,
+    onNotification: takeNotified,
+  })
   const timer = setInterval(() => void take(), pollMs).unref()
 
   let closing: Promise<void> | undefined
@@ -110,8 +88,7 @@ export function createCommittedStarts(
     disposal.abort()
     clearInterval(timer)
     await inTurn('take', () => Promise.resolve())
-    await withTimeout(closePatienceMs, listening)
-    await pool.end()
+    await listener[Symbol.asyncDispose]()
   }
   return {
     [Symbol.asyncDispose]() {
