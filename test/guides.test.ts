@@ -53,6 +53,8 @@ test('the guides show the examples as a whole', async () => {
   const whole = [
     ...['http/tasks.ts', 'http/server.ts', 'http/page.html', 'react/tidings.ts', 'react/page.tsx', 'topics/order.ts'],
     ...['express', 'fastify', 'hono', 'pothos-yoga', 'sdl'].map((name) => `${name}/server.ts`),
+    ...['server.ts', 'tasks.ts', 'token.ts'].map((name) => `authentication/${name}`),
+    'deployment/tidings.ts',
     ...['pg.ts', 'kysely.ts', 'drizzle.ts', 'postgres.ts', 'trigger.sql'].map((name) => `transactions/${name}`),
   ]
   for (const path of whole) expect(text).toContain(`\n${await read(`examples/${path}`)}\`\`\`\n`)
@@ -69,4 +71,10 @@ test('each folder of examples is compiled or run by the tests', async () => {
   const isTested = (name: string): boolean =>
     texts.some((text) => text.includes(`"examples/${name}"`) || text.includes(`'${name}'`))
   expect(folders.filter((name) => !isTested(name))).toEqual([])
+})
+
+test('the index has every guide', async () => {
+  const links = [...(await read('docs/guide/README.md')).matchAll(/\]\(([\w-]+\.md)\)/g)].map(([, name]) => name)
+  const guides = (await readdir(`${root}docs/guide`)).filter((name) => name !== 'README.md')
+  expect(links.toSorted()).toEqual(guides.toSorted())
 })
