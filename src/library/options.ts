@@ -131,6 +131,6 @@ function renamingSettings<T>(work: () => T): T {
     const message = error.message.replace(/\b[A-Z][A-Z0-9_]+\b/g, (name) =>
       name in settings ? optionName(name) : name,
     )
-    throw new TidingsError('BAD_CONFIGURATION', message, {}, { cause: error })
+    throw new TidingsError('BAD_CONFIGURATION', message, error.details, { cause: error })
   }
 }

@@ -38,15 +38,15 @@ const news = defineTopic({ name: 'news', events: { printed: z.object({ title: z.
 
 const resources = new AsyncDisposableStack()
 let database: TestDatabase
-let pool: pg.Pool
+/** A connection of the application. */
+let application: pg.Client
 let tidings: Tidings
 let client: Client
 let url: string
 beforeAll(async () => {
   database = resources.use(await createTestDatabase())
-  pool = new pg.Pool({ connectionString: database.url })
-  resources.defer(() => pool.end())
-  await pool.query('create table orders (id text primary key, status text not null, notes integer not null)')
+  application = await connectApplication()
+  await application.query('create table orders (id text primary key, status text not null, notes integer not null)')
   tidings = resources.use(
     createTidings({ tasks: [], topics: [order, news], databaseUrl: database.url, logger: silentLogger, checkMs: 100 }),
   )
@@ -57,7 +57,16 @@ beforeAll(async () => {
 })
 afterAll(() => resources.disposeAsync())
 
-const createOrder = (id: string) => pool.query("insert into orders values ($1, 'open', 0)", [id]).then(() => undefined)
+/** Opens a connection, which is closed before the database is dropped: unlike that of a pool, its end is awaited. */
+async function connectApplication(): Promise<pg.Client> {
+  const connection = new pg.Client({ connectionString: database.url })
+  await connection.connect()
+  resources.defer(() => connection.end())
+  return connection
+}
+
+const createOrder = (id: string) =>
+  application.query("insert into orders values ($1, 'open', 0)", [id]).then(() => undefined)
 
 interface Update {
   readonly __typename: string
@@ -140,7 +149,7 @@ test('a snapshot never lacks what the events before it have changed', async () =
   const followers: ReturnType<typeof follow>[] = []
   for (let count = 1; count <= 60; count++) {
     if (count % 3 === 0) followers.push(follow('2'))
-    await pool.query('update orders set notes = $1 where id = $2', [count, '2'])
+    await application.query('update orders set notes = $1 where id = $2', [count, '2'])
     await tidings.publish(order, '2', { noteAdded: { text: String(count), place: null } })
   }
   await tidings.publish(order, '2', { closed: {} })
@@ -162,7 +171,7 @@ test('ephemeral events reach connected subscribers only, with the position of th
   await tidings.emit(order, '3', { courierMoved: { x: 1.5, y: 2 } })
   await vi.waitFor(() => expect(follower.updates).toHaveLength(2))
   expect(follower.updates[1]).toMatchObject({ __typename: 'OrderCourierMoved', seq: 1, x: 1.5, y: 2 })
-  const { rows } = await pool.query("select count(*)::int as events from event where topic = 'order:3'")
+  const { rows } = await application.query("select count(*)::int as events from event where topic = 'order:3'")
   expect(rows).toEqual([{ events: 1 }])
   follower.leave()
 })
@@ -183,7 +192,7 @@ test('a topic that a viewer may not see does not exist, nor does one of a missin
   expect(await follow('missing').ended).toBe('NOT_FOUND')
   const watchNews = 'subscription ($id: ID!) { newsUpdates(id: $id) { __typename seq } }'
   expect(await follow('today', undefined, watchNews).ended).toBe('NOT_FOUND')
-  const { rows } = await pool.query("select from topic where name like '%missing' or name like 'news:%'")
+  const { rows } = await application.query("select from topic where name like '%missing' or name like 'news:%'")
   expect(rows).toEqual([])
 
   await tidings.publish(news, 'today', { printed: { title: 'Owls' } })
@@ -254,9 +263,9 @@ test('a page receives the typed events of a topic', async () => {
   expect(types.at(-1)).toBe('OrderClosed')
 })
 
-/** A connection of the application with an open transaction. */
-async function begin(): Promise<pg.PoolClient> {
-  const connection = await pool.connect()
+/** Opens a connection of the application with an open transaction. */
+async function begin(): Promise<pg.Client> {
+  const connection = await connectApplication()
   await connection.query('begin')
   return connection
 }
@@ -307,25 +316,23 @@ test('events published in a transaction reach subscribers at its commit, and nev
   const late = tidings.publish(order, '7', { closed: {} }, { transaction: connection })
   await expect(late).rejects.toMatchObject({ code: 'CONFLICT' })
   await connection.query('commit')
-  connection.release()
   await otherClient.dispose()
 })
 
 test('transactions that publish to one topic follow each other, and the first creates it', async () => {
   const [first, second] = [await begin(), await begin()]
-  const publishIn = (transaction: pg.PoolClient, title: string) =>
+  const publishIn = (transaction: pg.Client, title: string) =>
     tidings.publish(news, 'in turn', { printed: { title } }, { transaction })
   expect(await publishIn(first, 'A')).toEqual({ seq: 1 })
   const waiting = publishIn(second, 'B')
   await first.query('commit')
   expect(await waiting).toEqual({ seq: 2 })
   await second.query('commit')
-  const { rows } = await pool.query(
+  const { rows } = await application.query(
     "select seq::int, payload->>'title' as title from event where topic = 'news:in turn' order by seq",
   )
   expect(rows).toEqual([
     { seq: 1, title: 'A' },
     { seq: 2, title: 'B' },
   ])
-  for (const connection of [first, second]) connection.release()
 })

@@ -43,6 +43,8 @@ beforeAll(async () => {
   )
   wsUrl = (await tidings.listen({ port: 0 })).wsUrl
   const pool = new pg.Pool({ connectionString: database.url, max: 4 })
+  // `end` does not wait for the end of the connections, which dropping the database terminates.
+  pool.on('connect', (client) => client.on('error', () => undefined))
   const kysely = new Kysely<withKysely.Tables>({ dialect: new PostgresDialect({ pool }) })
   // It does not read addresses of Unix sockets.
   const { host, port, user = '', password = '', database: name = '' } = new pg.Client(database.url)
