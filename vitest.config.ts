@@ -44,7 +44,11 @@ export default defineConfig({
       { find: /^graphql$/, replacement: createRequire(import.meta.url).resolve('graphql') },
       // As for programs that install the package; Vite does not find a package by its own name.
       { find: /^tidings$/, replacement: new URL('src/index.ts', import.meta.url).pathname },
-      { find: /^tidings\/(pothos|yoga)$/, replacement: `${new URL('src', import.meta.url).pathname}/$1/index.ts` },
+      {
+        find: /^tidings\/(pothos|testing|yoga)$/,
+        replacement: `${new URL('src', import.meta.url).pathname}/$1/index.ts`,
+      },
+      { find: /^tidings\/testing\/client$/, replacement: new URL('client/testing/index.ts', import.meta.url).pathname },
       { find: /^tidings\/client$/, replacement: new URL('client/index.ts', import.meta.url).pathname },
       { find: /^tidings\/react$/, replacement: new URL('client/react/index.ts', import.meta.url).pathname },
     ],

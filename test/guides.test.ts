@@ -55,6 +55,7 @@ test('the guides show the examples as a whole', async () => {
     ...['express', 'fastify', 'hono', 'pothos-yoga', 'sdl'].map((name) => `${name}/server.ts`),
     ...['server.ts', 'tasks.ts', 'token.ts'].map((name) => `authentication/${name}`),
     'deployment/tidings.ts',
+    ...['export-report.test.ts', 'sync-calendar.test.ts', 'report.test.tsx'].map((name) => `testing/${name}`),
     ...['pg.ts', 'kysely.ts', 'drizzle.ts', 'postgres.ts', 'trigger.sql'].map((name) => `transactions/${name}`),
   ]
   for (const path of whole) expect(text).toContain(`\n${await read(`examples/${path}`)}\`\`\`\n`)

@@ -1,8 +1,9 @@
 import { createRequest, type TypedDocumentNode } from '@urql/core'
 import type { TaskProgressDocument, TaskSummaryFieldsFragment } from '../gql/graphql.ts'
-import { taskProgressText, taskSummaryText } from '../gql/task-texts.ts'
+import { taskSummaryText } from '../gql/task-texts.ts'
 import type { AnyKind } from './generated-kind.ts'
 import type { GeneratedTopic, TopicEvent } from './generated-topic.ts'
+import { printWatch } from './watch-text.ts'
 
 /** The result of the mutation that starts a task: the task, or why it was refused. */
 export type StartAnswer = { readonly __typename: string; readonly task: TaskSummaryFieldsFragment } | StartFailure
@@ -89,15 +90,8 @@ function createStart({ mutation, inputType, successType }: AnyKind): StartDocume
   } ${taskSummaryText}`) as StartDocument
 }
 
-function createWatch({ result, details }: AnyKind): WatchDocument {
-  // A schema has these fields only if one of its kinds has a result, or an error with details.
-  const resultField = result === null ? '__typename' : `result { __typename ${result} }`
-  const detailsField = details === null ? '' : `details { __typename ${details} }`
-  // Those of the task only: with the details of its items, a subscription could cost too much.
-  return toDocument(`${taskProgressText}
-    fragment TaskFailureFields on TaskError { ...TaskErrorFields ${detailsField} }
-    fragment TaskOutcomeFields on Task { ${resultField} }
-    fragment TaskCompletedFields on TaskCompleted { ${resultField} }`) as WatchDocument
+function createWatch(kind: AnyKind): WatchDocument {
+  return toDocument(printWatch(kind)) as WatchDocument
 }
 
 /** Marks the document as generated from the schema: a server that finds it invalid is older than the page. */

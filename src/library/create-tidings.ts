@@ -15,6 +15,7 @@ import type { Transaction } from '../db/transaction.ts'
 import { TidingsError } from '../errors.ts'
 import { isOwnField } from '../live/execute/topic-field.ts'
 import { createCommittedEvents } from '../log/committed-events.ts'
+import type { Pruner } from '../log/event-retention.ts'
 import { createLogger } from '../logger.ts'
 import { createRateLimits, type RateLimits } from '../rate-limits/rate-limits.ts'
 import { createServerMetrics } from '../server/connections/server-metrics.ts'
@@ -45,12 +46,12 @@ import {
   topicOf,
 } from './define-topic.ts'
 import { toEngineDefinition } from './engine-definition.ts'
+import { registerHost } from './host.ts'
 import { writeOperations } from './operations.ts'
 import { type ListenOptions, namingOptions, readOptions, type ServeOptions, type TidingsOptions } from './options.ts'
 import { createLiveDelivery, createUnknownResultLog, startPruning } from './parts.ts'
 import { publish, publishWithin } from './publish.ts'
 import { checkOwnSchema, checkTeamSchema, createTeamSchema } from './team-schema.ts'
-import { registerYogaHost } from './yoga-host.ts'
 
 /** A task that was started. */
 export interface StartedTask {
@@ -205,7 +206,7 @@ export function createTidings(options: TidingsOptions): Tidings {
   const schema = createTeamSchema(options)
   const definitions = tasks.map((task) => toEngineDefinition(task, context))
   const resources = new AsyncDisposableStack()
-  const servers: Pick<RunningServer, 'beginDraining' | 'close'>[] = []
+  const servers: Pick<RunningServer, 'beginDraining' | 'close' | 'connections'>[] = []
 
   const connect = once(async (): Promise<Database> => {
     if (resources.disposed) throw new TidingsError('SHUTTING_DOWN', 'This instance of Tidings was disposed')
@@ -239,10 +240,10 @@ export function createTidings(options: TidingsOptions): Tidings {
     const { database, engine } = await open()
     if (topics.length > 0) resources.use(createCommittedEvents({ database, feeds: engine.feeds, logger }))
   })
-  const work = once(async (): Promise<void> => {
+  const work = once(async (): Promise<Pruner> => {
     const { database, engine } = await open()
     await engine.startWorker()
-    resources.use(startPruning(database, config, logger))
+    return resources.use(startPruning(database, config, logger))
   })
   const limitRates = once(async (database: Database): Promise<RateLimits | undefined> => {
     // Without tokens there is one user, on this machine.
@@ -334,7 +335,9 @@ export function createTidings(options: TidingsOptions): Tidings {
       isServing ||= served.schema === undefined
       await serve(served, server)
     },
-    worker: work,
+    async worker() {
+      await work()
+    },
     async start(task, input, { owner, idempotencyKey, transaction }) {
       const definition = definitions[tasks.indexOf(task)]
       if (definition === undefined)
@@ -372,11 +375,16 @@ export function createTidings(options: TidingsOptions): Tidings {
     writeClient: (path, { schema: served = schema } = {}) => writeClientModule(served, path),
     [Symbol.asyncDispose]: shutDown,
   }
-  registerYogaHost(tidings, {
+  registerHost(tidings, {
     serveYoga,
     joined(openServer) {
       if (isServing) throw new TypeError('Create the Yoga with useTidings before you call attach, which serves it then')
       openYogas.push(openServer)
+    },
+    openEngine: async () => (await open()).engine,
+    prune: async () => (await work()).run(),
+    get connections() {
+      return servers.map(({ connections }) => connections)
     },
   })
   return tidings

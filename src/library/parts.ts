@@ -6,7 +6,7 @@ import type { Config } from '../config.ts'
 import type { Database } from '../db/connect.ts'
 import type { OwnableField } from '../live/execute/topic-field.ts'
 import { createLive, type Live } from '../live/live.ts'
-import { createPruner } from '../log/event-retention.ts'
+import { createPruner, type Pruner } from '../log/event-retention.ts'
 import type { Logger } from '../logger.ts'
 import { createMaskError, createResultFormat } from '../server/request/mask.ts'
 import { pruneTasks } from '../tasks/worker/task-retention.ts'
@@ -61,7 +61,7 @@ export function createUnknownResultLog(logger: Logger): (type: unknown) => void 
 const pruneMs = 600_000
 
 /** Deletes events, tasks and entries of the audit log after their retention periods, until it is disposed. */
-export function startPruning(database: Database, config: Config, logger: Logger): AsyncDisposable {
+export function startPruning(database: Database, config: Config, logger: Logger): Pruner {
   return createPruner({
     database,
     logger,

@@ -101,7 +101,7 @@ export async function pruneIdempotencyKeys(
 }
 
 /** Prunes periodically. Disposing stops it after the current batch. */
-interface Pruner extends AsyncDisposable {
+export interface Pruner extends AsyncDisposable {
   /**
    * Prunes now, batch by batch until nothing remains; joins a run in progress, if any. Never
    * rejects.

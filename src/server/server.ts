@@ -324,7 +324,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
 }
 
 /** The parts of a server of a team that Tidings adds: a plugin for its Yoga, and WebSockets. */
-export interface TeamServer extends Pick<RunningServer, 'beginDraining' | 'close'> {
+export interface TeamServer extends Pick<RunningServer, 'beginDraining' | 'close' | 'connections'> {
   readonly plugin: TeamPlugin
   /** Accepts WebSockets on the path of the Yoga; all others stay with the listeners that the server has. */
   attach(server: Server): void
@@ -340,7 +340,7 @@ export function createTeamServer(
     createTeamApi({ ...shared, yoga }),
   )
   const attached: Disposable[] = []
-  const { beginDraining, close } = run(keptOpen, 0, () => {
+  const { beginDraining, close, connections } = run(keptOpen, 0, () => {
     for (const listeners of attached) listeners[Symbol.dispose]()
   })
   return {
@@ -349,6 +349,7 @@ export function createTeamServer(
       void attached.push(attachListeners(server, (path) => path === graphqlEndpoint, { upgrade: onUpgrade })),
     beginDraining,
     close,
+    connections,
   }
 }
 

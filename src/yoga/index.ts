@@ -5,7 +5,7 @@ import { once } from '../async/once.ts'
 import { toUnavailable } from '../db/retry.ts'
 import { isTidingsError, TidingsError } from '../errors.ts'
 import type { Tidings } from '../library/create-tidings.ts'
-import { yogaHostOf } from '../library/yoga-host.ts'
+import { hostOf } from '../library/host.ts'
 import type { TeamPlugin } from '../server/http/team-api.ts'
 import type { AuthenticatedUser } from '../server/request/authenticate.ts'
 
@@ -35,7 +35,7 @@ export interface UseTidingsOptions {
  * await tidings.attach(server)
  */
 export function useTidings(tidings: Tidings, { viewer, maskErrors: masksAll = true }: UseTidingsOptions = {}): Plugin {
-  const host = yogaHostOf(tidings)
+  const host = hostOf(tidings, 'useTidings')
   let yoga: { readonly graphqlEndpoint: string; getEnveloped(context: object): unknown } | undefined
   let schema: GraphQLSchema | undefined
   let hooks: TeamPlugin | undefined

@@ -1,22 +1,19 @@
 import { Client, cacheExchange, fetchExchange } from '@urql/core'
-import { createTidings } from 'tidings'
 import { createTidingsClient, startTask, type TidingsClient, tidingsExchange } from 'tidings/client'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { createTestTidings } from 'tidings/testing'
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
 import { exportReport } from '../../examples/http/tasks.ts'
 import * as page from '../../examples/react/tidings.gen.ts'
-import { silentLogger } from '../../src/logger.ts'
-import { createTestDatabase } from '../support/database.ts'
 import { sendMail } from './kinds.ts'
 
 const undo = new AsyncDisposableStack()
 let url: string
 let mailId: string
 beforeAll(async () => {
-  const database = undo.use(await createTestDatabase())
-  const tasks = [exportReport, sendMail]
-  const tidings = undo.use(createTidings({ tasks, databaseUrl: database.url, logger: silentLogger }))
-  url = `${(await tidings.listen({ port: 0 })).url}/graphql`
-  mailId = (await tidings.start(sendMail, {}, { owner: 'local-developer' })).id
+  const options = { tasks: [exportReport, sendMail], databaseUrl: inject('templateUrl') }
+  const tidings = undo.use(await createTestTidings(options))
+  url = `${(await tidings.listen()).url}/graphql`
+  mailId = await tidings.start(sendMail, {})
 })
 afterAll(() => undo.disposeAsync())
 

@@ -27,6 +27,11 @@ export interface TaskWorker extends AsyncDisposable {
   readonly slots: Readonly<Record<string, number>>
   readonly measures: TaskMetrics
   /**
+   * Looks for expired leases and for waiting tasks now, as it does regularly: after the times in the database were changed. Does not
+   * wait for the attempts that it starts.
+   */
+  lookForWork(): Promise<void>
+  /**
    * Stops claiming tasks and immediately hands all running tasks over to other workers. Called by
    * dispose.
    *
@@ -227,6 +232,10 @@ export async function startWorker(
     },
     slots,
     measures,
+    async lookForWork() {
+      await sweeper.sweep()
+      for (const { kind } of definitionsToRun) pickUp(kind)
+    },
     drain,
     async [Symbol.asyncDispose]() {
       await drain()

@@ -16,6 +16,17 @@ const notOfTheEngine = [
   'typescript',
 ]
 
+/** Replays the recording that the test kit has written. */
+const replayProgram = `
+import { readFile } from 'node:fs/promises'
+import { replay } from 'tidings/testing/client'
+const replayed = replay(JSON.parse(await readFile('recording.json', 'utf8')))
+replayed.play()
+for await (const task of replayed.client.watchTask(replayed.taskId).states())
+  if (task.isOver) console.log(task.status)
+await replayed[Symbol.asyncDispose]()
+`
+
 test('the package is built, installed in an empty folder, type-checked there, and runs the first task of the guide', async () => {
   const { directory, file } = await installPacked('@types/node@24')
   await using _ = directory
@@ -67,4 +78,14 @@ test('the package is built, installed in an empty folder, type-checked there, an
   expect(await runIn(directory.path, process.execPath, 'script.ts')).toMatch(
     /https:\/\/files\.example\.com\/report_1\.pdf\n$/,
   )
+
+  // The test kit, with the test runner of Node.
+  const example = await readFile(`${root}examples/testing/export-report.test.ts`, 'utf8')
+  await writeFile(directory.join('export-report.test.ts'), example.replace('../http/', './'))
+  await checkTypes(directory, 'export-report.test.ts')
+  const variables = [`DATABASE_URL=${database.url}`, 'RECORD=recording.json']
+  await runIn(directory.path, 'env', ...variables, process.execPath, '--test', 'export-report.test.ts')
+  await writeFile(directory.join('replay.ts'), replayProgram)
+  await checkTypes(directory, 'replay.ts')
+  expect(await runIn(directory.path, process.execPath, 'replay.ts')).toBe('COMPLETED\n')
 })
