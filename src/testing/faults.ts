@@ -1,24 +1,7 @@
 import type { Bus } from '../bus/bus.ts'
 import type { Host } from '../library/host.ts'
 import { controlChannel } from '../tasks/start/service.ts'
-
-/** Faults that a test causes. */
-export interface Faults {
-  /** Cuts all WebSockets of the instance, without a close frame. @returns their number */
-  cutSockets(): number
-  /**
-   * Makes the worker lose its running tasks, as if its process had been killed: nothing is handed over, the next attempt follows an
-   * attempt that ended with `WORKER_LOST`. In this process the attempt is stopped by its `signal`, so that its `finally` blocks run,
-   * but nothing that it reports afterwards counts.
-   * @returns the ids of these tasks
-   */
-  killWorker(): Promise<readonly string[]>
-  /**
-   * Loses a share of the messages of the bus from now on: subscribers then find events in the log, within `checkMs`.
-   * @param share - 0 to 1, such as 0.5 for every other message; 0 ends it
-   */
-  loseBusMessages(share: number): Promise<void>
-}
+import type { Faults } from './test-tidings.ts'
 
 /** Creates the faults of an instance. */
 export function createFaults(host: Pick<Host, 'connections' | 'openEngine'>): Faults {
