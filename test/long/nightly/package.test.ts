@@ -27,6 +27,17 @@ for await (const task of replayed.client.watchTask(replayed.taskId).states())
 await replayed[Symbol.asyncDispose]()
 `
 
+/** What npm reports about a package that it would publish. */
+interface Published {
+  readonly size: number
+  readonly unpackedSize: number
+  readonly entryCount: number
+}
+
+function toKb(bytes: number): string {
+  return `${Math.round(bytes / 1_000)} kB`
+}
+
 test('the package is built, installed in an empty folder, type-checked there, and runs the first task of the guide', async () => {
   const { directory, file } = await installPacked('@types/node@24')
   await using _ = directory
@@ -34,6 +45,14 @@ test('the package is built, installed in an empty folder, type-checked there, an
   // The entry of the styles has no types.
   const options = ['--profile', 'esm-only', '--exclude-entrypoints', './styles.css']
   await runIn(directory.path, 'npx', '--yes', '@arethetypeswrong/cli@0.18.5', file, ...options)
+  for (const name of ['tidings', 'create-tidings']) {
+    // As a release does: whether the manifest may be published is checked, and nothing is sent.
+    const report = await runIn(root, 'npm', 'publish', '--dry-run', '--json', `${root}dist/${name}`)
+    const published = JSON.parse(report) as Readonly<Record<string, Published>>
+    expect(Object.keys(published)).toEqual([name])
+    const { size = 0, unpackedSize = 0, entryCount } = published[name] ?? {}
+    console.info(`${name}: ${toKb(size)} packed, ${entryCount} files of ${toKb(unpackedSize)}`)
+  }
   const lock = JSON.parse(await readFile(directory.join('package-lock.json'), 'utf8')) as {
     readonly packages: Readonly<Record<string, object>>
   }
