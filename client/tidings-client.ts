@@ -24,6 +24,9 @@ export interface TidingsClient extends CoreClient {
  * `connection` does, and the connection is kept as long as either exists.
  *
  * @throws TypeError when `url` is not an http(s) address, or when the cache is `graphcache` and there is no schema
+ * @example
+ * const client = createTidingsClient({ url: 'https://example.org/graphql', schema, token: () => fetchToken() })
+ * for await (const task of client.watchTask(exportReport, id).states()) console.log(task.status)
  */
 export function createTidingsClient(options: TidingsClientOptions): TidingsClient {
   const { plugins = [] } = options

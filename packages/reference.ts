@@ -71,6 +71,11 @@ function docOf({ code, comments }: Module, start: number): Doc {
     const space = part.search(/\s/)
     return [part.slice(0, space), toProse(part.slice(space))] as const
   })
+  for (const [index, [tag, value]] of tags.entries()) {
+    // The default of a parameter follows it.
+    const parameter = tag === 'default' ? tags[index - 1] : undefined
+    if (parameter?.[0] === 'param') tags.splice(index - 1, 2, ['param', `${parameter[1]} Default: \`${value}\``])
+  }
   return { text: toProse(sentence), tags: [...tags, ...examples.map((code) => ['example', code.trimEnd()] as const)] }
 }
 

@@ -155,7 +155,11 @@ export type ErrorCatalogue = Readonly<
 /** A code of the {@link errorCatalogue}. */
 export type ErrorCode = keyof typeof errorCatalogue
 
-/** An expected failure. Its message may be shown to the caller. */
+/**
+ * An expected failure. Its message may be shown to the caller.
+ * @example
+ * throw new TidingsError('UNAUTHENTICATED', 'The session has ended; log in again')
+ */
 export class TidingsError extends Error {
   override readonly name = 'TidingsError'
   readonly code: ErrorCode

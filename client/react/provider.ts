@@ -10,7 +10,9 @@ const WordsContext = createContext<TidingsWords>(defaultWords)
  * Provides a client to the hooks of this package, and its urql client to the hooks of `urql`.
  *
  * @param props.words - texts that replace the English ones of the components, such as a
- * translation. Pass the same object on every render. @default the English texts
+ * translation. Pass the same object on every render. Defaults to the English texts.
+ * @example
+ * <TidingsProvider client={client}><App /></TidingsProvider>
  */
 export function TidingsProvider(props: {
   readonly client: TidingsClient

@@ -105,13 +105,23 @@ export interface TaskKind<
   readonly stages?: Readonly<Record<string, number>>
   /** Whether a viewer may start a task with an input, by its mutation or by `retryTask`. By default every viewer may. */
   authorize?(viewer: Viewer, input: z.output<I>): boolean | Promise<boolean>
-  /** See {@link TaskDefinition.begin}. Tasks of a kind with it cannot be started in a transaction of the application, nor in SQL. */
+  /**
+   * The team's part of a start, in the transaction that queues the task: checks preconditions, and returns the subject of the task
+   * (the id of the object that it works on), its size, or items that are known already. An error that it throws rolls back the start.
+   * Tasks of a kind with it cannot be started in a transaction of the application, nor in SQL. Default none.
+   */
   begin?: NonNullable<TaskDefinition<z.output<I>>['begin']>
-  /** See {@link TaskDefinition.settle}. */
+  /**
+   * Updates the team's own tables when a task ends, whatever ends it (worker, cancel, loss of the worker), in the transaction of its
+   * last event. Default none.
+   */
   settle?: NonNullable<TaskDefinition<z.output<I>>['settle']>
-  /** See {@link TaskDefinition.mayWatch}. */
+  /**
+   * Whether users other than the owner may see tasks about subjects: receives pairs of the subject that `begin` returned and a user,
+   * many per call, and answers in the same order. Subscribers are checked again every `checkMs`. By default only the owner may.
+   */
   mayWatch?: NonNullable<TaskDefinition<z.output<I>>['mayWatch']>
-  /** See {@link TaskDefinition.mayCancel}. */
+  /** Whether users that may see a task may also cancel it; as `mayWatch`. By default only the owner may. */
   mayCancel?: NonNullable<TaskDefinition<z.output<I>>['mayCancel']>
   /**
    * Runs one attempt. Yielded reports (`stage`, `advance`, `item`, `output` …) become events, and the return value becomes the

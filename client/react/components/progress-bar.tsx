@@ -15,6 +15,8 @@ export type ProgressBarTask = Pick<TaskState, 'status' | 'progress' | 'error'>
  *
  * @param props.label - names the work in progress, for assistive technology
  * @param props.isQuiet - announces nothing, for pages with many bars. @default false
+ * @example
+ * {task !== null && <ProgressBar task={task} label="Export" />}
  */
 export function ProgressBar(props: {
   readonly task: ProgressBarTask

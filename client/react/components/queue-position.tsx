@@ -7,6 +7,8 @@ import { useWords } from '../provider.ts'
  * position is unknown. Screen readers announce the position when it changes, not every second.
  *
  * @param props.isQuiet - announces nothing, for lists. @default false
+ * @example
+ * {task !== null && <QueuePosition queue={task.queue} />}
  */
 export function QueuePosition(props: {
   readonly queue: Position | null

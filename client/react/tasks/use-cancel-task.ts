@@ -8,7 +8,12 @@ export interface CancelTask extends Omit<TaskMutation<CancelTaskMutation, never>
   readonly cancel: (id: string, reason?: string) => Promise<TaskMutationOutcome<CancelTaskMutation>>
 }
 
-/** Cancels tasks. Every subscriber of the task receives the change as an event. */
+/**
+ * Cancels tasks. Every subscriber of the task receives the change as an event.
+ * @example
+ * const { cancel } = useCancelTask()
+ * // <button onClick={() => cancel(task.id)}>Cancel</button>
+ */
 export function useCancelTask(): CancelTask {
   const { run, ...state } = useTaskMutation(CancelTaskDocument)
   const cancel = useCallback((id: string, reason?: string) => run({ id, reason: reason ?? null }), [run])

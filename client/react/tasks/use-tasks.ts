@@ -58,6 +58,8 @@ const noVariables = {}
 /**
  * Lists the viewer's tasks. The list is fetched once; the subscription of the plugin with `taskChanges` adds tasks that were
  * started anywhere, changes their status and removes deleted ones.
+ * @example
+ * const { tasks, isLoading, error } = useTasks()
  */
 export function useTasks(options: TaskListOptions = {}): LiveTasks {
   const { first = 20, watch = 4, kind, status, after } = options

@@ -4,6 +4,8 @@ import type { FailureDetails, FailureState, ProblemState } from './task.ts'
 
 /**
  * A transient failure: the engine retries with exponential backoff until the attempts are used up.
+ * @example
+ * if (response.status === 503) throw new RetryableError('BUSY', 'The service is busy.', { retryAfterMs: 30_000 })
  */
 export class RetryableError extends Error {
   override readonly name = 'RetryableError'
@@ -26,7 +28,11 @@ export class RetryableError extends Error {
   }
 }
 
-/** A failure that a retry would not fix. Its message and advice are shown to the user. */
+/**
+ * A failure that a retry would not fix. Its message and advice are shown to the user.
+ * @example
+ * throw new FinalError('EMPTY', 'The report has no rows.', { advice: 'Select a longer period.' })
+ */
 export class FinalError extends Error {
   override readonly name = 'FinalError'
   readonly code: string

@@ -35,7 +35,11 @@ export type Report =
 /**
  * Enters a stage, or advances within it. Entering is published immediately; advances are merged
  * with adjacent ones.
+ * @param name - the name of the stage, such as one of the kind's `stages`
  * @param percent - of the stage, 0 to 100
+ * @param message - shown to users beside the progress. Default none
+ * @example
+ * yield stage('upload', 40, 'Part 2 of 5')
  */
 export function stage(name: string, percent = 0, message?: string): Report {
   return { is: 'advance', stage: name, stagePercent: percent, ...(message === undefined ? {} : { message }) }
@@ -44,6 +48,8 @@ export function stage(name: string, percent = 0, message?: string): Report {
 /**
  * Advances the whole task: `percent` of the total, 0 to 100. Bursts are merged to the latest; with
  * a `commit` the report is written immediately, in the same transaction.
+ * @example
+ * yield advance({ percent: 40, message: 'Page 2 of 5' })
  */
 export function advance(change: {
   readonly stage?: string
@@ -61,6 +67,8 @@ export function advance(change: {
  *
  * Up to 500 new items are one event, which is atomic with `commit`. More are written as several events of 500, the last one with
  * `commit`: if the worker is lost in between, the next attempt finds only some of them. So declare all items in every attempt.
+ * @example
+ * yield declareItems(files.map(({ id, name }) => ({ key: id, label: name })))
  */
 export function declareItems(
   items: readonly { readonly key: string; readonly label: string }[],
@@ -69,7 +77,13 @@ export function declareItems(
   return { is: 'items', items, ...(commit === undefined ? {} : { commit }) }
 }
 
-/** Reports on one item. Each state is published immediately, together with `commit`. */
+/**
+ * Reports on one item. Each state is published immediately, together with `commit`.
+ * @example
+ * yield item.started(file.id)
+ * await convert(file, { signal })
+ * yield item.completed(file.id)
+ */
 export const item = {
   started: (key: string, commit?: Commit): Report => ({
     is: 'item',
@@ -100,7 +114,12 @@ export const item = {
   advanced: (key: string, percent: number): Report => ({ is: 'itemPercent', key, percent }),
 } as const
 
-/** Streams a piece of text; pieces of one stream in close succession are concatenated. */
+/**
+ * Streams a piece of text; pieces of one stream in close succession are concatenated.
+ * @param stream - the name of the stream; a task may have several
+ * @example
+ * for await (const text of model.reply(input.question, { signal })) yield output('reply', text)
+ */
 export function output(stream: string, text: string): Report {
   return { is: 'output', stream, text }
 }
