@@ -1,6 +1,7 @@
+import { spawn } from 'node:child_process'
 import { createHash, randomBytes } from 'node:crypto'
-import { existsSync, rmSync } from 'node:fs'
 import { chmod, mkdtemp, readdir, readFile } from 'node:fs/promises'
+import type { Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import pg from 'pg'
@@ -17,6 +18,27 @@ export interface TestDatabase extends AsyncDisposable {
 /** Nothing of a test has to outlive a crash of the machine. */
 const embeddedSettings = { max_connections: '300', fsync: 'off', full_page_writes: 'off', synchronous_commit: 'off' }
 
+/**
+ * The program that stops PostgreSQL and removes its files when its standard input ends: when the test process, or the thread that
+ * started it, has ended in whatever way. Test runners end their workers without the event `exit`.
+ */
+const guard = `
+const { existsSync, readFileSync, rmSync } = require('node:fs')
+const [pidFile, ...paths] = process.argv.slice(1)
+process.stdin.resume().on('end', () => {
+  try {
+    process.kill(Number.parseInt(readFileSync(pidFile, 'utf8')), 'SIGINT')
+  } catch {
+    // It has stopped already.
+  }
+  const deadline = Date.now() + 10_000
+  const timer = setInterval(() => {
+    if (existsSync(pidFile) && Date.now() < deadline) return
+    clearInterval(timer)
+    for (const path of paths) rmSync(path, { recursive: true, force: true, maxRetries: 5 })
+  }, 20)
+})`
+
 /** Starts the PostgreSQL of this process, once. It ends with the process. */
 const startEmbedded = once(async (): Promise<string> => {
   const directory = await mkdtemp(join(tmpdir(), 'tidings-testing-'))
@@ -24,24 +46,17 @@ const startEmbedded = once(async (): Promise<string> => {
   await chmod(directory, 0o755)
   const server = { dataDir: directory, logger: silentLogger, settings: embeddedSettings }
   const { url, dataDir } = await startEmbeddedPostgres(server)
-  // After the listener that stops PostgreSQL.
-  process.once('exit', () => {
-    waitForStop(dataDir)
-    for (const path of new Set([dataDir, directory])) rmSync(path, { recursive: true, force: true, maxRetries: 5 })
+  const pidFile = join(dataDir, 'postgres', 'postmaster.pid')
+  const child = spawn(process.execPath, ['-e', guard, pidFile, ...new Set([dataDir, directory])], {
+    // A separate process group: Ctrl-C in a terminal is not for it.
+    detached: true,
+    env: { ...process.env, NODE_OPTIONS: '' },
+    stdio: ['pipe', 'ignore', 'ignore'],
   })
+  child.unref()
+  ;(child.stdin as Socket).unref()
   return url
 })
-
-const longestStopMs = 5_000
-const lookMs = 20
-
-/** Waits until a PostgreSQL has stopped, which removes this file last, in a process that cannot wait otherwise any more. */
-function waitForStop(dataDir: string): void {
-  const pidFile = join(dataDir, 'postgres', 'postmaster.pid')
-  const deadline = performance.now() + longestStopMs
-  const cell = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT))
-  while (existsSync(pidFile) && performance.now() < deadline) Atomics.wait(cell, 0, 0, lookMs)
-}
 
 /** The servers on which this process has found or made the template, by their URL. */
 const templates = new Map<string, Promise<string>>()

@@ -17,7 +17,7 @@ test('the examples run with the test runner of Node and the embedded PostgreSQL,
     cwd: root,
     env: { ...env, NODE_OPTIONS: '', TMPDIR: directory.path, RECORD: output.join('recording.json') },
   })
-  expect(await readdir(directory.path)).toEqual([])
+  await expect.poll(() => readdir(directory.path)).toEqual([])
   // The recording of the test of the page is the one that this version writes.
   const recorded = JSON.parse(await readFile(output.join('recording.json'), 'utf8')) as Recording
   const shapeOf = ({ task, events, ...rest }: Recording) => ({
