@@ -3,7 +3,11 @@ import type { ConnectionState } from '../connection/connection-state.ts'
 import type { OutboxStore } from '../outbox/outbox.ts'
 import { useTidings } from './provider.ts'
 
-/** Returns the actual state of the connection, and `reconnect`, which tries again at once. */
+/**
+ * Returns the actual state of the connection, and `reconnect`, which tries again at once.
+ * @example
+ * const { status, reconnect } = useConnection()
+ */
 export function useConnection(): ConnectionState & { readonly reconnect: () => void } {
   const { connection } = useTidings()
   const state = useSyncExternalStore(connection.subscribe, connection.getSnapshot, connection.getSnapshot)

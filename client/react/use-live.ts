@@ -20,6 +20,8 @@ const subscribeToNothing = (): (() => void) => () => undefined
  * @param variables - null pauses: there is no subscription
  * @param reducer - pure, and defined outside the component. Of a reducer created while rendering,
  * the first version stays in use, and its subscription is not shared
+ * @example
+ * const { state, error } = useLive(OrderDocument, { id }, reduceOrder)
  */
 export function useLive<Data, State, Variables extends AnyVariables = AnyVariables>(
   document: DocumentInput<Data, Variables>,

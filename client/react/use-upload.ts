@@ -5,6 +5,9 @@ import { useTidings } from './provider.ts'
 /**
  * Returns the progress of a file's upload; null while the file is not being uploaded. Works in
  * browsers only.
+ * @example
+ * const upload = useUpload(file)
+ * if (upload !== null) return <progress value={upload.sentBytes} max={upload.totalBytes} />
  */
 export function useUpload(file: Blob | null): UploadProgress | null {
   const { uploads } = useTidings()

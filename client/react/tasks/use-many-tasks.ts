@@ -10,6 +10,9 @@ import { reduceTaskProgress } from './use-task.ts'
  * it. A task has no entry before its snapshot has arrived.
  *
  * @param ids - the tasks to watch; a finished task keeps its entry as long as its id is in the list
+ * @example
+ * const tasks = useManyTasks(ids)
+ * const isRunning = ids.some((id) => tasks.get(id)?.status === 'RUNNING')
  */
 export function useManyTasks(ids: readonly string[]): ReadonlyMap<string, TaskState> {
   const client = useTidings()
