@@ -254,6 +254,8 @@ function* partsOf(page: Page, main: MainElements | undefined, findings: Findings
         yield* endLine()
         // A block without text, such as a rule, belongs to what is before it.
         yield* add([node], isShown(node) ? isMain : isMainPart)
+        // It may not be written: what is on both sides of it is not one line.
+        if (!isShown(node)) endStretch()
         continue
       }
       line.push(node)
