@@ -26,6 +26,7 @@ const needed: readonly Need[] = [
     otherwise: 'chromium',
   },
   { reason: 'what stands in front of several servers', programs: ['nginx'], aptPackage: 'nginx' },
+  { reason: 'pools of transactions', programs: ['pgbouncer'], aptPackage: 'pgbouncer' },
 ]
 
 const missing = needed.filter(({ programs }) => !programs.some(isInstalled))
