@@ -1,9 +1,11 @@
 /** The client without React: `tidings/client`. */
 
-export type { Store } from './base/store.ts'
+export { createId } from './base/environment.ts'
+export { createStore, type MutableStore, type Store } from './base/store.ts'
 export { defaultTiming, type Timing } from './base/timing.ts'
 export type { CacheSchema } from './cache/cache.ts'
-export type { CacheContext, CacheRules } from './cache/cache-rules.ts'
+export type { CacheContext, CacheRules, TaskEventFields } from './cache/cache-rules.ts'
+export type { Assumption } from './cache/optimistic-exchange.ts'
 export type { ConnectionState, ConnectionStatus, ConnectionStore } from './connection/connection-state.ts'
 export { TaskItemsDocument, TaskProgressDocument, type TaskProgressSubscription } from './gql/graphql.ts'
 export type {
@@ -23,6 +25,7 @@ export type { OutboxContext } from './outbox/outbox-exchange.ts'
 export type { OfflineStorage } from './outbox/storage-adapter.ts'
 export type { UploadProgress, UploadStore } from './outbox/uploads.ts'
 export type { ClientPlugin, TaskChanges } from './plugin.ts'
+export { type Folded, ignoreUnknown, isNewerSnapshot } from './reduce/fold.ts'
 export { addItems, isFinalStatus, reduceTask, reduceTaskEvents } from './reduce/task.ts'
 export {
   type QueuePosition,
@@ -37,5 +40,6 @@ export {
 } from './reduce/task-state.ts'
 export { createTidingsClient, type TidingsClient } from './tidings-client.ts'
 export { type TidingsExchange, type TidingsExchangeOptions, tidingsExchange } from './tidings-exchange.ts'
+export { createEventStreamParser, type EventStreamParser, type ServerSentEvent } from './transport/event-stream.ts'
 export type { TransportName } from './transport/transport.ts'
 export { type TaskStates, type WatchTaskOptions, watchTask, watchTopic } from './watch-task/watch-task.ts'

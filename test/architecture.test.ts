@@ -79,6 +79,23 @@ const tops = new Set(['src/main.ts', 'src/worker.ts'])
 /** Modules that client and server may share: constants, types and texts without other dependencies. */
 const shared = new Set(['src/protocol.ts', 'src/recording.ts', 'client/kinds/watch-text.ts'])
 
+/**
+ * The folders of the Studio. From the rest they import only the public entries, as a team does, and the documents that codegen
+ * makes of their own operations.
+ */
+const studioFolders = ['client/apps', 'client/self-test', 'client/studio', 'client/terminal']
+const isOfStudio = (file: string): boolean => studioFolders.some((folder) => file.startsWith(`${folder}/`))
+
+/** Returns the sources of the entries of the package. */
+async function publicEntries(): Promise<ReadonlySet<string>> {
+  const { exports } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8')) as {
+    readonly exports: Readonly<Record<string, string | { readonly types: string }>>
+  }
+  const sourceOf = (target: string): string =>
+    normalize(target.replace('./dist/client/types/', '').replace('.d.ts', '.ts'))
+  return new Set(Object.values(exports).map((target) => sourceOf(typeof target === 'string' ? target : target.types)))
+}
+
 const floorOf = (file: string): { house: number; floor: number } | null => {
   if (tops.has(file)) return { house: 0, floor: 0 }
   for (const [house, floors] of houses.entries()) {
@@ -104,7 +121,7 @@ async function sources(): Promise<string[]> {
 /** Returns the relative imports of a file, types included, as paths from the root. */
 async function importsOf(file: string): Promise<string[]> {
   const text = await readFile(join(root, file), 'utf8')
-  const specifiers = text.matchAll(/(?:from|import)\s*\(?\s*'(\.{1,2}\/[^']+)'/g)
+  const specifiers = text.matchAll(/(?:from|import|declare module)\s*\(?\s*'(\.{1,2}\/[^']+)'/g)
   return [...specifiers].map(([, specifier = '']) => normalize(join(dirname(file), specifier)))
 }
 
@@ -153,6 +170,16 @@ describe('the layers', () => {
     expect(wrong).toEqual([])
   })
 
+  it('let the Studio import the rest only through the public entries, types included', async () => {
+    const entries = await publicEntries()
+    const wrong: string[] = []
+    for (const file of (await sources()).filter(isOfStudio))
+      for (const target of await importsOf(file))
+        if (!isOfStudio(target) && !entries.has(target) && !target.startsWith('client/gql/'))
+          wrong.push(`${file} → ${target}`)
+    expect(wrong).toEqual([])
+  })
+
   it('keep the applications separate: one uses another only through its public modules', async () => {
     // `text` and `sandbox` are shared; `content` generates the content of roadmaps, and executes
     // jobs of others in its processes; a document exposes its structure; analytics accepts notes.
@@ -198,6 +225,8 @@ describe('the layers', () => {
     ).toEqual(['c', 'd', 'c'])
     expect(floorOf('src/main.ts')).toEqual({ house: 0, floor: 0 })
     expect(floorOf('src/errors.ts')).toEqual({ house: 0, floor: houses[0].length - 2 })
+    const entries = await publicEntries()
+    for (const entry of ['src/index.ts', 'client/index.ts', 'client/react/index.ts']) expect(entries).toContain(entry)
     expect(floorOf('client/studio/page.tsx')).toEqual({ house: 1, floor: 0 })
   })
 })

@@ -71,7 +71,12 @@ export function after(ms: number, then: () => void, options: { readonly isIdle?:
   return () => clearTimeout(timer as Parameters<typeof clearTimeout>[0])
 }
 
-/** Creates a unique id. */
+/**
+ * Creates a unique id, such as an idempotency key, also on pages that were not loaded over https.
+ *
+ * @example
+ * await client.mutation(AddCardDocument, { input: { clientId: createId(), text } })
+ */
 export function createId(): string {
   const { crypto } = globalThis
   // `randomUUID` is missing on pages that were not loaded over https.

@@ -8,6 +8,7 @@ export interface Store<T> {
 
 /** A store with its setter. */
 export interface MutableStore<T> extends Store<T> {
+  /** Replaces the value, and calls the listeners unless it is the same. */
   set(value: T): void
   /** The number of listeners. */
   readonly listeners: number
@@ -17,6 +18,10 @@ export interface MutableStore<T> extends Store<T> {
  * Creates a store.
  *
  * @param onListeners - called after the number of listeners has changed
+ *
+ * @example
+ * const drafts = createStore<readonly string[]>([])
+ * drafts.set([...drafts.getSnapshot(), 'first'])
  */
 export function createStore<T>(initial: T, onListeners: (count: number) => void = () => undefined): MutableStore<T> {
   const listeners = new Set<{ readonly call: () => void }>()

@@ -13,7 +13,7 @@ export function describeDuration(ms: number): string {
   return rest === 0 ? `${minutes / 60} h` : `${Math.floor(minutes / 60)} h ${rest} min`
 }
 
-/** Adds a full stop to a text that does not end in punctuation. */
+/** Adds a full stop to a text that does not end in punctuation, such as the message of an error. */
 export function endSentence(text: string): string {
   return /[.!?…]$/.test(text) ? text : `${text}.`
 }

@@ -8,7 +8,15 @@ export { defaultWords, type TidingsWords } from './components/component-words.ts
 export { ConnectionIndicator } from './components/connection-indicator.tsx'
 export { ProgressBar, type ProgressBarTask } from './components/progress-bar.tsx'
 export { QueuePosition } from './components/queue-position.tsx'
-export { describeConnection, describeDuration, describeName, describePlace, describeWhere } from './describe.ts'
+export {
+  describeConnection,
+  describeDuration,
+  describeError,
+  describeName,
+  describePlace,
+  describeWhere,
+  endSentence,
+} from './describe.ts'
 export { TidingsProvider, useTidings, useWords } from './provider.ts'
 export type { Live, LiveReducer } from './shared-live.ts'
 export { type CancelTask, useCancelTask } from './tasks/use-cancel-task.ts'
@@ -19,5 +27,6 @@ export { type TaskMutation, type TaskMutationOutcome, useTaskMutation } from './
 export { type LiveTasks, type TaskListOptions, useTasks } from './tasks/use-tasks.ts'
 export { useConnection, useOutbox } from './use-connection.ts'
 export { useLive } from './use-live.ts'
+export { useNow } from './use-now.ts'
 export { useTopic } from './use-topic.ts'
 export { useUpload } from './use-upload.ts'

@@ -1,6 +1,11 @@
 import { useEffect, useState } from 'react'
 
-/** Returns the time in milliseconds since 1970, updated every second while `isTicking`. */
+/**
+ * Returns the time in milliseconds since 1970, updated every second while `isTicking`.
+ *
+ * @example
+ * const elapsedMs = useNow(!task.isOver) - startedAt
+ */
 export function useNow(isTicking: boolean): number {
   const [now, setNow] = useState(() => Date.now())
   useEffect(() => {

@@ -1,5 +1,5 @@
 import type { TaskStatus } from '../gql/graphql.ts'
-import { ignoreUnknown, isNews } from './fold.ts'
+import { ignoreUnknown, isNewerSnapshot } from './fold.ts'
 import {
   firstItems,
   itemPageSize,
@@ -29,7 +29,7 @@ export function isFinalStatus(status: TaskStatus): boolean {
  */
 export function reduceTask(state: TaskState | undefined, event: TaskEvent): TaskState {
   const before = state ?? unknownTask(event.taskId)
-  if (event.__typename === 'TaskSnapshot') return isNews(before, event) ? foldSnapshot(before, event) : before
+  if (event.__typename === 'TaskSnapshot') return isNewerSnapshot(before, event) ? foldSnapshot(before, event) : before
   // The queue position is ephemeral: it repeats the number of the event before it, and the newest
   // update counts.
   if (event.__typename === 'TaskQueueMoved') {

@@ -1,9 +1,12 @@
 import { studioPlugins } from '../apps/plugins.ts'
 import { StartSelfTestDocument, type StartSelfTestInput } from '../gql/graphql.ts'
-import type { TidingsClientOptions } from '../options.ts'
-import type { TaskEvent } from '../reduce/task-state.ts'
-import { createTidingsClient, type TidingsClient } from '../tidings-client.ts'
-import type { TransportName } from '../transport/transport.ts'
+import {
+  createTidingsClient,
+  type TaskEvent,
+  type TidingsClient,
+  type TidingsClientOptions,
+  type TransportName,
+} from '../index.ts'
 import { quantile } from './statistics.ts'
 import { createWire, type Wire } from './wire.ts'
 

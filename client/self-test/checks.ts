@@ -1,6 +1,5 @@
 import { CancelTaskDocument, SelfTestCountsDocument } from '../gql/graphql.ts'
-import type { TidingsClient } from '../tidings-client.ts'
-import type { TransportName } from '../transport/transport.ts'
+import type { TidingsClient, TransportName } from '../index.ts'
 import { type Bench, isLogged, type Received, record } from './bench.ts'
 import { findGap, quantile } from './statistics.ts'
 

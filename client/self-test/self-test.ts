@@ -1,4 +1,4 @@
-import type { TidingsClientOptions } from '../options.ts'
+import type { TidingsClientOptions } from '../index.ts'
 import { createBench } from './bench.ts'
 import { checks, type Finding, type SelfTestLimits } from './checks.ts'
 

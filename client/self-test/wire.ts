@@ -1,5 +1,4 @@
-import { createEventStreamParser } from '../transport/event-stream.ts'
-import { marksOf } from '../transport/marks.ts'
+import { createEventStreamParser } from '../index.ts'
 
 /**
  * Observes the server's messages before the client drops duplicates and repairs gaps: within one
@@ -35,7 +34,7 @@ export function createWire(): Wire {
   const read = (stream: string, result: unknown): void => {
     const { data, extensions } = (result ?? {}) as {
       readonly data?: Readonly<Record<string, EventLike | null>> | null
-      readonly extensions?: Readonly<Record<string, unknown>>
+      readonly extensions?: { readonly tidings?: { readonly kind?: unknown } }
     }
     for (const event of Object.values(data ?? {})) {
       if (typeof event?.seq !== 'number' || typeof event.__typename !== 'string') continue
@@ -43,7 +42,7 @@ export function createWire(): Wire {
       const before = last.get(stream)
       last.set(stream, seq)
       // Snapshots and queue positions repeat a number, or start over.
-      if (marksOf({ ...(extensions && { extensions }) }).kind !== undefined) continue
+      if (extensions?.tidings?.kind !== undefined) continue
       events += 1
       if (before !== undefined && seq !== before + 1) faults.push(`event ${seq} after event ${before}`)
     }

@@ -1,8 +1,7 @@
 import type { AnyVariables, CombinedError, DocumentInput } from '@urql/core'
 import { useCallback, useState } from 'react'
-import type { OutboxContext } from '../outbox/outbox-exchange.ts'
-import { describeError } from '../react/describe.ts'
-import { useTidings } from '../react/provider.ts'
+import type { OutboxContext } from '../index.ts'
+import { describeError, useTidings } from '../react/index.ts'
 
 /** A mutation that is complete with its response, and the state of its last call. */
 interface Change<Data, Variables> {

@@ -1,7 +1,7 @@
 import type { AnyVariables, CombinedError, TypedDocumentNode } from '@urql/core'
 import { useCallback } from 'react'
 import { type UseQueryArgs, useQuery } from 'urql'
-import { describeError } from '../react/describe.ts'
+import { describeError } from '../react/index.ts'
 import { useWhenBack } from './use-when-back.ts'
 
 /** The result of a page's query. */

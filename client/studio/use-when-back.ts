@@ -1,5 +1,5 @@
 import { useEffect, useRef, useSyncExternalStore } from 'react'
-import { useTidings } from '../react/provider.ts'
+import { useTidings } from '../react/index.ts'
 
 /**
  * Fetches again, once, when the connection is back: for data without events, such as a list. A

@@ -11,9 +11,7 @@ import {
   DemoRoadmapDocument,
   type DemoRoadmapQuery,
 } from '../gql/graphql.ts'
-import { createTidingsClient, type TidingsClient } from '../index.ts'
-import { reduceTask } from '../reduce/task.ts'
-import type { TaskState } from '../reduce/task-state.ts'
+import { createTidingsClient, reduceTask, type TaskState, type TidingsClient } from '../index.ts'
 import { createScreen, drawTask } from './draw.ts'
 import { findServer } from './own-server.ts'
 

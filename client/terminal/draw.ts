@@ -1,6 +1,5 @@
 import { stripVTControlCharacters, styleText } from 'node:util'
-import type { ConnectionState } from '../connection/connection-state.ts'
-import type { TaskItem, TaskState } from '../reduce/task-state.ts'
+import type { ConnectionState, TaskItem, TaskState } from '../index.ts'
 
 /** The input for drawing a watched task. */
 interface Scene {

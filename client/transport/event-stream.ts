@@ -1,4 +1,4 @@
-/** One event of an event stream. */
+/** One event of an event stream, as {@link createEventStreamParser} returns it. */
 export interface ServerSentEvent {
   /** `message` when the server does not set one. */
   readonly type: string
@@ -6,7 +6,7 @@ export interface ServerSentEvent {
 }
 
 /** An incremental parser for event streams. */
-interface EventStreamParser {
+export interface EventStreamParser {
   /**
    * Parses the next chunk of text, which may be cut anywhere. @returns the events that it completes
    */
@@ -18,6 +18,10 @@ interface EventStreamParser {
  * https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an-event-stream. Comments,
  * `id` and `retry` are ignored. Unlike in the specification, an event without `data` is an event
  * too, as `event: complete` may come without any.
+ *
+ * @example
+ * const parser = createEventStreamParser()
+ * for await (const text of body.pipeThrough(new TextDecoderStream())) for (const { type, data } of parser.push(text)) read(type, data)
  */
 export function createEventStreamParser(): EventStreamParser {
   let rest = ''

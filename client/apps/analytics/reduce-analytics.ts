@@ -6,7 +6,7 @@ import type {
   FiguresFieldsFragment,
   QuestionTimingFieldsFragment,
 } from '../../gql/graphql.ts'
-import { ignoreUnknown } from '../../reduce/fold.ts'
+import { ignoreUnknown } from '../../index.ts'
 
 /** The counters of one document or of all. */
 export type AnalyticsFigures = FiguresFieldsFragment

@@ -1,5 +1,5 @@
 import type { InboxEventFieldsFragment, NotificationFieldsFragment } from '../../gql/graphql.ts'
-import { ignoreUnknown, isNews } from '../../reduce/fold.ts'
+import { ignoreUnknown, isNewerSnapshot } from '../../index.ts'
 
 /**
  * An event of an inbox with the fields of the fragment `InboxEventFields`
@@ -54,7 +54,7 @@ type EventOf<Name extends InboxEvent['__typename']> = Extract<InboxEvent, { read
  */
 export function reduceInbox(state: InboxState | undefined, event: InboxEvent): InboxState {
   const before = state ?? empty
-  if (event.__typename === 'InboxSnapshot') return isNews(before, event) ? foldSnapshot(before, event) : before
+  if (event.__typename === 'InboxSnapshot') return isNewerSnapshot(before, event) ? foldSnapshot(before, event) : before
   if (event.seq <= before.seq) return before
   const { unreadCount, cursor, seq } = event
   const after = { ...before, unreadCount, cursor, seq }

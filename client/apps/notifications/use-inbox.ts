@@ -6,10 +6,8 @@ import {
   NotificationsDocument,
   type NotificationsSubscription,
 } from '../../gql/graphql.ts'
-import type { OutboxContext } from '../../outbox/outbox-exchange.ts'
-import { describeError } from '../../react/describe.ts'
-import { useTidings } from '../../react/provider.ts'
-import { useLive } from '../../react/use-live.ts'
+import type { OutboxContext } from '../../index.ts'
+import { describeError, useLive, useTidings } from '../../react/index.ts'
 import { type InboxState, reduceInbox } from './reduce-inbox.ts'
 
 /** The viewer's inbox and its actions. */

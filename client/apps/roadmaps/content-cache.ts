@@ -1,7 +1,9 @@
 import type { Cache } from '@urql/exchange-graphcache'
-import type { CacheContext, CacheRules, Fields, TaskEventFields } from '../../cache/cache-rules.ts'
-import type { Assumption } from '../../cache/optimistic-exchange.ts'
+import type { Assumption, CacheContext, CacheRules, TaskEventFields } from '../../index.ts'
 import { change, remove } from '../lists.ts'
+
+/** The fields of an entity, by their schema names. */
+type Fields = Readonly<Record<string, unknown>>
 
 /** The status of a piece of content, as an event of its roadmap reports it. */
 interface ContentChange {

@@ -1,6 +1,6 @@
 import type { ReactElement } from 'react'
 import type { ContentPiece } from '../../gql/graphql.ts'
-import { useWords } from '../../react/provider.ts'
+import { useWords } from '../../react/index.ts'
 import { useRetryContent } from './use-retry-content.ts'
 
 /**

@@ -1,6 +1,6 @@
 import { useCallback } from 'react'
 import { type ContentPiece, RetryContentDocument, type RetryContentMutation } from '../../gql/graphql.ts'
-import { type TaskMutation, type TaskMutationOutcome, useTaskMutation } from '../../react/tasks/use-task-mutation.ts'
+import { type TaskMutation, type TaskMutationOutcome, useTaskMutation } from '../../react/index.ts'
 
 /** Retrying content, with the state of the last attempt. */
 export interface RetryContent extends Omit<TaskMutation<RetryContentMutation, never>, 'run'> {

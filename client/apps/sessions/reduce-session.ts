@@ -1,4 +1,4 @@
-import { ignoreUnknown, isNews } from '../../reduce/fold.ts'
+import { ignoreUnknown, isNewerSnapshot } from '../../index.ts'
 import { type SessionEvent, type SessionMessage, type SessionState, unknownSession } from './session-state.ts'
 
 type EventOf<Name extends SessionEvent['__typename']> = Extract<SessionEvent, { readonly __typename: Name }>
@@ -13,7 +13,8 @@ type EventOf<Name extends SessionEvent['__typename']> = Extract<SessionEvent, { 
  */
 export function reduceSession(state: SessionState | undefined, event: SessionEvent): SessionState {
   const before = state ?? unknownSession(event.sessionId)
-  if (event.__typename === 'SessionSnapshot') return isNews(before, event) ? foldSnapshot(before, event) : before
+  if (event.__typename === 'SessionSnapshot')
+    return isNewerSnapshot(before, event) ? foldSnapshot(before, event) : before
   // Presence is ephemeral: it repeats the number of the event before it, and the newest update
   // counts.
   if (event.__typename === 'SessionPresenceChanged')

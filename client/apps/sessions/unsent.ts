@@ -1,10 +1,13 @@
-import { createId } from '../../base/environment.ts'
-import { createStore, type Store } from '../../base/store.ts'
 import { SendMessageDocument } from '../../gql/graphql.ts'
-import type { OutboxEntry } from '../../outbox/outbox.ts'
-import type { OutboxContext } from '../../outbox/outbox-exchange.ts'
-import { describeError } from '../../react/describe.ts'
-import type { TidingsClient } from '../../tidings-client.ts'
+import {
+  createId,
+  createStore,
+  type OutboxContext,
+  type OutboxEntry,
+  type Store,
+  type TidingsClient,
+} from '../../index.ts'
+import { describeError } from '../../react/index.ts'
 
 /** A message of this page that the session does not contain yet. */
 export interface UnsentMessage {

@@ -3,7 +3,7 @@ import type {
   ViewerUpdateFieldsFragment,
   ViewerUpdatesSubscription,
 } from '../../gql/graphql.ts'
-import { isNews } from '../../reduce/fold.ts'
+import { isNewerSnapshot } from '../../index.ts'
 
 /** An event of `viewerUpdates` with the fields of the fragment `ViewerUpdateFields` (client/apps/viewer/viewer.graphql). */
 export type ViewerUpdate = ViewerUpdateFieldsFragment
@@ -35,7 +35,7 @@ export function reduceViewer(state: ViewerState | undefined, event: ViewerUpdate
   const before = state ?? empty
   const { cursor, seq } = event
   if (event.__typename === 'ViewerSnapshot') {
-    if (!isNews(before, event)) return before
+    if (!isNewerSnapshot(before, event)) return before
     const resetCursor = event.reason === 'RESET' ? cursor : before.resetCursor
     return {
       tasks: new Map(),

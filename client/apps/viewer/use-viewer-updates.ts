@@ -1,6 +1,6 @@
 import type { CombinedError } from '@urql/core'
 import { ViewerUpdatesDocument } from '../../gql/graphql.ts'
-import { useLive } from '../../react/use-live.ts'
+import { useLive } from '../../react/index.ts'
 import { reduceViewerUpdates, type ViewerState } from './reduce-viewer.ts'
 
 /** The changes to the viewer's lists. */

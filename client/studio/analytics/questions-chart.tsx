@@ -1,7 +1,7 @@
 import { type ReactElement, useMemo, useState } from 'react'
 import uPlot from 'uplot'
 import type { AnalyticsHour } from '../../apps/analytics/reduce-analytics.ts'
-import { useNow } from '../../react/use-now.ts'
+import { useNow } from '../../react/index.ts'
 import { Chart, type Key, type Palette } from './chart.tsx'
 import { formatCount } from './format.ts'
 import { layOut, type Span, type Step } from './series.ts'

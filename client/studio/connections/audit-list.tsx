@@ -1,7 +1,7 @@
 import { type ReactElement, useEffect, useId, useState } from 'react'
 import { useQuery } from 'urql'
 import { type AuditEvent, AuditLogDocument, type AuditLogQuery } from '../../gql/graphql.ts'
-import { describeError } from '../../react/describe.ts'
+import { describeError } from '../../react/index.ts'
 import { formatSecond } from '../parts/dates.ts'
 import { Refusal } from '../parts/refusal.tsx'
 import { describeAgent, describeSubject, eventNames } from './labels.ts'

@@ -4,9 +4,7 @@ import {
   ConnectionStatsUpdatesDocument,
   type ConnectionStatsUpdatesSubscription,
 } from '../../gql/graphql.ts'
-import { describeError } from '../../react/describe.ts'
-import { useLive } from '../../react/use-live.ts'
-import { useNow } from '../../react/use-now.ts'
+import { describeError, useLive, useNow } from '../../react/index.ts'
 import { describeBytes } from '../parts/describe-bytes.ts'
 import { useTitle } from '../shell/use-title.ts'
 import { TokenForm } from '../token-form.tsx'

@@ -1,5 +1,5 @@
 import type { ReactElement } from 'react'
-import { endSentence } from '../../react/describe.ts'
+import { endSentence } from '../../react/index.ts'
 import { Link } from '../parts/link.tsx'
 import { MakeQuizButton } from '../quizzes/quiz-list.tsx'
 import { MakeRoadmapButton } from '../roadmaps/make-roadmap.tsx'

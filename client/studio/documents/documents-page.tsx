@@ -1,7 +1,6 @@
 import { type ReactElement, useEffect, useState } from 'react'
 import { type DocumentCardFieldsFragment, DocumentListDocument } from '../../gql/graphql.ts'
-import { ProgressBar } from '../../react/components/progress-bar.tsx'
-import { useTask } from '../../react/tasks/use-task.ts'
+import { ProgressBar, useTask } from '../../react/index.ts'
 import { formatDay } from '../parts/dates.ts'
 import { Link } from '../parts/link.tsx'
 import { Refusal } from '../parts/refusal.tsx'

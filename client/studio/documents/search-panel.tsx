@@ -1,7 +1,7 @@
 import { type FormEvent, type ReactElement, useId, useState } from 'react'
 import { useQuery } from 'urql'
 import { DocumentSearchDocument, type DocumentSearchQuery } from '../../gql/graphql.ts'
-import { describeError } from '../../react/describe.ts'
+import { describeError } from '../../react/index.ts'
 import { useRoute } from '../shell/use-route.ts'
 import { hrefOfSection, sectionId } from './places.ts'
 

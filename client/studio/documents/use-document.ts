@@ -5,9 +5,8 @@ import {
   DocumentUpdatesDocument,
   type DocumentUpdatesSubscription,
 } from '../../gql/graphql.ts'
-import { useTask } from '../../react/tasks/use-task.ts'
-import { useLive } from '../../react/use-live.ts'
-import type { TaskState } from '../../reduce/task-state.ts'
+import type { TaskState } from '../../index.ts'
+import { useLive, useTask } from '../../react/index.ts'
 import { hasErrorCode, useFetched } from '../use-fetched.ts'
 
 /** A document with its text. */

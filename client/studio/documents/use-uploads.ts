@@ -1,6 +1,6 @@
 import { useCallback, useRef, useState } from 'react'
 import { ImportDocumentDocument } from '../../gql/graphql.ts'
-import { useTaskMutation } from '../../react/tasks/use-task-mutation.ts'
+import { useTaskMutation } from '../../react/index.ts'
 import { useRoute } from '../shell/use-route.ts'
 
 /** A file and the state of its import. */

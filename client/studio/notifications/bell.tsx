@@ -1,6 +1,6 @@
 import { memo, type ReactElement, useId, useRef } from 'react'
 import { useInbox } from '../../apps/notifications/use-inbox.ts'
-import { describeError } from '../../react/describe.ts'
+import { describeError } from '../../react/index.ts'
 import { Link } from '../parts/link.tsx'
 import { Refusal } from '../parts/refusal.tsx'
 import { Entry } from './entry.tsx'

@@ -1,7 +1,7 @@
 import { useCallback, useEffect, useRef, useState, useSyncExternalStore } from 'react'
 import type { InboxEntry } from '../../apps/notifications/reduce-inbox.ts'
 import { useInbox } from '../../apps/notifications/use-inbox.ts'
-import { useConnection } from '../../react/use-connection.ts'
+import { useConnection } from '../../react/index.ts'
 import { useRoute } from '../shell/use-route.ts'
 import { isShownOn, leadOf } from './lead.ts'
 

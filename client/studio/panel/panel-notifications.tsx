@@ -1,6 +1,6 @@
 import type { ReactElement } from 'react'
 import type { LiveInbox } from '../../apps/notifications/use-inbox.ts'
-import { describeError } from '../../react/describe.ts'
+import { describeError } from '../../react/index.ts'
 import { Entry } from '../notifications/entry.tsx'
 import { Link } from '../parts/link.tsx'
 

@@ -1,6 +1,6 @@
 import type { ReactElement } from 'react'
 import { type PreviewStatus, ProjectListDocument } from '../../gql/graphql.ts'
-import { useConnection } from '../../react/use-connection.ts'
+import { useConnection } from '../../react/index.ts'
 import { Link } from '../parts/link.tsx'
 import { PreviewBadge } from '../projects/preview-badge.tsx'
 import { usePreview } from '../projects/use-preview.ts'

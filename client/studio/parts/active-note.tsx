@@ -1,6 +1,5 @@
 import { type ReactElement, useEffect } from 'react'
-import { ProgressBar } from '../../react/components/progress-bar.tsx'
-import { useTask } from '../../react/tasks/use-task.ts'
+import { ProgressBar, useTask } from '../../react/index.ts'
 
 /**
  * Shows the progress of the task that works on a list entry: a bar while it runs, otherwise text.

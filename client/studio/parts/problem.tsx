@@ -1,5 +1,5 @@
 import type { ReactElement } from 'react'
-import { endSentence } from '../../react/describe.ts'
+import { endSentence } from '../../react/index.ts'
 
 /**
  * The message of an error as a sentence, and its advice on a separate line. For use within a

@@ -1,5 +1,5 @@
 import { type ReactElement, useEffect, useRef, useState } from 'react'
-import type { TaskState } from '../../reduce/task-state.ts'
+import type { TaskState } from '../../index.ts'
 import { TaskPanel } from '../tasks/task-panel.tsx'
 import { CodeEditor } from './code-editor.tsx'
 import { FileList, type ListedFile } from './file-list.tsx'

@@ -1,7 +1,7 @@
 import { type FormEvent, type ReactElement, useState } from 'react'
 import { useQuery } from 'urql'
 import { GenerateProjectDocument, type ProjectTemplate, SourcesDocument } from '../../gql/graphql.ts'
-import { useTaskMutation } from '../../react/tasks/use-task-mutation.ts'
+import { useTaskMutation } from '../../react/index.ts'
 import { Refusal } from '../parts/refusal.tsx'
 import { SourceOptions } from '../parts/source-options.tsx'
 import { useRoute } from '../shell/use-route.ts'

@@ -6,7 +6,7 @@ import {
   StartPreviewDocument,
   StopPreviewDocument,
 } from '../../gql/graphql.ts'
-import { useLive } from '../../react/use-live.ts'
+import { useLive } from '../../react/index.ts'
 import { useChange } from '../use-change.ts'
 
 /** The live state of a preview. */

@@ -1,8 +1,8 @@
 import { useEffect, useRef, useState } from 'react'
 import { useViewerUpdates } from '../../apps/viewer/use-viewer-updates.ts'
 import { ProjectDetailDocument, type ProjectFieldsFragment } from '../../gql/graphql.ts'
-import { useTask } from '../../react/tasks/use-task.ts'
-import type { TaskState } from '../../reduce/task-state.ts'
+import type { TaskState } from '../../index.ts'
+import { useTask } from '../../react/index.ts'
 import { useFetched } from '../use-fetched.ts'
 
 /** A project and the task that works on it. */

@@ -5,9 +5,8 @@ import {
   ReplaceQuestionDocument,
   UndoQuestionDocument,
 } from '../../gql/graphql.ts'
-import { ProgressBar } from '../../react/components/progress-bar.tsx'
-import { useTaskMutation } from '../../react/tasks/use-task-mutation.ts'
-import type { TaskState } from '../../reduce/task-state.ts'
+import type { TaskState } from '../../index.ts'
+import { ProgressBar, useTaskMutation } from '../../react/index.ts'
 import { Markdown } from '../parts/markdown.tsx'
 import { Problem } from '../parts/problem.tsx'
 import { Refusal } from '../parts/refusal.tsx'

@@ -1,6 +1,6 @@
 import type { ReactElement } from 'react'
 import { GenerateQuizDocument, QuizListDocument } from '../../gql/graphql.ts'
-import { useTaskMutation } from '../../react/tasks/use-task-mutation.ts'
+import { useTaskMutation } from '../../react/index.ts'
 import { ActionButton } from '../parts/action-button.tsx'
 import { ActiveNote } from '../parts/active-note.tsx'
 import { Link } from '../parts/link.tsx'

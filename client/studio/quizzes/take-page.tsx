@@ -6,7 +6,7 @@ import {
   SubmitQuizDocument,
   type SubmitQuizMutation,
 } from '../../gql/graphql.ts'
-import { describeError } from '../../react/describe.ts'
+import { describeError } from '../../react/index.ts'
 import { Link } from '../parts/link.tsx'
 import { Markdown } from '../parts/markdown.tsx'
 import { Refusal } from '../parts/refusal.tsx'

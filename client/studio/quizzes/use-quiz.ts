@@ -1,8 +1,7 @@
 import { useCallback, useEffect, useMemo, useState } from 'react'
 import { QuizReviewDocument, type QuizReviewQuery, QuizUpdatesDocument } from '../../gql/graphql.ts'
-import { useManyTasks } from '../../react/tasks/use-many-tasks.ts'
-import { useLive } from '../../react/use-live.ts'
-import type { TaskState } from '../../reduce/task-state.ts'
+import type { TaskState } from '../../index.ts'
+import { useLive, useManyTasks } from '../../react/index.ts'
 import { hasErrorCode, useFetched } from '../use-fetched.ts'
 import { markOf, type QuizTask, reduceQuizNews } from './quiz-news.ts'
 

@@ -1,6 +1,6 @@
 import type { ReactElement } from 'react'
 import { CreateRoadmapDocument } from '../../gql/graphql.ts'
-import { useTaskMutation } from '../../react/tasks/use-task-mutation.ts'
+import { useTaskMutation } from '../../react/index.ts'
 import { ActionButton } from '../parts/action-button.tsx'
 import { useRoute } from '../shell/use-route.ts'
 

@@ -1,5 +1,5 @@
 import { memo, type ReactElement } from 'react'
-import type { TaskState } from '../../reduce/task-state.ts'
+import type { TaskState } from '../../index.ts'
 import { StatusIcon } from '../parts/icons.tsx'
 import { Link } from '../parts/link.tsx'
 import { type PieceView, pieces, viewPiece } from './piece-view.ts'

@@ -1,5 +1,5 @@
 import type { ContentPiece, ContentStatus, PieceStateFieldsFragment } from '../../gql/graphql.ts'
-import type { TaskError, TaskState } from '../../reduce/task-state.ts'
+import type { TaskError, TaskState } from '../../index.ts'
 
 /** The three pieces of a concept, in display order. */
 export const pieces = [

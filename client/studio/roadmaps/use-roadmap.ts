@@ -1,8 +1,7 @@
 import { useCallback, useEffect, useMemo, useRef, useState } from 'react'
 import { RoadmapOutlineDocument, type RoadmapOutlineQuery, RoadmapUpdatesDocument } from '../../gql/graphql.ts'
-import { useManyTasks } from '../../react/tasks/use-many-tasks.ts'
-import { useLive } from '../../react/use-live.ts'
-import type { TaskState } from '../../reduce/task-state.ts'
+import type { TaskState } from '../../index.ts'
+import { useLive, useManyTasks } from '../../react/index.ts'
 import { hasErrorCode, useFetched } from '../use-fetched.ts'
 import { reduceRoadmapNews } from './roadmap-news.ts'
 

@@ -1,12 +1,12 @@
 import { type FormEvent, type ReactElement, useState } from 'react'
 import { useQuery } from 'urql'
-import { createId } from '../../base/environment.ts'
 import {
   AddContextCardDocument,
   CardSectionsDocument,
   type ContextCardInput,
   SourcesDocument,
 } from '../../gql/graphql.ts'
+import { createId } from '../../index.ts'
 import { Refusal } from '../parts/refusal.tsx'
 import { SourceOptions } from '../parts/source-options.tsx'
 import { useChange } from '../use-change.ts'

@@ -1,11 +1,11 @@
 import { type FormEvent, type ReactElement, useState } from 'react'
-import { createId } from '../../base/environment.ts'
 import {
   CreateSessionDocument,
   JoinSessionDocument,
   SessionListDocument,
   type SessionListQuery,
 } from '../../gql/graphql.ts'
+import { createId } from '../../index.ts'
 import { Link } from '../parts/link.tsx'
 import { Refusal } from '../parts/refusal.tsx'
 import { useRoute } from '../shell/use-route.ts'

@@ -1,8 +1,7 @@
 import { useCallback, useMemo, useState } from 'react'
 import type { SessionMessage, SessionState } from '../../apps/sessions/session-state.ts'
 import { EarlierMessagesDocument } from '../../gql/graphql.ts'
-import { describeError } from '../../react/describe.ts'
-import { useTidings } from '../../react/provider.ts'
+import { describeError, useTidings } from '../../react/index.ts'
 
 /** A conversation with the earlier messages loaded so far. */
 export interface Earlier {

@@ -1,7 +1,7 @@
 import { useCallback, useEffect, useRef } from 'react'
 import { SetTypingDocument } from '../../gql/graphql.ts'
-import type { OutboxContext } from '../../outbox/outbox-exchange.ts'
-import { useTidings } from '../../react/provider.ts'
+import type { OutboxContext } from '../../index.ts'
+import { useTidings } from '../../react/index.ts'
 
 /** The interval between signals, well below the expiry of one. */
 const againMs = 3_000

@@ -1,8 +1,7 @@
 import type { ReactElement } from 'react'
 import { readMessage } from '../../apps/sessions/unsent.ts'
-import type { OutboxEntry } from '../../outbox/outbox.ts'
-import { describeName } from '../../react/describe.ts'
-import { useOutbox } from '../../react/use-connection.ts'
+import type { OutboxEntry } from '../../index.ts'
+import { describeName, useOutbox } from '../../react/index.ts'
 import { useRoute } from './use-route.ts'
 
 /**

@@ -1,7 +1,6 @@
 import { memo, type ReactElement, useState } from 'react'
-import { describeError } from '../../react/describe.ts'
-import type { LiveTask } from '../../react/tasks/use-task.ts'
-import type { TaskItem, TaskState } from '../../reduce/task-state.ts'
+import type { TaskItem, TaskState } from '../../index.ts'
+import { describeError, type LiveTask } from '../../react/index.ts'
 import { Problem } from '../parts/problem.tsx'
 
 /** The number of items that are shown at first, and added by each click. */

@@ -1,5 +1,5 @@
 import type { TaskKind, TaskStatus } from '../../gql/graphql.ts'
-import { describeDuration } from '../../react/describe.ts'
+import { describeDuration } from '../../react/index.ts'
 import { describeKind } from './task-actions.tsx'
 
 /** The filters by status, by the word in the address. */

@@ -1,9 +1,7 @@
 import type { ReactElement } from 'react'
 import { RetryTaskDocument, type TaskKind } from '../../gql/graphql.ts'
-import { describeName } from '../../react/describe.ts'
-import { useCancelTask } from '../../react/tasks/use-cancel-task.ts'
-import { useTaskMutation } from '../../react/tasks/use-task-mutation.ts'
-import type { TaskState } from '../../reduce/task-state.ts'
+import type { TaskState } from '../../index.ts'
+import { describeName, useCancelTask, useTaskMutation } from '../../react/index.ts'
 import { ActionButton } from '../parts/action-button.tsx'
 
 const kinds: Partial<Record<TaskKind, string>> = {

@@ -1,9 +1,6 @@
 import type { ReactElement } from 'react'
-import { ProgressBar } from '../../react/components/progress-bar.tsx'
-import { QueuePosition } from '../../react/components/queue-position.tsx'
-import { describeDuration, endSentence } from '../../react/describe.ts'
-import { useNow } from '../../react/use-now.ts'
-import type { TaskState } from '../../reduce/task-state.ts'
+import type { TaskState } from '../../index.ts'
+import { describeDuration, endSentence, ProgressBar, QueuePosition, useNow } from '../../react/index.ts'
 import { Problem } from '../parts/problem.tsx'
 import { AgainButton, CancelButton, canRetry, describeKind } from './task-actions.tsx'
 

@@ -1,9 +1,7 @@
 import type { ReactElement } from 'react'
 import type { TaskSummaryFieldsFragment } from '../../gql/graphql.ts'
-import { ProgressBar } from '../../react/components/progress-bar.tsx'
-import { QueuePosition } from '../../react/components/queue-position.tsx'
-import { isFinalStatus } from '../../reduce/task.ts'
-import type { QueuePosition as Position } from '../../reduce/task-state.ts'
+import { isFinalStatus, type QueuePosition as Position } from '../../index.ts'
+import { ProgressBar, QueuePosition } from '../../react/index.ts'
 import { Problem } from '../parts/problem.tsx'
 import { AgainButton, CancelButton, canRetry } from './task-actions.tsx'
 

@@ -1,7 +1,6 @@
 import type { TaskProgressSubscription } from '../../gql/graphql.ts'
-import { describeName } from '../../react/describe.ts'
-import { ignoreUnknown } from '../../reduce/fold.ts'
-import type { TaskEvent } from '../../reduce/task-state.ts'
+import { ignoreUnknown, type TaskEvent } from '../../index.ts'
+import { describeName } from '../../react/index.ts'
 
 /** The meaning of a span of the time line. */
 type SpanKind = 'wait' | 'attempt' | 'stage' | 'item'

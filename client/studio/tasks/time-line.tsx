@@ -1,5 +1,5 @@
 import { type ReactElement, useEffect, useState } from 'react'
-import { useNow } from '../../react/use-now.ts'
+import { useNow } from '../../react/index.ts'
 import { describeSpan } from './labels.ts'
 import { arrangeSpans, type Span, type StoredAttempt, type TaskStory } from './task-story.ts'
 
