@@ -1,5 +1,5 @@
 import type { PoolClient } from 'pg'
-import { parallel } from '../../async/parallel.ts'
+import { parallel } from './parallel.ts'
 import type { Database } from '../../db/connect.ts'
 import { FinalError } from '../../tasks/model/failure.ts'
 import { item, output, type Report } from '../../tasks/model/report.ts'
