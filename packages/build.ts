@@ -167,9 +167,10 @@ async function dropUnusedTypes(): Promise<void> {
     for (const [, specifier = ''] of code.matchAll(/(?:from |import\()['"](\.[^'"]+)['"]/g))
       await visit(join(dirname(file), specifier.replace(/\.[jt]s$/, '.d.ts')))
   }
-  for (const entry of Object.values(mapValues((await readManifest()).exports, toEmitted)))
-    if (typeof entry !== 'string' && entry['types']?.startsWith('./src/') === true)
-      await visit(join(target, entry['types']))
+  for (const entry of Object.values(mapValues((await readManifest()).exports, toEmitted))) {
+    const declarations = typeof entry === 'string' ? '' : (entry['types'] ?? '')
+    if (/^\.\/(?:src|schema)\//.test(declarations)) await visit(join(target, declarations))
+  }
   for (const directory of ['src', 'schema'])
     for (const file of await filesOf(join(target, directory), '.d.ts')) if (!used.has(file)) await rm(file)
 }

@@ -1,46 +1,22 @@
-import type { Builder } from './kit/builder.ts'
-import { addKit } from './kit/kit.ts'
-import { addProgress } from './task/progress.ts'
-import { addTask } from './task/task.ts'
-import { addTaskDeletion } from './task/task-delete.ts'
-import { addTaskEvents } from './task/task-event.ts'
-import { addTaskEventTypes } from './task/task-event-types.ts'
-import { addTaskHistory } from './task/task-history.ts'
-import { addTaskKinds } from './task/task-kind.ts'
-import { addTaskMutations } from './task/task-mutations.ts'
-import { addTaskProgress } from './task/task-progress.ts'
-import { addTaskResults } from './task/task-result.ts'
-
 /**
- * Adds the types of the engine to the builder of one schema.
- *
- * @returns the types that an application refers to, and the functions with which it defines its own
+ * `tidings/schema`: the types of the engine in a schema of an application's own, and what its own types are made with: paginated
+ * lists, results with failures, subscriptions to topics, loaders, access. For applications on `tidings/engine`; a team that uses
+ * `createTidings` gets its schema from the definitions of its kinds and topics.
  */
-export function addCoreTypes(builder: Builder) {
-  const kit = addKit(builder)
-  const progressTypes = addProgress(kit)
-  const taskKinds = addTaskKinds(kit)
-  const taskTypes = addTask(kit, progressTypes, taskKinds)
-  const taskEvents = addTaskEvents(kit, { ...progressTypes, ...taskTypes })
-  const { taskCompleted } = addTaskEventTypes(kit, progressTypes, taskEvents)
-  addTaskHistory(kit, taskEvents)
-  addTaskProgress(kit, taskEvents)
-  addTaskMutations(kit, taskKinds)
-  addTaskDeletion(kit)
-  return {
-    ...kit,
-    ...progressTypes,
-    ...taskKinds,
-    ...taskTypes,
-    ...addTaskResults(kit, taskCompleted),
-  }
-}
-
-/** The types of the engine in one schema. */
-export type CoreTypes = ReturnType<typeof addCoreTypes>
-
-export { graphqlType, json, typeOfTeam } from './definition/graphql-type.ts'
-export { type Builder, createBuilder } from './kit/builder.ts'
-export { createContext } from './kit/context.ts'
-export { addDefinedKinds, type DefinedKind, type StartExtensions } from './task/defined-kinds.ts'
-export { addDefinedTopics, type DefinedTopic, definedTopic } from './topic/defined-topics.ts'
+export { dependOn } from '../src/live/execute/topic-field.ts'
+export { addCoreTypes, type CoreTypes } from './core-types.ts'
+export { findOwn, requireAdmin } from './kit/access.ts'
+export { type Builder, createBuilder, refuseLimited, requireLimitedViewer, requireViewer } from './kit/builder.ts'
+export { mapPage, type Page, pageSize, readPage } from './kit/connection.ts'
+export { type Context, createContext, type MayStart } from './kit/context.ts'
+export { refuseAsMissing } from './kit/failure.ts'
+export { type BatchRead, type Ids, type Loaders, type LoadersOf, registerLoaders } from './kit/loaders.ts'
+export type { NodeSources, NodeType } from './kit/node.ts'
+export { anyFailure, type ResultOptions } from './kit/result.ts'
+export { leadOut } from './kit/scoped-token-fields.ts'
+export type { ServiceLimits, Services } from './kit/services.ts'
+export { type TaskSource, taskSource } from './kit/task-ref.ts'
+export { type EventPosition, type LoggedEvent, promised, readLogged, type TopicEvent } from './kit/topic-event.ts'
+export { subscribeToTopic, type TopicDefinition } from './kit/topic-subscription.ts'
+export { keyDescription, startTask } from './task/start-task.ts'
+export { activeTaskOf, rememberedTask } from './task/subject-task.ts'

@@ -1,5 +1,5 @@
 /** Tidings as a library: the kinds of a team's tasks, and the server and worker that run them. */
-export { graphqlType, json } from '../schema/index.ts'
+export { graphqlType, json } from '../schema/definition/graphql-type.ts'
 export type { Transaction } from './db/transaction.ts'
 export { TidingsError } from './errors.ts'
 export {

@@ -15,6 +15,7 @@ const list = z.string().transform((text) =>
     .map((part) => part.trim())
     .filter((part) => part !== ''),
 )
+/** Creates the schema of an absolute URL. @param protocols - the allowed protocols, such as `https:` */
 export const url = (protocols: readonly string[]) =>
   z
     .string()
@@ -67,6 +68,15 @@ export interface Setting<T> {
   /** The allowed values, if there are only a few. */
   readonly choices?: readonly string[]
 }
+/**
+ * Creates a setting that has a default.
+ *
+ * @param schema - converts the text of the variable
+ * @param fallback - the default, as the text that the variable would have
+ * @param help - one phrase for the help text
+ * @example
+ * const settings = { RETRIES: setting(number(0, 10), '3', 'how often an import is repeated') }
+ */
 export const setting = <T>(
   schema: z.ZodType<T, string>,
   fallback: string,
@@ -84,13 +94,16 @@ export const choice = <const T extends string>(choices: readonly [T, ...T[]], fa
 export const trueOrFalse = z
   .enum(['true', 'false'], { error: 'true or false' })
   .transform((text) => text === 'true') as unknown as z.ZodType<boolean, string>
+/** Creates a setting that is `true` or `false`. */
 export const flag = (fallback: 'true' | 'false', help: string): Setting<boolean> =>
   setting(trueOrFalse, fallback, help, { choices: ['true', 'false'] })
+/** Creates a setting without a default: its value is undefined when the variable is not set. */
 export const optional = <T>(
   schema: z.ZodType<T, string>,
   help: string,
   options: { secret?: true } = {},
 ): Setting<T | undefined> => ({ schema, fallback: undefined, help, ...options })
+/** The schema of any text. */
 export const text = z.string()
 /** `name=number` pairs, separated by commas. */
 export const pairs = (max: number) =>
@@ -116,6 +129,7 @@ export const ratio = z.coerce
   .number({ error: 'a number' })
   .min(0, 'at least 0')
   .max(1, 'at most 1') as unknown as z.ZodType<number, string>
+/** Creates the schema of a whole number. */
 export const number = (min: number, max: number) => integer(min, max) as unknown as z.ZodType<number, string>
 
 /** Names the default numbers of {@link overrides} in a help text: `documents=2000,quizzes=2000`. */
@@ -139,6 +153,8 @@ export type SettingValues<D extends Definitions> = { readonly [K in keyof D]: Se
  * @returns every setting; the default for variables that are not set
  * @throws TidingsError `BAD_CONFIGURATION`, one line for each rejected variable: its name, its
  * value (unless it is a secret) and the allowed values
+ * @example
+ * const config = parseSettings({ ...settings, ...own }, process.env, contradictionsOf)
  */
 export function parseSettings<D extends Definitions>(
   definitions: D,

@@ -37,6 +37,7 @@ const houses = [
     'src/live',
     'src/live/deliver',
     'src/live/execute',
+    'src/engine.ts',
     'src/tasks',
     'src/tasks/worker',
     'src/tasks/start',
@@ -83,7 +84,14 @@ const shared = new Set(['src/protocol.ts', 'src/recording.ts', 'client/kinds/wat
  * The folders of the Studio. From the rest they import only the public entries, as a team does, and the documents that codegen
  * makes of their own operations.
  */
-const studioFolders = ['client/apps', 'client/self-test', 'client/studio', 'client/terminal']
+const studioFolders = [
+  'client/apps',
+  'client/self-test',
+  'client/studio',
+  'client/terminal',
+  'schema/studio',
+  'src/studio',
+]
 const isOfStudio = (file: string): boolean => studioFolders.some((folder) => file.startsWith(`${folder}/`))
 
 /** Returns the sources of the entries of the package. */

@@ -148,6 +148,8 @@ function withinInput({ path, message }: InputIssue): InputIssue {
 }
 
 /**
+ * Refuses an object that an operation names.
+ *
  * @throws TidingsError `NOT_FOUND`, the same whether the object does not exist or the viewer may
  * not see it
  */

@@ -1,6 +1,6 @@
 import type { DocumentOfOwner } from '../../src/studio/quizzes/quizzes.ts'
 import type { Session } from '../../src/studio/sessions/session.ts'
-import { type BatchRead, type Ids, type LoadersOf, registerLoaders } from '../kit/loaders.ts'
+import { type BatchRead, type Ids, type LoadersOf, registerLoaders } from '../index.ts'
 
 interface SectionPlace {
   readonly documentId: string
@@ -40,7 +40,7 @@ async function readEachOnce<V>(ids: Ids, read: (id: string) => Promise<V>): Prom
   return ids.map((id) => values[unique.indexOf(id)] as V)
 }
 
-declare module '../kit/loaders.ts' {
+declare module '../index.ts' {
   interface Loaders extends LoadersOf<typeof reads> {}
 }
 registerLoaders(reads)

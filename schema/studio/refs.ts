@@ -34,7 +34,7 @@ export const contentPiece = builder.enumType('ContentPiece', {
   } as const,
 })
 
-declare module '../kit/node.ts' {
+declare module '../index.ts' {
   interface NodeSources {
     readonly document: Document
     readonly roadmap: Roadmap

@@ -1,8 +1,6 @@
-import { TidingsError } from '../../src/errors.ts'
+import { TidingsError } from '../../src/engine.ts'
 import { selfTestKind } from '../../src/studio/self-test/self-test.ts'
-import { requireViewer } from '../kit/builder.ts'
-import type { TaskSource } from '../kit/task-ref.ts'
-import { keyDescription, startTask } from '../task/start-task.ts'
+import { keyDescription, requireViewer, startTask, type TaskSource } from '../index.ts'
 import { builder, defineResult, taskRef } from './builder.ts'
 
 const startSelfTestInput = builder.inputType('StartSelfTestInput', {

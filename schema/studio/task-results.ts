@@ -1,5 +1,5 @@
 import type { StudioResult, StudioResultOf } from '../../src/studio/task-results.ts'
-import { leadOut } from '../kit/scoped-token-fields.ts'
+import { leadOut } from '../index.ts'
 import { builder, defineTaskResults } from './builder.ts'
 import { conceptRef, contentPiece, documentRef, projectRef, questionRef, quizRef, roadmapRef } from './refs.ts'
 

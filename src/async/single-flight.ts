@@ -2,7 +2,7 @@
  * A function that runs work once at a time: a call during a run shares its promise. `pending()`
  * returns the promise of the current run, undefined when there is none.
  */
-type SingleFlight<T> = (() => Promise<T>) & { pending(): Promise<T> | undefined }
+export type SingleFlight<T> = (() => Promise<T>) & { pending(): Promise<T> | undefined }
 
 /** Creates the single flight of `work`. */
 export function createSingleFlight<T>(work: () => Promise<T>): SingleFlight<T> {

@@ -1,7 +1,7 @@
 import type { Server } from 'node:http'
 import { type GraphQLSchema, lexicographicSortSchema, printSchema } from 'graphql'
 import type { z } from 'zod'
-import { createContext } from '../../schema/index.ts'
+import { createContext } from '../../schema/kit/context.ts'
 import type { Services } from '../../schema/kit/services.ts'
 import { once } from '../async/once.ts'
 import { readRedisAddress } from '../bus/redis-address.ts'

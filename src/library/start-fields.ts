@@ -1,5 +1,5 @@
 import { type GraphQLInputType, type GraphQLObjectType, type GraphQLSchema, getNamedType, isUnionType } from 'graphql'
-import type { StartExtensions } from '../../schema/index.ts'
+import type { StartExtensions } from '../../schema/task/defined-kinds.ts'
 
 /** A mutation that starts tasks of a kind. */
 export interface StartField extends StartExtensions {

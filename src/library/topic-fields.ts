@@ -1,5 +1,5 @@
 import { type GraphQLField, type GraphQLSchema, getNamedType, isInterfaceType, parse, validate } from 'graphql'
-import { definedTopic } from '../../schema/index.ts'
+import { definedTopic } from '../../schema/topic/defined-topics.ts'
 import { selectAll } from './selection.ts'
 import { printFields } from './typescript.ts'
 

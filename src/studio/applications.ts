@@ -1,4 +1,4 @@
-import type { Engine } from '../tasks/engine.ts'
+import type { Engine } from '../engine.ts'
 import { type Analytics, createAnalytics } from './analytics/analytics.ts'
 import { type QuotaLimits, quotaDefaults } from './config.ts'
 import { createDocuments, type Documents } from './documents/documents.ts'

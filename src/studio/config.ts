@@ -1,6 +1,6 @@
-import { contradictionsOf, settings } from '../config.ts'
 import {
   choice,
+  contradictionsOf,
   flag,
   listDefaults,
   number,
@@ -10,9 +10,10 @@ import {
   type Setting,
   type SettingValues,
   setting,
+  settings,
   text,
   url,
-} from '../settings.ts'
+} from '../environment.ts'
 
 /** The objects that one user may own by default. */
 export const quotaDefaults = {

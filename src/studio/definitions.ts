@@ -1,6 +1,4 @@
-import type { Appender } from '../log/append.ts'
-import type { Logger } from '../logger.ts'
-import type { TaskDefinition } from '../tasks/model/task-definition.ts'
+import type { Appender, Logger, TaskDefinition } from '../engine.ts'
 import type { StudioConfig } from './config.ts'
 import { shareGenerationPool } from './content/apart/pool.ts'
 import { createContentProvider, createQuestionProvider, createReplyProvider } from './content/create.ts'

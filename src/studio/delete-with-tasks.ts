@@ -1,6 +1,5 @@
 import type { PoolClient } from 'pg'
-import { type Database, withTransaction } from '../db/connect.ts'
-import type { TaskService } from '../tasks/start/service.ts'
+import { type Database, type TaskService, withTransaction } from '../engine.ts'
 
 /** The deletion of one object with the tasks about it. */
 interface Deletion {

@@ -1,6 +1,5 @@
 import { readFile } from 'node:fs/promises'
-import type { Logger } from '../logger.ts'
-import type { Engine } from '../tasks/engine.ts'
+import type { Engine, Logger } from '../engine.ts'
 import type { Applications } from './applications.ts'
 import type { Document } from './documents/document.ts'
 import { createRoadmapKind } from './roadmaps/create-roadmap.ts'

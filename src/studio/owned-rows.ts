@@ -1,4 +1,4 @@
-import type { Database } from '../db/connect.ts'
+import type { Database } from '../engine.ts'
 
 /** Reads objects that each belong to one owner. */
 export interface OwnedRows<T> {

@@ -1,5 +1,4 @@
-import type { Database } from '../db/connect.ts'
-import { TidingsError } from '../errors.ts'
+import { type Database, TidingsError } from '../engine.ts'
 import type { Quota, QuotaLimits } from './config.ts'
 
 /** The objects and the storage that each user may have. */

@@ -1,6 +1,5 @@
 import type { PoolClient } from 'pg'
-import { TidingsError } from '../errors.ts'
-import { findActiveTask } from '../tasks/queue/active-tasks.ts'
+import { findActiveTask, TidingsError } from '../engine.ts'
 
 /**
  * Locks a converted document of the owner, so that it is not deleted before the transaction ends.

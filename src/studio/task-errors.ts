@@ -1,4 +1,4 @@
-import type { ErrorCatalogue } from '../errors.ts'
+import type { ErrorCatalogue } from '../engine.ts'
 import type { ContentErrorCode } from './content/provider.ts'
 import type { DocumentErrorCode } from './documents/structure/structure-error.ts'
 

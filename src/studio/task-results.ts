@@ -1,4 +1,4 @@
-import type { TaskDefinition } from '../tasks/model/task-definition.ts'
+import type { TaskDefinition } from '../engine.ts'
 import type { ContentPiece } from './content/provider.ts'
 
 /**

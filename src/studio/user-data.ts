@@ -1,7 +1,5 @@
 import type { PoolClient } from 'pg'
-import { type Database, withTransaction } from '../db/connect.ts'
-import { deleteTopic } from '../log/topic.ts'
-import type { Engine } from '../tasks/engine.ts'
+import { type Database, deleteTopic, type Engine, withTransaction } from '../engine.ts'
 import { analyticsTopic } from './analytics/analytics.ts'
 import type { Documents } from './documents/documents.ts'
 import { inboxTopic } from './notifications/notification.ts'

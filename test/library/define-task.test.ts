@@ -1,7 +1,8 @@
 import { printType } from 'graphql'
 import { describe, expect, expectTypeOf, test } from 'vitest'
 import { z } from 'zod'
-import { addCoreTypes, addDefinedKinds, createBuilder, type DefinedKind } from '../../schema/index.ts'
+import { addCoreTypes, createBuilder } from '../../schema/index.ts'
+import { addDefinedKinds, type DefinedKind } from '../../schema/task/defined-kinds.ts'
 import { defineTask, type InputOf } from '../../src/library/define-task.ts'
 import { stage } from '../../src/tasks/model/report.ts'
 

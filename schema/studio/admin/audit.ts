@@ -1,7 +1,5 @@
-import { auditEvents } from '../../../src/audit/audit-event.ts'
-import { type AuditEntry, readAuditLog } from '../../../src/audit/audit-log.ts'
-import { requireAdmin } from '../../kit/access.ts'
-import { readPage } from '../../kit/connection.ts'
+import { type AuditEntry, auditEvents, readAuditLog } from '../../../src/engine.ts'
+import { readPage, requireAdmin } from '../../index.ts'
 import { builder, defineConnection } from '../builder.ts'
 
 const descriptions: Readonly<Record<(typeof auditEvents)[number], string>> = {

@@ -1,13 +1,12 @@
-import { mapIterable } from '../../../src/async/interruptible.ts'
+import { mapIterable } from '../../../src/async/index.ts'
 import {
   type ConnectedClient,
   type ConnectionStats,
+  type Count,
   countSubscriptions,
   mergeServerStatistics,
-} from '../../../src/audit/connection-statistics.ts'
-import type { Count } from '../../../src/audit/server-statistics.ts'
-import { requireAdmin } from '../../kit/access.ts'
-import { pageSize } from '../../kit/connection.ts'
+} from '../../../src/engine.ts'
+import { pageSize, requireAdmin } from '../../index.ts'
 import { builder } from '../builder.ts'
 
 const transports = { ws: 'WEBSOCKET', sse: 'SSE', polling: 'POLLING' } as const

@@ -1,6 +1,5 @@
-import { TidingsError } from '../../../src/errors.ts'
-import { isStorable, unstorable } from '../../../src/tasks/model/storable.ts'
-import { requireAdmin } from '../../kit/access.ts'
+import { isStorable, TidingsError, unstorable } from '../../../src/engine.ts'
+import { requireAdmin } from '../../index.ts'
 import { builder, defineResult } from '../builder.ts'
 
 interface DeletedUser {

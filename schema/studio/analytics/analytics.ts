@@ -1,4 +1,4 @@
-import { formatCursor } from '../../../src/log/cursor.ts'
+import { formatCursor } from '../../../src/engine.ts'
 import { analyticsTopic } from '../../../src/studio/analytics/analytics.ts'
 import type {
   AnalyticsState,
@@ -8,10 +8,7 @@ import type {
   QuestionTiming,
   TaskCounts,
 } from '../../../src/studio/analytics/state.ts'
-import { requireViewer } from '../../kit/builder.ts'
-import type { Context } from '../../kit/context.ts'
-import type { TopicEvent } from '../../kit/topic-event.ts'
-import { subscribeToTopic } from '../../kit/topic-subscription.ts'
+import { type Context, requireViewer, subscribeToTopic, type TopicEvent } from '../../index.ts'
 import { builder, snapshotReason } from '../builder.ts'
 
 const taskCounts = builder.objectRef<TaskCounts>('TaskCounts').implement({

@@ -1,6 +1,5 @@
 import type { Document } from '../../../src/studio/documents/document.ts'
-import { requireViewer } from '../../kit/builder.ts'
-import type { Context } from '../../kit/context.ts'
+import { type Context, requireViewer } from '../../index.ts'
 
 /**
  * Finds a document that the viewer owns, or that is shared with the viewer; null when there is

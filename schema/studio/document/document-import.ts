@@ -1,7 +1,6 @@
-import { TidingsError } from '../../../src/errors.ts'
+import { TidingsError } from '../../../src/engine.ts'
 import type { Document } from '../../../src/studio/documents/document.ts'
-import { requireViewer } from '../../kit/builder.ts'
-import type { TaskSource } from '../../kit/task-ref.ts'
+import { requireViewer, type TaskSource } from '../../index.ts'
 import { builder, defineResult, taskRef } from '../builder.ts'
 import { documentRef } from '../refs.ts'
 

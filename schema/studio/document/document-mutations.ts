@@ -1,8 +1,6 @@
-import { TidingsError } from '../../../src/errors.ts'
+import { TidingsError } from '../../../src/engine.ts'
 import type { Document } from '../../../src/studio/documents/document.ts'
-import { findOwn } from '../../kit/access.ts'
-import type { Context } from '../../kit/context.ts'
-import { refuseAsMissing } from '../../kit/failure.ts'
+import { type Context, findOwn, refuseAsMissing } from '../../index.ts'
 import { builder, defineResult } from '../builder.ts'
 import { documentRef } from '../refs.ts'
 

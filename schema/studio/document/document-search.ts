@@ -1,7 +1,6 @@
 import type { Document } from '../../../src/studio/documents/document.ts'
 import type { DocumentMatch, SnippetPart } from '../../../src/studio/documents/search.ts'
-import { requireViewer } from '../../kit/builder.ts'
-import { pageSize } from '../../kit/connection.ts'
+import { pageSize, requireViewer } from '../../index.ts'
 import { builder } from '../builder.ts'
 import { documentRef, sectionRef } from '../refs.ts'
 

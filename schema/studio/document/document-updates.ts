@@ -1,10 +1,7 @@
-import { TidingsError } from '../../../src/errors.ts'
+import { TidingsError } from '../../../src/engine.ts'
 import { convertDocumentKind } from '../../../src/studio/documents/convert/convert-document.ts'
 import { type DocumentChange, documentTopic } from '../../../src/studio/documents/updates.ts'
-import { requireViewer } from '../../kit/builder.ts'
-import { refuseAsMissing } from '../../kit/failure.ts'
-import type { EventPosition } from '../../kit/topic-event.ts'
-import { subscribeToTopic } from '../../kit/topic-subscription.ts'
+import { type EventPosition, refuseAsMissing, requireViewer, subscribeToTopic } from '../../index.ts'
 import { builder } from '../builder.ts'
 import { findReadableDocument } from './document-access.ts'
 

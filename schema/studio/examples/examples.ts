@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import type { Services } from '../../kit/services.ts'
+import type { Services } from '../../index.ts'
 import {
   createSession,
   findInDocuments,

@@ -1,15 +1,18 @@
-import type { JsonObject } from '../../../src/db/tables.ts'
-import type { TopicUpdate } from '../../../src/log/follow.ts'
+import type { JsonObject, TopicUpdate } from '../../../src/engine.ts'
 import {
   fromPayload,
   type InboxState,
   inboxTopic,
   type Notification,
 } from '../../../src/studio/notifications/notification.ts'
-import { requireViewer } from '../../kit/builder.ts'
-import type { Context } from '../../kit/context.ts'
-import { type EventPosition, promised, type TopicEvent } from '../../kit/topic-event.ts'
-import { subscribeToTopic } from '../../kit/topic-subscription.ts'
+import {
+  type Context,
+  type EventPosition,
+  promised,
+  requireViewer,
+  subscribeToTopic,
+  type TopicEvent,
+} from '../../index.ts'
 import { builder, defineTopicEvents } from '../builder.ts'
 import { notificationRef } from '../refs.ts'
 

@@ -1,11 +1,14 @@
 import { endingOf } from '../../../src/studio/projects/file-names.ts'
 import type { Project, ProjectFile } from '../../../src/studio/projects/project.ts'
-import { findOwn } from '../../kit/access.ts'
-import { requireViewer } from '../../kit/builder.ts'
-import { readPage } from '../../kit/connection.ts'
-import type { Context } from '../../kit/context.ts'
-import { refuseAsMissing } from '../../kit/failure.ts'
-import { activeTaskOf, rememberedTask } from '../../task/subject-task.ts'
+import {
+  activeTaskOf,
+  type Context,
+  findOwn,
+  readPage,
+  refuseAsMissing,
+  rememberedTask,
+  requireViewer,
+} from '../../index.ts'
 import { builder, defineConnection, listArguments, node, registerOwnNode, taskError, taskRef } from '../builder.ts'
 import { findDocumentOf } from '../document/document-access.ts'
 import { documentRef, projectRef } from '../refs.ts'

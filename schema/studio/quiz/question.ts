@@ -6,8 +6,7 @@ import {
   type QuestionVersion,
   rightKeyOf,
 } from '../../../src/studio/quizzes/quiz.ts'
-import { findOwn } from '../../kit/access.ts'
-import { activeTaskOf } from '../../task/subject-task.ts'
+import { activeTaskOf, findOwn } from '../../index.ts'
 import { builder, node, registerOwnNode, taskRef } from '../builder.ts'
 import { questionRef, quizRef } from '../refs.ts'
 

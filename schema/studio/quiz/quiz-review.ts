@@ -1,12 +1,15 @@
 import { generateQuizKind } from '../../../src/studio/quizzes/generate-quiz.ts'
 import type { Question, Quiz } from '../../../src/studio/quizzes/quiz.ts'
 import { replaceQuestionKind } from '../../../src/studio/quizzes/replace-question.ts'
-import { requireViewer } from '../../kit/builder.ts'
-import type { Context } from '../../kit/context.ts'
-import { refuseAsMissing } from '../../kit/failure.ts'
-import { anyFailure } from '../../kit/result.ts'
-import type { TaskSource } from '../../kit/task-ref.ts'
-import { keyDescription, startTask } from '../../task/start-task.ts'
+import {
+  anyFailure,
+  type Context,
+  keyDescription,
+  refuseAsMissing,
+  requireViewer,
+  startTask,
+  type TaskSource,
+} from '../../index.ts'
 import { builder, defineResult, taskRef } from '../builder.ts'
 import { questionRef, quizRef } from '../refs.ts'
 import { difficulty, questionKind } from './question.ts'

@@ -1,5 +1,5 @@
 import { type Attempt, optionsOf, type Question, type Quiz, rightKeyOf } from '../../../src/studio/quizzes/quiz.ts'
-import { requireViewer } from '../../kit/builder.ts'
+import { requireViewer } from '../../index.ts'
 import { builder, defineResult } from '../builder.ts'
 import { citationRef, optionRef, questionKind } from './question.ts'
 

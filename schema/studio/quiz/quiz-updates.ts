@@ -1,3 +1,4 @@
+import type { TaskStatus } from '../../../src/engine.ts'
 import {
   type QuestionCause,
   type QuestionState,
@@ -5,11 +6,7 @@ import {
   quizTopic,
   readQuizState,
 } from '../../../src/studio/quizzes/updates.ts'
-import type { TaskStatus } from '../../../src/tasks/model/task.ts'
-import { findOwn } from '../../kit/access.ts'
-import { refuseAsMissing } from '../../kit/failure.ts'
-import { type LoggedEvent, promised, readLogged } from '../../kit/topic-event.ts'
-import { subscribeToTopic } from '../../kit/topic-subscription.ts'
+import { findOwn, type LoggedEvent, promised, readLogged, refuseAsMissing, subscribeToTopic } from '../../index.ts'
 import { builder, defineTopicEvents, taskStatus } from '../builder.ts'
 import { questionRef } from '../refs.ts'
 import { quizStatus } from './quiz.ts'

@@ -1,11 +1,7 @@
 import { createRoadmapKind } from '../../../src/studio/roadmaps/create-roadmap.ts'
 import { retryContentKind, retryFailedContentKind } from '../../../src/studio/roadmaps/retry-content.ts'
 import type { Concept, Roadmap } from '../../../src/studio/roadmaps/roadmaps.ts'
-import { requireViewer } from '../../kit/builder.ts'
-import { refuseAsMissing } from '../../kit/failure.ts'
-import { anyFailure } from '../../kit/result.ts'
-import type { TaskSource } from '../../kit/task-ref.ts'
-import { keyDescription, startTask } from '../../task/start-task.ts'
+import { anyFailure, keyDescription, refuseAsMissing, requireViewer, startTask, type TaskSource } from '../../index.ts'
 import { builder, defineResult, taskRef } from '../builder.ts'
 import { conceptRef, contentPiece, roadmapRef } from '../refs.ts'
 

@@ -1,14 +1,11 @@
+import type { TaskStatus } from '../../../src/engine.ts'
 import {
   type PieceState,
   type RoadmapState,
   readRoadmapState,
   roadmapTopic,
 } from '../../../src/studio/roadmaps/updates.ts'
-import type { TaskStatus } from '../../../src/tasks/model/task.ts'
-import { findOwn } from '../../kit/access.ts'
-import { refuseAsMissing } from '../../kit/failure.ts'
-import { type LoggedEvent, promised, readLogged } from '../../kit/topic-event.ts'
-import { subscribeToTopic } from '../../kit/topic-subscription.ts'
+import { findOwn, type LoggedEvent, promised, readLogged, refuseAsMissing, subscribeToTopic } from '../../index.ts'
 import { builder, defineTopicEvents, taskError, taskStatus } from '../builder.ts'
 import { contentPiece } from '../refs.ts'
 import { contentStatus } from './roadmap.ts'

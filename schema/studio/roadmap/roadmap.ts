@@ -1,10 +1,6 @@
 import type { ContentPiece } from '../../../src/studio/content/provider.ts'
 import { type Concept, type Content, contentPieces, type Roadmap } from '../../../src/studio/roadmaps/roadmaps.ts'
-import { findOwn } from '../../kit/access.ts'
-import { requireViewer } from '../../kit/builder.ts'
-import { readPage } from '../../kit/connection.ts'
-import type { Context } from '../../kit/context.ts'
-import { activeTaskOf } from '../../task/subject-task.ts'
+import { activeTaskOf, type Context, findOwn, readPage, requireViewer } from '../../index.ts'
 import { builder, defineConnection, listArguments, node, registerOwnNode, taskError, taskRef } from '../builder.ts'
 import { conceptRef, contentPiece, documentRef, roadmapRef } from '../refs.ts'
 

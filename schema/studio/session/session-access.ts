@@ -1,8 +1,6 @@
+import { isLimited, type Viewer } from '../../../src/engine.ts'
 import type { Session } from '../../../src/studio/sessions/session.ts'
-import { isLimited, type Viewer } from '../../../src/tasks/model/viewer.ts'
-import { requireLimitedViewer } from '../../kit/builder.ts'
-import type { Context } from '../../kit/context.ts'
-import { refuseAsMissing } from '../../kit/failure.ts'
+import { type Context, refuseAsMissing, requireLimitedViewer } from '../../index.ts'
 import type { SessionSource } from '../refs.ts'
 
 /** Whether the viewer takes part in a session, and a scoped token names it. */

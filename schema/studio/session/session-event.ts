@@ -1,5 +1,4 @@
-import { TidingsError } from '../../../src/errors.ts'
-import type { Present } from '../../../src/presence/presence-rows.ts'
+import { type Present, TidingsError } from '../../../src/engine.ts'
 import {
   classOfSessionEvent,
   joinReplyPieces,
@@ -14,8 +13,7 @@ import {
   sessionTopic,
 } from '../../../src/studio/sessions/session.ts'
 import { type SessionState, typingMark } from '../../../src/studio/sessions/sessions.ts'
-import { type LoggedEvent, promised, readLogged } from '../../kit/topic-event.ts'
-import { subscribeToTopic } from '../../kit/topic-subscription.ts'
+import { type LoggedEvent, promised, readLogged, subscribeToTopic } from '../../index.ts'
 import { builder, defineTopicEvents } from '../builder.ts'
 import { sessionRef } from '../refs.ts'
 import { cardRef, messageRef, participantRef, statisticsRef } from './session.ts'

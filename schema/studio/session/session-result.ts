@@ -1,4 +1,4 @@
-import { anyFailure, type ResultOptions } from '../../kit/result.ts'
+import { anyFailure, type ResultOptions } from '../../index.ts'
 import { builder, defineResult } from '../builder.ts'
 import { type SessionSource, sessionRef } from '../refs.ts'
 

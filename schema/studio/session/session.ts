@@ -1,4 +1,4 @@
-import { TidingsError } from '../../../src/errors.ts'
+import { TidingsError } from '../../../src/engine.ts'
 import type { MessageRange } from '../../../src/studio/sessions/messages.ts'
 import {
   type Card,
@@ -9,8 +9,7 @@ import {
   sessionTopic,
 } from '../../../src/studio/sessions/session.ts'
 import { snapshotMessages, typingMark } from '../../../src/studio/sessions/sessions.ts'
-import { requireLimitedViewer } from '../../kit/builder.ts'
-import { mapPage, type Page, pageSize, readPage } from '../../kit/connection.ts'
+import { mapPage, type Page, pageSize, readPage, requireLimitedViewer } from '../../index.ts'
 import { builder, defineConnection, listArguments, node, registerNode, taskError } from '../builder.ts'
 import { type SessionSource, sessionRef } from '../refs.ts'
 import { findSession, sessionLimit } from './session-access.ts'

@@ -1,11 +1,14 @@
-import type { TopicUpdate } from '../../../src/log/follow.ts'
+import type { TaskStatus, TopicUpdate } from '../../../src/engine.ts'
 import { viewerTopic } from '../../../src/studio/viewer/viewer-updates.ts'
-import type { TaskStatus } from '../../../src/tasks/model/task.ts'
-import { requireViewer } from '../../kit/builder.ts'
-import type { Context } from '../../kit/context.ts'
-import { taskSource } from '../../kit/task-ref.ts'
-import { type EventPosition, type LoggedEvent, readLogged } from '../../kit/topic-event.ts'
-import { subscribeToTopic } from '../../kit/topic-subscription.ts'
+import {
+  type Context,
+  type EventPosition,
+  type LoggedEvent,
+  readLogged,
+  requireViewer,
+  subscribeToTopic,
+  taskSource,
+} from '../../index.ts'
 import { builder, defineTopicEvents, kindOf, taskKind, taskRef, taskStatus } from '../builder.ts'
 import { findDocumentOf } from '../document/document-access.ts'
 import { documentRef } from '../refs.ts'

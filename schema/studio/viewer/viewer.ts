@@ -1,4 +1,4 @@
-import { type Viewer, withoutToken } from '../../../src/tasks/model/viewer.ts'
+import { type Viewer, withoutToken } from '../../../src/engine.ts'
 import { builder } from '../builder.ts'
 
 const viewerRef = builder.objectRef<Viewer>('Viewer').implement({

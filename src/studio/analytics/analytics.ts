@@ -1,5 +1,4 @@
-import { type Database, withTransaction } from '../../db/connect.ts'
-import { createTopic } from '../../log/topic.ts'
+import { createTopic, type Database, withTransaction } from '../../engine.ts'
 import { readFigures, readHours, readTimings, readTotals } from './figures.ts'
 import type { AnalyticsState } from './state.ts'
 

@@ -1,5 +1,4 @@
-import type { TaskStatus } from '../../db/tables.ts'
-import type { LogEvent } from '../../log/event.ts'
+import type { LogEvent, TaskStatus } from '../../engine.ts'
 
 /** The counted content of an event in a counted topic. All other events are ignored. */
 type Fact =

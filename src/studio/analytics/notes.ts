@@ -1,7 +1,5 @@
 import type { PoolClient } from 'pg'
-import { appendInTransaction, type TransactionalAppender } from '../../log/append-in-transaction.ts'
-import { createTopic } from '../../log/topic.ts'
-import { taskTopic } from '../../tasks/model/task.ts'
+import { appendInTransaction, createTopic, type TransactionalAppender, taskTopic } from '../../engine.ts'
 
 /** The topic of a quiz's review: every `QuestionReviewed`, in order. */
 function reviewTopic(quizId: string): string {

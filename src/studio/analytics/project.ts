@@ -1,8 +1,13 @@
 import type { PoolClient } from 'pg'
-import { appendInTransaction, type TransactionalAppender } from '../../log/append-in-transaction.ts'
-import type { LogEvent } from '../../log/event.ts'
-import { createTopic } from '../../log/topic.ts'
-import { finalStatuses, isFinal, type TaskStatus } from '../../tasks/model/task.ts'
+import {
+  appendInTransaction,
+  createTopic,
+  finalStatuses,
+  isFinal,
+  type LogEvent,
+  type TaskStatus,
+  type TransactionalAppender,
+} from '../../engine.ts'
 import { analyticsChanged, analyticsTopic } from './analytics.ts'
 import { readFigures, readHours, readTimings, readTotals } from './figures.ts'
 import { countedTypes, type Facts, foldFacts } from './fold.ts'

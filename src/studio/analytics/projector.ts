@@ -1,7 +1,5 @@
-import { createSingleFlight } from '../../async/single-flight.ts'
-import { type Database, withTransaction } from '../../db/connect.ts'
-import type { TransactionalAppender } from '../../log/append-in-transaction.ts'
-import type { Logger } from '../../logger.ts'
+import { createSingleFlight } from '../../async/index.ts'
+import { type Database, type Logger, type TransactionalAppender, withTransaction } from '../../engine.ts'
 import { projectTopics } from './project.ts'
 import type { LockedTopic } from './write.ts'
 

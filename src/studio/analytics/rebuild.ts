@@ -1,5 +1,4 @@
-import { type Database, withTransaction } from '../../db/connect.ts'
-import type { TransactionalAppender } from '../../log/append-in-transaction.ts'
+import { type Database, type TransactionalAppender, withTransaction } from '../../engine.ts'
 import { projectTopics } from './project.ts'
 import { lockedColumns } from './projector.ts'
 import type { LockedTopic } from './write.ts'

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { FinalError, RetryableError } from '../../tasks/model/failure.ts'
+import { FinalError, RetryableError } from '../../engine.ts'
 import { ContentError } from './provider.ts'
 
 /**

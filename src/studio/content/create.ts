@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { interruptible } from '../../async/interruptible.ts'
+import { interruptible } from '../../async/index.ts'
 import type { StudioConfig } from '../config.ts'
 import { defineJob } from './apart/job.ts'
 import type { GenerationPool } from './apart/pool.ts'

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { interruptible } from '../../async/interruptible.ts'
+import { interruptible } from '../../async/index.ts'
 
 /**
  * Gives a generator of pieces the behaviour that the port requires: it starts with the first

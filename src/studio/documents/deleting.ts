@@ -1,9 +1,11 @@
-import type { Database } from '../../db/connect.ts'
-import { TidingsError } from '../../errors.ts'
-import type { Appender } from '../../log/append.ts'
-import { activeTasks } from '../../tasks/queue/active-tasks.ts'
-import { cancelIfActive } from '../../tasks/start/erase.ts'
-import type { TaskService } from '../../tasks/start/service.ts'
+import {
+  type Appender,
+  activeTasks,
+  cancelIfActive,
+  type Database,
+  type TaskService,
+  TidingsError,
+} from '../../engine.ts'
 import { deleteWithTasks } from '../delete-with-tasks.ts'
 import { noteChange } from './updates.ts'
 

@@ -1,4 +1,4 @@
-import type { FailureState } from '../../tasks/model/task.ts'
+import type { FailureState } from '../../engine.ts'
 import type { PageStart } from './structure/structure.ts'
 import type { DocumentFormat } from './structure/structure-decode.ts'
 

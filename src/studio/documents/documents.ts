@@ -1,9 +1,11 @@
-import type { Database } from '../../db/connect.ts'
-import { TidingsError } from '../../errors.ts'
-import type { Appender } from '../../log/append.ts'
-import type { TaskStore } from '../../tasks/model/store.ts'
-import type { FailureState } from '../../tasks/model/task.ts'
-import type { TaskService } from '../../tasks/start/service.ts'
+import {
+  type Appender,
+  type Database,
+  type FailureState,
+  type TaskService,
+  type TaskStore,
+  TidingsError,
+} from '../../engine.ts'
 import { createDeleting, type Deleting } from './deleting.ts'
 import type { Document, DocumentSection } from './document.ts'
 import { createImporting, type Importing } from './importing.ts'

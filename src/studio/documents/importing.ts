@@ -1,13 +1,19 @@
 import { createHash } from 'node:crypto'
 import { typeid } from 'typeid-js'
-import { createKeyedQueue } from '../../async/keyed-queue.ts'
-import { type Database, withTransaction } from '../../db/connect.ts'
-import { isTidingsError, TidingsError } from '../../errors.ts'
-import { createTopic, deleteTopic } from '../../log/topic.ts'
-import type { TaskStore } from '../../tasks/model/store.ts'
-import type { Task } from '../../tasks/model/task.ts'
-import { checkIdempotencyKey, keyReused } from '../../tasks/start/idempotency-key.ts'
-import type { TaskService } from '../../tasks/start/service.ts'
+import { createKeyedQueue } from '../../async/index.ts'
+import {
+  checkIdempotencyKey,
+  createTopic,
+  type Database,
+  deleteTopic,
+  isTidingsError,
+  keyReused,
+  type Task,
+  type TaskService,
+  type TaskStore,
+  TidingsError,
+  withTransaction,
+} from '../../engine.ts'
 import { convertDocumentKind } from './convert/convert-document.ts'
 import type { Document } from './document.ts'
 import { documentTopic } from './updates.ts'

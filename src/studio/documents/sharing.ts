@@ -1,6 +1,4 @@
-import { type Database, withTransaction } from '../../db/connect.ts'
-import { TidingsError } from '../../errors.ts'
-import type { Appender } from '../../log/append.ts'
+import { type Appender, type Database, TidingsError, withTransaction } from '../../engine.ts'
 import { noteChange } from './updates.ts'
 
 /** A user with read access to a document, other than its owner. */

@@ -1,5 +1,5 @@
 import type { PoolClient } from 'pg'
-import { appendInTransaction, type TransactionalAppender } from '../../log/append-in-transaction.ts'
+import { appendInTransaction, type TransactionalAppender } from '../../engine.ts'
 
 /** Changes of a document other than its conversions. */
 export type DocumentChange = 'SHARED' | 'REVOKED' | 'DELETED'

@@ -1,11 +1,13 @@
 import type { PoolClient } from 'pg'
-import { afterCommit } from '../../db/connect.ts'
-import type { JsonObject } from '../../db/tables.ts'
-import { TidingsError } from '../../errors.ts'
-import type { Appender } from '../../log/append.ts'
-import { appendInTransaction } from '../../log/append-in-transaction.ts'
-import type { AppendResult } from '../../log/append-request.ts'
-import { createTopic } from '../../log/topic.ts'
+import {
+  type Appender,
+  type AppendResult,
+  afterCommit,
+  appendInTransaction,
+  createTopic,
+  type JsonObject,
+  TidingsError,
+} from '../../engine.ts'
 import { type InboxEventType, inboxTopic } from './notification.ts'
 
 /*

@@ -1,4 +1,4 @@
-import type { JsonObject } from '../../db/tables.ts'
+import type { JsonObject } from '../../engine.ts'
 
 /** The severity of a notification. */
 type NotificationLevel = 'INFORMATION' | 'SUCCESS' | 'WARNING' | 'ERROR'

@@ -1,8 +1,6 @@
 import type { PoolClient } from 'pg'
 import { typeid } from 'typeid-js'
-import { afterCommit, type Database, withTransaction } from '../../db/connect.ts'
-import type { Appender } from '../../log/append.ts'
-import { keyReused } from '../../tasks/start/idempotency-key.ts'
+import { type Appender, afterCommit, type Database, keyReused, withTransaction } from '../../engine.ts'
 import { appendToInbox, countUnread, ensureInbox, lockAllInboxes, lockInbox, tellAll } from './inbox-log.ts'
 import {
   type Draft,

@@ -1,6 +1,5 @@
 import type { PoolClient } from 'pg'
-import { type Database, withTransaction } from '../../db/connect.ts'
-import type { Appender } from '../../log/append.ts'
+import { type Appender, type Database, withTransaction } from '../../engine.ts'
 import { appendToInbox, countUnread, lockAllInboxes, lockInbox, tellAll } from './inbox-log.ts'
 
 interface Parts {

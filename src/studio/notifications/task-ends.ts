@@ -1,9 +1,12 @@
 import type { PoolClient } from 'pg'
-import type { Logger } from '../../logger.ts'
-import type { Presence } from '../../presence/presence.ts'
-import type { CompletionHook, TaskEnd } from '../../tasks/model/completion-hooks.ts'
-import { taskTopic } from '../../tasks/model/task.ts'
-import type { Announcement } from '../../tasks/model/task-definition.ts'
+import {
+  type Announcement,
+  type CompletionHook,
+  type Logger,
+  type Presence,
+  type TaskEnd,
+  taskTopic,
+} from '../../engine.ts'
 import type { Draft } from './notification.ts'
 import type { Notifications } from './notifications.ts'
 

@@ -1,6 +1,6 @@
 import type { PoolClient } from 'pg'
 import { z } from 'zod'
-import { TidingsError } from '../../errors.ts'
+import { TidingsError } from '../../engine.ts'
 import { shorten } from '../text/text.ts'
 import { templateOf } from './generate/templates.ts'
 import { type ProjectTemplate, projectLimits } from './project.ts'

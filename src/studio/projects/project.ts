@@ -1,4 +1,4 @@
-import type { FailureState } from '../../tasks/model/task.ts'
+import type { FailureState } from '../../engine.ts'
 
 /** The projects available without a model: built-in pages, filled with a document or a quiz. */
 export type ProjectTemplate = 'READING_PAGE' | 'QUIZ_PAGE' | 'FLASH_CARDS'

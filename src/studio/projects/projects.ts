@@ -1,9 +1,13 @@
 import type { PoolClient } from 'pg'
-import { type Database, withTransaction } from '../../db/connect.ts'
-import { TidingsError } from '../../errors.ts'
-import { appendInTransaction, type TransactionalAppender } from '../../log/append-in-transaction.ts'
-import { findActiveTask } from '../../tasks/queue/active-tasks.ts'
-import type { TaskService } from '../../tasks/start/service.ts'
+import {
+  appendInTransaction,
+  type Database,
+  findActiveTask,
+  type TaskService,
+  TidingsError,
+  type TransactionalAppender,
+  withTransaction,
+} from '../../engine.ts'
 import { deleteWithTasks } from '../delete-with-tasks.ts'
 import { createOwnedRows, type OwnedRows } from '../owned-rows.ts'
 import { normalizePath } from './file-names.ts'

@@ -1,4 +1,4 @@
-import type { FailureState } from '../../tasks/model/task.ts'
+import type { FailureState } from '../../engine.ts'
 import type { Preview, PreviewStatus } from './preview/preview.ts'
 
 /** The columns of `project`, named as the properties of a project. */

@@ -1,8 +1,13 @@
 import { z } from 'zod'
-import { FinalError } from '../../tasks/model/failure.ts'
-import { advance, item, stage } from '../../tasks/model/report.ts'
-import type { FailureState } from '../../tasks/model/task.ts'
-import { createTaskDefinition, type TaskContext } from '../../tasks/model/task-definition.ts'
+import {
+  advance,
+  createTaskDefinition,
+  type FailureState,
+  FinalError,
+  item,
+  stage,
+  type TaskContext,
+} from '../../engine.ts'
 import type { StudioTask } from '../task-results.ts'
 import { announceProject } from './announce.ts'
 import { printable } from './file-names.ts'

@@ -1,5 +1,5 @@
 import type { PoolClient } from 'pg'
-import type { Announcement, Ending } from '../../tasks/model/task-definition.ts'
+import type { Announcement, Ending } from '../../engine.ts'
 import { quote } from '../text/text.ts'
 
 /** Describes the end of generating a quiz for its owner; null when the quiz no longer exists. */

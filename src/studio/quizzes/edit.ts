@@ -1,5 +1,4 @@
-import { TidingsError } from '../../errors.ts'
-import { isStorable, unstorable } from '../../tasks/model/storable.ts'
+import { isStorable, TidingsError, unstorable } from '../../engine.ts'
 import { type Difficulty, gap, wordsOf } from '../content/question.ts'
 import type { QuestionBody } from './quiz.ts'
 

@@ -1,11 +1,18 @@
 import type { PoolClient } from 'pg'
 import { typeid } from 'typeid-js'
 import { z } from 'zod'
-import { TidingsError } from '../../errors.ts'
-import { FinalError } from '../../tasks/model/failure.ts'
-import { advance, item, type Report, stage } from '../../tasks/model/report.ts'
-import { createTaskDefinition, type Ending, type TaskContext } from '../../tasks/model/task-definition.ts'
-import { findActiveTask } from '../../tasks/queue/active-tasks.ts'
+import {
+  advance,
+  createTaskDefinition,
+  type Ending,
+  FinalError,
+  findActiveTask,
+  item,
+  type Report,
+  stage,
+  type TaskContext,
+  TidingsError,
+} from '../../engine.ts'
 import { noteQuiz } from '../analytics/notes.ts'
 import { seedOf, toTaskFailure } from '../content/attempt.ts'
 import type { Question, QuestionKind, QuestionProvider } from '../content/question.ts'

@@ -1,6 +1,5 @@
 import type { PoolClient } from 'pg'
-import { TidingsError } from '../../errors.ts'
-import { findActiveTask } from '../../tasks/queue/active-tasks.ts'
+import { findActiveTask, TidingsError } from '../../engine.ts'
 import type { Quiz } from './quiz.ts'
 import { quizColumns } from './rows.ts'
 

@@ -1,6 +1,5 @@
 import type { Pool, PoolClient } from 'pg'
-import type { Database } from '../../db/connect.ts'
-import { FinalError } from '../../tasks/model/failure.ts'
+import { type Database, FinalError } from '../../engine.ts'
 import type { QuestionSection } from '../content/question.ts'
 import type { QuestionBody } from './quiz.ts'
 

@@ -1,4 +1,4 @@
-import type { FailureState } from '../../tasks/model/task.ts'
+import type { FailureState } from '../../engine.ts'
 import type { Question as QuestionBody, QuestionKind } from '../content/question.ts'
 
 export type { QuestionBody }

@@ -1,5 +1,4 @@
-import { TidingsError } from '../../errors.ts'
-import type { TaskService } from '../../tasks/start/service.ts'
+import { type TaskService, TidingsError } from '../../engine.ts'
 import { deleteWithTasks } from '../delete-with-tasks.ts'
 import { createOwnedRows, type OwnedRows } from '../owned-rows.ts'
 import type { Question, QuestionVersion, Quiz } from './quiz.ts'

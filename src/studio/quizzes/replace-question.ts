@@ -1,10 +1,16 @@
 import type { PoolClient } from 'pg'
 import { z } from 'zod'
-import { type Database, withTransaction } from '../../db/connect.ts'
-import { TidingsError } from '../../errors.ts'
-import { FinalError } from '../../tasks/model/failure.ts'
-import { advance, item, stage } from '../../tasks/model/report.ts'
-import { createTaskDefinition, type TaskContext } from '../../tasks/model/task-definition.ts'
+import {
+  advance,
+  createTaskDefinition,
+  type Database,
+  FinalError,
+  item,
+  stage,
+  type TaskContext,
+  TidingsError,
+  withTransaction,
+} from '../../engine.ts'
 import { noteReplacement, noteReview } from '../analytics/notes.ts'
 import { seedOf, toTaskFailure } from '../content/attempt.ts'
 import { isSameQuestion, type Question, type QuestionKind, type QuestionProvider } from '../content/question.ts'

@@ -1,8 +1,11 @@
 import type { PoolClient } from 'pg'
-import { type Database, withTransaction } from '../../db/connect.ts'
-import { TidingsError } from '../../errors.ts'
-import type { TransactionalAppender } from '../../log/append-in-transaction.ts'
-import { findActiveTask } from '../../tasks/queue/active-tasks.ts'
+import {
+  type Database,
+  findActiveTask,
+  TidingsError,
+  type TransactionalAppender,
+  withTransaction,
+} from '../../engine.ts'
 import { noteReview } from '../analytics/notes.ts'
 import { type Changes, changeBody } from './edit.ts'
 import { lockForReview, lockQuiz } from './locks.ts'

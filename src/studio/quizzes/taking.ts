@@ -1,8 +1,5 @@
 import { typeid } from 'typeid-js'
-import type { Database } from '../../db/connect.ts'
-import { TidingsError } from '../../errors.ts'
-import { storableText } from '../../tasks/model/storable.ts'
-import { checkIdempotencyKey, keyReused } from '../../tasks/start/idempotency-key.ts'
+import { checkIdempotencyKey, type Database, keyReused, storableText, TidingsError } from '../../engine.ts'
 import { formIssueOf, isRight } from './grading.ts'
 import type { AnsweredQuestion, Attempt, Question, Quiz } from './quiz.ts'
 

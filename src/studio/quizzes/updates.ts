@@ -1,7 +1,5 @@
 import type { PoolClient } from 'pg'
-import type { Database } from '../../db/connect.ts'
-import { appendInTransaction, type TransactionalAppender } from '../../log/append-in-transaction.ts'
-import type { Ending } from '../../tasks/model/task-definition.ts'
+import { appendInTransaction, type Database, type Ending, type TransactionalAppender } from '../../engine.ts'
 import type { QuizStatus } from './quiz.ts'
 
 /**

@@ -1,5 +1,5 @@
 import type { PoolClient } from 'pg'
-import type { Announcement, Ending } from '../../tasks/model/task-definition.ts'
+import type { Announcement, Ending } from '../../engine.ts'
 import type { ContentPiece } from '../content/provider.ts'
 import { quote } from '../text/text.ts'
 

@@ -1,12 +1,17 @@
 import type { PoolClient } from 'pg'
-import { parallel } from './parallel.ts'
-import type { Database } from '../../db/connect.ts'
-import { FinalError } from '../../tasks/model/failure.ts'
-import { item, output, type Report } from '../../tasks/model/report.ts'
-import type { FailureState } from '../../tasks/model/task.ts'
-import type { Ending, TaskContext } from '../../tasks/model/task-definition.ts'
+import {
+  type Database,
+  type Ending,
+  type FailureState,
+  FinalError,
+  item,
+  output,
+  type Report,
+  type TaskContext,
+} from '../../engine.ts'
 import { seedOf, toTaskFailure } from '../content/attempt.ts'
 import { ContentError, type ContentPiece, type ContentProvider, maxSourceCharacters } from '../content/provider.ts'
+import { parallel } from './parallel.ts'
 import { itemKey } from './roadmaps.ts'
 import type { PieceState, RoadmapLog } from './updates.ts'
 

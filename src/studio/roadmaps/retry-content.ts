@@ -1,7 +1,5 @@
 import { z } from 'zod'
-import { TidingsError } from '../../errors.ts'
-import { stage } from '../../tasks/model/report.ts'
-import { createTaskDefinition } from '../../tasks/model/task-definition.ts'
+import { createTaskDefinition, stage, TidingsError } from '../../engine.ts'
 import type { ContentPiece, ContentProvider } from '../content/provider.ts'
 import type { StudioTask } from '../task-results.ts'
 import { announcePiece, announceRetries } from './announce.ts'

@@ -1,7 +1,4 @@
-import type { Database } from '../../db/connect.ts'
-import type { TransactionalAppender } from '../../log/append-in-transaction.ts'
-import type { FailureState } from '../../tasks/model/task.ts'
-import type { TaskService } from '../../tasks/start/service.ts'
+import type { Database, FailureState, TaskService, TransactionalAppender } from '../../engine.ts'
 import type { ContentPiece } from '../content/provider.ts'
 import { deleteWithTasks } from '../delete-with-tasks.ts'
 import { createOwnedRows, type OwnedRows } from '../owned-rows.ts'

@@ -1,9 +1,12 @@
 import type { PoolClient } from 'pg'
-import type { Database } from '../../db/connect.ts'
-import { TidingsError } from '../../errors.ts'
-import { appendInTransaction, type TransactionalAppender } from '../../log/append-in-transaction.ts'
-import type { FailureState } from '../../tasks/model/task.ts'
-import type { Ending } from '../../tasks/model/task-definition.ts'
+import {
+  appendInTransaction,
+  type Database,
+  type Ending,
+  type FailureState,
+  TidingsError,
+  type TransactionalAppender,
+} from '../../engine.ts'
 import type { ContentPiece } from '../content/provider.ts'
 
 /** The status of one piece. */

@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process'
 import { access, constants } from 'node:fs/promises'
 import { delimiter, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import type { Logger } from '../../logger.ts'
+import type { Logger } from '../../engine.ts'
 
 /** How a sandboxed process is started, beyond Node's permission model. */
 interface Isolation {

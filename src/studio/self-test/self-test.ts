@@ -1,8 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { z } from 'zod'
-import { FinalError, RetryableError } from '../../tasks/model/failure.ts'
-import { declareItems, item, output, stage } from '../../tasks/model/report.ts'
-import { createTaskDefinition } from '../../tasks/model/task-definition.ts'
+import { createTaskDefinition, declareItems, FinalError, item, output, RetryableError, stage } from '../../engine.ts'
 import type { StudioTask } from '../task-results.ts'
 
 /** The kind of {@link defineSelfTest}. */

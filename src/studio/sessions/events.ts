@@ -1,6 +1,5 @@
 import type { PoolClient } from 'pg'
-import { appendInTransaction, type TransactionalAppender } from '../../log/append-in-transaction.ts'
-import type { LogEvent } from '../../log/event.ts'
+import { appendInTransaction, type LogEvent, type TransactionalAppender } from '../../engine.ts'
 import { type Card, type Message, type Participant, type SessionStatistics, sessionTopic } from './session.ts'
 
 /** An event of a session's topic. */

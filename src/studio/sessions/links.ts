@@ -1,7 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { typeid } from 'typeid-js'
-import { type Database, withTransaction } from '../../db/connect.ts'
-import { TidingsError } from '../../errors.ts'
+import { type Database, TidingsError, withTransaction } from '../../engine.ts'
 import { lockOwnSession, requireOwnSession } from './locks.ts'
 import type { Admit } from './membership.ts'
 import { badInput } from './messages.ts'

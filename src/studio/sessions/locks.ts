@@ -1,6 +1,5 @@
 import type { PoolClient } from 'pg'
-import type { Database } from '../../db/connect.ts'
-import { TidingsError } from '../../errors.ts'
+import { type Database, TidingsError } from '../../engine.ts'
 import { type SessionRow, sessionColumns } from './rows.ts'
 
 /** Returns the same error for a missing session and for a user who is not a participant. */

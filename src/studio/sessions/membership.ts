@@ -1,12 +1,15 @@
 import type { PoolClient } from 'pg'
 import { typeid } from 'typeid-js'
-import { type Database, withTransaction } from '../../db/connect.ts'
-import { TidingsError } from '../../errors.ts'
-import { createTopic } from '../../log/topic.ts'
-import { storableText } from '../../tasks/model/storable.ts'
-import { cancelIfActive } from '../../tasks/start/erase.ts'
-import { keyReused } from '../../tasks/start/idempotency-key.ts'
-import type { TaskService } from '../../tasks/start/service.ts'
+import {
+  cancelIfActive,
+  createTopic,
+  type Database,
+  keyReused,
+  storableText,
+  type TaskService,
+  TidingsError,
+  withTransaction,
+} from '../../engine.ts'
 import type { SessionLog } from './events.ts'
 import { lockOwnSession, lockSession } from './locks.ts'
 import { badInput, replyKind, requireClientId } from './messages.ts'

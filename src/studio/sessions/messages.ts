@@ -1,12 +1,14 @@
 import type { PoolClient } from 'pg'
 import { typeid } from 'typeid-js'
-import type { Database } from '../../db/connect.ts'
-import { withTransaction } from '../../db/connect.ts'
-import { TidingsError } from '../../errors.ts'
-import { storableText } from '../../tasks/model/storable.ts'
-import type { Task } from '../../tasks/model/task.ts'
-import { keyReused } from '../../tasks/start/idempotency-key.ts'
-import type { TaskService } from '../../tasks/start/service.ts'
+import {
+  type Database,
+  keyReused,
+  storableText,
+  type Task,
+  type TaskService,
+  TidingsError,
+  withTransaction,
+} from '../../engine.ts'
 import type { SessionEvent, SessionLog } from './events.ts'
 import { lockSession } from './locks.ts'
 import { type MessageRow, type SessionRow, toMessage, toStatistics } from './rows.ts'

@@ -1,4 +1,4 @@
-import type { Database } from '../../db/connect.ts'
+import type { Database } from '../../engine.ts'
 import type { ReplyPassage } from '../content/reply.ts'
 import { foldText } from '../text/fold.ts'
 

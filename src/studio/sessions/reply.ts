@@ -1,12 +1,19 @@
 import type { PoolClient } from 'pg'
 import { z } from 'zod'
-import { withTimeout } from '../../async/timeout.ts'
-import { TidingsError } from '../../errors.ts'
-import { FinalError } from '../../tasks/model/failure.ts'
-import { advance, type Report, stage } from '../../tasks/model/report.ts'
-import { storableJson } from '../../tasks/model/storable.ts'
-import { createTaskDefinition, type Ending, type Start, type TaskContext } from '../../tasks/model/task-definition.ts'
-import { createOutputBuffer } from '../../tasks/worker/output-buffer.ts'
+import { withTimeout } from '../../async/index.ts'
+import {
+  advance,
+  createOutputBuffer,
+  createTaskDefinition,
+  type Ending,
+  FinalError,
+  type Report,
+  type Start,
+  stage,
+  storableJson,
+  type TaskContext,
+  TidingsError,
+} from '../../engine.ts'
 import { seedOf, toTaskFailure } from '../content/attempt.ts'
 import type { ReplyProvider } from '../content/reply.ts'
 import type { StudioResultOf, StudioTask } from '../task-results.ts'

@@ -1,4 +1,4 @@
-import type { FailureState } from '../../tasks/model/task.ts'
+import type { FailureState } from '../../engine.ts'
 import type { Card, Message, Participant, ReplyCitation, Session, SessionStatistics } from './session.ts'
 
 /** A row of `session`, from a query or from JSON. */

@@ -1,11 +1,13 @@
-import { createBatchLoader } from '../../async/batch-loader.ts'
-import type { Database } from '../../db/connect.ts'
-import { havePairs } from '../../db/pairs.ts'
-import type { Appender } from '../../log/append.ts'
-import type { Presence } from '../../presence/presence.ts'
-import type { Present } from '../../presence/presence-rows.ts'
-import type { Watcher } from '../../tasks/model/task-definition.ts'
-import type { TaskService } from '../../tasks/start/service.ts'
+import { createBatchLoader } from '../../async/index.ts'
+import {
+  type Appender,
+  type Database,
+  havePairs,
+  type Presence,
+  type Present,
+  type TaskService,
+  type Watcher,
+} from '../../engine.ts'
 import { type Cards, createCards } from './cards.ts'
 import { createSessionLog } from './events.ts'
 import { createLinks, type Links } from './links.ts'

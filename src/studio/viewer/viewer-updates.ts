@@ -1,8 +1,5 @@
-import { createKeyedQueue } from '../../async/keyed-queue.ts'
-import { type Database, withTransaction } from '../../db/connect.ts'
-import { type LogEvent, toInstant } from '../../log/event.ts'
-import { createTopic } from '../../log/topic.ts'
-import type { Engine } from '../../tasks/engine.ts'
+import { createKeyedQueue } from '../../async/index.ts'
+import { createTopic, type Database, type Engine, type LogEvent, toInstant, withTransaction } from '../../engine.ts'
 
 /** The topic of changes to a user's own tasks and library. */
 export function viewerTopic(userId: string): string {

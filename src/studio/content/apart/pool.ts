@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net'
-import { type Logger, silentLogger } from '../../../logger.ts'
+import { type Logger, silentLogger } from '../../../engine.ts'
 import { type Sandbox, startSandbox } from '../../sandbox/sandbox.ts'
 import { ContentError, tooComplex } from '../provider.ts'
 import type { Job, JobEnding, JobMessage, JobRequest } from './job.ts'

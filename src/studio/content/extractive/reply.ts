@@ -1,4 +1,4 @@
-import { interruptible } from '../../../async/interruptible.ts'
+import { interruptible } from '../../../async/index.ts'
 import { cutIntoPieces, paced } from '../pieces.ts'
 import type { ReplyPart, ReplyPassage, ReplyProvider, ReplyRequest } from '../reply.ts'
 import { splitSentences } from './sentences.ts'

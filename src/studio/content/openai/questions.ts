@@ -1,4 +1,4 @@
-import { interruptible } from '../../../async/interruptible.ts'
+import { interruptible } from '../../../async/index.ts'
 import { citableText, createCitationCheck } from '../citation.ts'
 import { ContentError } from '../provider.ts'
 import type { Question, QuestionProvider, QuestionRequest, QuestionSection } from '../question.ts'

@@ -1,4 +1,4 @@
-import { interruptible } from '../../../async/interruptible.ts'
+import { interruptible } from '../../../async/index.ts'
 import { shorten } from '../../text/text.ts'
 import { ContentError } from '../provider.ts'
 import type { ReplyPart, ReplyPassage, ReplyProvider, ReplyRequest } from '../reply.ts'

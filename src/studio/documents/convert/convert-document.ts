@@ -1,16 +1,18 @@
 import { extname } from 'node:path'
 import type { PoolClient } from 'pg'
 import { z } from 'zod'
-import { havePairs } from '../../../db/pairs.ts'
-import { TidingsError } from '../../../errors.ts'
-import { FinalError } from '../../../tasks/model/failure.ts'
-import { advance, type Report, stage } from '../../../tasks/model/report.ts'
 import {
   type Announcement,
+  advance,
   createTaskDefinition,
   type Ending,
+  FinalError,
+  havePairs,
+  type Report,
+  stage,
   type TaskContext,
-} from '../../../tasks/model/task-definition.ts'
+  TidingsError,
+} from '../../../engine.ts'
 import type { StudioTask } from '../../task-results.ts'
 import { quote } from '../../text/text.ts'
 import { createPageItems, type PageItems } from '../pdf/page-items.ts'

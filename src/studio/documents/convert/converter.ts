@@ -1,5 +1,4 @@
-import type { Logger } from '../../../logger.ts'
-import { RetryableError } from '../../../tasks/model/failure.ts'
+import { type Logger, RetryableError } from '../../../engine.ts'
 import { type Sandbox, startSandbox } from '../../sandbox/sandbox.ts'
 import { DocumentError } from '../structure/structure-error.ts'
 import type { ConversionMessage, ConversionRequest, ConversionStep, ConvertedDocument } from './conversion.ts'

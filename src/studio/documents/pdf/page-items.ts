@@ -1,5 +1,4 @@
-import { declareItems, item, type Report } from '../../../tasks/model/report.ts'
-import type { FailureState, TaskItem } from '../../../tasks/model/task.ts'
+import { declareItems, type FailureState, item, type Report, type TaskItem } from '../../../engine.ts'
 
 /** Every event of an item is a row of the log: pages of longer documents share items. */
 const maxItems = 100

@@ -1,7 +1,5 @@
 import type { PoolClient } from 'pg'
-import { TidingsError } from '../../../errors.ts'
-import { createTopic } from '../../../log/topic.ts'
-import { createTaskDefinition, type Ending } from '../../../tasks/model/task-definition.ts'
+import { createTaskDefinition, createTopic, type Ending, TidingsError } from '../../../engine.ts'
 import type { QuestionProvider } from '../../content/question.ts'
 import type { StudioTask } from '../../task-results.ts'
 import { announceProject } from '../announce.ts'

@@ -1,7 +1,14 @@
-import type { Database } from '../../../db/connect.ts'
-import { FinalError } from '../../../tasks/model/failure.ts'
-import { advance, declareItems, item, output, type Report, stage } from '../../../tasks/model/report.ts'
-import type { TaskContext } from '../../../tasks/model/task-definition.ts'
+import {
+  advance,
+  type Database,
+  declareItems,
+  FinalError,
+  item,
+  output,
+  type Report,
+  stage,
+  type TaskContext,
+} from '../../../engine.ts'
 import { seedOf, toTaskFailure } from '../../content/attempt.ts'
 import type { Question, QuestionProvider } from '../../content/question.ts'
 import type { StudioResultOf } from '../../task-results.ts'

@@ -1,5 +1,5 @@
-import { createSingleFlight } from '../../../async/single-flight.ts'
-import type { Logger } from '../../../logger.ts'
+import { createSingleFlight } from '../../../async/index.ts'
+import type { Logger } from '../../../engine.ts'
 import type { Previews } from './previews.ts'
 
 /** Periodically stops idle previews. Several processes may do so concurrently. */

@@ -1,4 +1,4 @@
-import { hostInUrl } from '../../../server/request/listen.ts'
+import { hostInUrl } from '../../../server/index.ts'
 import type { StudioConfig } from '../../config.ts'
 
 /** The headers that isolate the scripts of a preview. */

@@ -1,4 +1,4 @@
-import type { FailureState } from '../../../tasks/model/task.ts'
+import type { FailureState } from '../../../engine.ts'
 
 /** The state of a preview: starting, viewable, failed to start, or stopped. */
 export type PreviewStatus = 'STARTING' | 'READY' | 'FAILED' | 'STOPPED'

@@ -1,9 +1,13 @@
 import { randomBytes } from 'node:crypto'
 import type { PoolClient } from 'pg'
-import { type Database, withTransaction } from '../../../db/connect.ts'
-import { TidingsError } from '../../../errors.ts'
-import { appendInTransaction, type TransactionalAppender } from '../../../log/append-in-transaction.ts'
-import type { FailureState } from '../../../tasks/model/task.ts'
+import {
+  appendInTransaction,
+  type Database,
+  type FailureState,
+  TidingsError,
+  type TransactionalAppender,
+  withTransaction,
+} from '../../../engine.ts'
 import { entryPath } from '../project.ts'
 import { type PreviewRow, previewColumns, toPreview } from '../rows.ts'
 import { type Preview, previewChanged, previewTopic } from './preview.ts'

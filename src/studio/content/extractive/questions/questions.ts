@@ -1,5 +1,5 @@
 import { setImmediate, setTimeout as sleep } from 'node:timers/promises'
-import { interruptible } from '../../../../async/interruptible.ts'
+import { interruptible } from '../../../../async/index.ts'
 import { type CitationCheck, createCitationCheck } from '../../citation.ts'
 import {
   createAskedQuestions,
