@@ -36,8 +36,8 @@ reset as (
  *   contain it. Rejected requests have no row: see {@link explainRefusals}.
  *
  * Appends nothing while the epoch is that of another timeline: events that follow a failover must not
- * be taken for a continuation of the log that subscribers have seen, so {@link renewAfterFailover}
- * renews it first.
+ * be taken for a continuation of the log that subscribers have seen, so {@link runAppend} renews it
+ * first.
  *
  * Performs for every request, atomically and independently of the others: the guard (the topic is
  * open and at `base` if given; the task has an expected status, and the attempt and worker that the
@@ -159,21 +159,17 @@ export async function runAppend(
   const query = { text: statements[variant], values: [text] }
   const run = () => client.query<AcceptedRow>(isPrepared ? { ...query, name: `tidings-append-${variant}` } : query)
   let { rows } = await run()
-  if (rows.length === 0 && (await renewAfterFailover(client))) ({ rows } = await run())
+  if (rows.length === 0) {
+    // Perhaps the timeline had changed. Whether it still has says nothing: another connection may have renewed the epoch meanwhile.
+    await client.query('select log_epoch()')
+    ;({ rows } = await run())
+  }
   const results: AppendResult[] = []
   for (const row of rows) {
     const request = requests[row.ord - 1]
     if (request !== undefined) results[row.ord - 1] = toResult(request, row)
   }
   return rows.length === requests.length ? results : await explainRefusals(client, requests, results)
-}
-
-/** Renews the epoch if the timeline has changed since the last statement; returns whether it has. */
-async function renewAfterFailover(client: pg.ClientBase): Promise<boolean> {
-  const { rowCount } = await client.query(
-    `select log_epoch() from meta where key = 'origin' and split_part(value, ':', 2) <> log_timeline()`,
-  )
-  return rowCount === 1
 }
 
 /** Returns all outcomes, adding the current state of topic and task for the rejected requests. */

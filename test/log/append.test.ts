@@ -1,7 +1,9 @@
+import type pg from 'pg'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { type Database, withTransaction } from '../../src/db/connect.ts'
 import { type Appender, createAppender } from '../../src/log/append.ts'
 import type { AppendRequest, TaskChange } from '../../src/log/append-request.ts'
+import { runAppend } from '../../src/log/append-statement.ts'
 import type { LogEvent } from '../../src/log/event.ts'
 import { createLogger } from '../../src/logger.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
@@ -418,4 +420,24 @@ describe('the end of an appender', () => {
     await expect(appender.append(say('closing'))).rejects.toMatchObject({ code: 'SHUTTING_DOWN' })
     await appender[Symbol.asyncDispose]()
   })
+})
+
+it('is not refused when another connection renews the epoch after a failover at the same time', async () => {
+  await createTopic(database, 'moved')
+  await database.pool.query(`update meta set value = 'cluster:00000000' where key = 'origin'`)
+  const client = await database.pool.connect()
+  let isFirst = true
+  const renewing = {
+    async query(config: pg.QueryConfig) {
+      const result = await client.query(config)
+      if (isFirst) await database.pool.query('select log_epoch()')
+      isFirst = false
+      return result
+    },
+  } as pg.ClientBase
+  const results = await runAppend(renewing, [{ topic: 'moved', events: [{ type: 'First', payload: {} }] }], {
+    isPrepared: false,
+  })
+  client.release()
+  expect(results).toMatchObject([{ accepted: true, seq: 1 }])
 })
