@@ -133,15 +133,17 @@ async function* run<S>(
       return { is: 'snapshot', reason, seq: at, state: result.state, isLast: end !== null && at >= end }
     }
 
-    const head = await readHead()
-    epoch = reader.epoch
-    const isAhead = after !== undefined && after.epoch === reader.epoch && after.seq > head.seq
-    if (isAhead) await feeds.reportAhead(topic)
-    if (after !== undefined && (isAhead || after.epoch !== reader.epoch)) {
-      reset = undefined
-      yield await createSnapshot('RESET')
-    } else if (after === undefined && !fromStart) yield await createSnapshot('SUBSCRIBED')
-    else if (at < head.prunedSeq) yield await createSnapshot('PRUNED')
+    if (after === undefined && !fromStart) yield await createSnapshot('SUBSCRIBED')
+    else {
+      const head = await readHead()
+      epoch = reader.epoch
+      const isAhead = after !== undefined && after.epoch === reader.epoch && after.seq > head.seq
+      if (isAhead) await feeds.reportAhead(topic)
+      if (after !== undefined && (isAhead || after.epoch !== reader.epoch)) {
+        reset = undefined
+        yield await createSnapshot('RESET')
+      } else if (at < head.prunedSeq) yield await createSnapshot('PRUNED')
+    }
 
     while (!signal.aborted) {
       if (reset === undefined && reader.epoch !== epoch) {
