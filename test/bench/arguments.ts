@@ -7,6 +7,7 @@ export const cases = {
   latency: 'from publishing to the subscriber, at a steady rate',
   whole: 'the same through PostgreSQL, Redis and all that comes after',
   idle: 'memory of connections on which nothing happens',
+  join: 'processor time of subscribers that connect',
   storm: 'all reconnecting at once',
   slow: 'readers that stop, and what their neighbours notice',
   profile: 'where the time of a delivery goes',

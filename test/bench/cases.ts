@@ -205,6 +205,58 @@ export async function measureIdle(
   return idle
 }
 
+/** A server to which subscribers have connected before: with compiled code, as one that has been running. */
+async function stageWarm(
+  contestant: Contestant,
+  environment: Environment,
+  topics: number,
+): Promise<Stage & { readonly join: (sockets: number) => Promise<{ readonly ms: number }> }> {
+  await using stack = new AsyncDisposableStack()
+  const on = stack.use(await stage(contestant, { ...environment, BENCH_APPEND: '1' }, { sockets: 0, topics }))
+  const { load, port, tasks } = on
+  const { dialect } = contestant
+  const join = (sockets: number) =>
+    load.ask({ is: 'connect', port, tasks, dialect, sockets, topics, concurrency: 100 }, 'connected')
+  await join(2_000)
+  await load.ask({ is: 'disconnect' }, 'disconnected')
+  await sleep(settleMs)
+  const opened = stack.move()
+  return { ...on, join, [Symbol.asyncDispose]: () => opened.disposeAsync() }
+}
+
+/** The cost of subscribers that join. */
+export interface Joining {
+  /** Processor time of the server per subscriber: connection, authentication, subscription and, where there is one, snapshot. */
+  readonly cpuMs: number
+  readonly perSecond: number
+}
+
+/** Measures subscribers that connect and subscribe, a hundred at a time. */
+export async function measureJoining(
+  contestant: Contestant,
+  environment: Environment,
+  shape: { readonly sockets: number; readonly topics: number },
+): Promise<Joining> {
+  await using on = await stageWarm(contestant, environment, shape.topics)
+  const { sockets } = shape
+  const before = await readCpuMs(on.server)
+  const { ms } = await on.join(sockets)
+  await sleep(settleMs)
+  return { cpuMs: ((await readCpuMs(on.server)) - before) / sockets, perSecond: sockets / (ms / 1_000) }
+}
+
+/** Profiles a server while subscribers join: each function's own share of its busy time, the largest first. */
+export async function profileJoining(
+  contestant: Contestant,
+  environment: Environment,
+  shape: { readonly sockets: number; readonly topics: number },
+): Promise<readonly Share[]> {
+  await using on = await stageWarm(contestant, environment, shape.topics)
+  const profiling = on.server.ask({ is: 'profile', ms: 4_000 }, 'profiled')
+  await on.join(shape.sockets)
+  return (await profiling).shares
+}
+
 /** A reconnection storm. */
 export interface Storm {
   /** Until all were connected and had received all missed events. */

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { cpus, release, totalmem, type } from 'node:os'
 import { compareWithAims } from './aims.ts'
 import { areaNames, type timeByArea } from './areas.ts'
-import { type Idle, type Latency, type SlowReaders, type Storm, saturatedPerTurn } from './cases.ts'
+import { type Idle, type Joining, type Latency, type SlowReaders, type Storm, saturatedPerTurn } from './cases.ts'
 import { drawCurve } from './curve-picture.ts'
 import { drawFanOut } from './picture.ts'
 import { formatNumber, formatShape, formatSpread, type Spread, spreadOf } from './statistics.ts'
@@ -38,6 +38,7 @@ export interface Results {
   readonly latency: Rate[]
   readonly whole: Rate[]
   readonly idle: { readonly topics: number; readonly measured: readonly Measured<readonly Idle[]>[] }[]
+  readonly joining: { readonly topics: number; readonly measured: readonly Measured<Joining>[] }[]
   readonly storm: Measured<Storm>[]
   readonly slow: Measured<SlowReaders>[]
   readonly profile: {
@@ -121,6 +122,26 @@ function idleTable(idle: Results['idle']): string {
         }),
       ),
     ),
+  )
+}
+
+/** The contestant that joining is compared with, as it is the usual choice for GraphQL. */
+const stock = 'Yoga + graphql-ws + RedisPubSub'
+
+function joiningTable(joining: Results['joining']): string {
+  return table(
+    ['topics', 'server', 'processor time of a join, ms', `of ${stock}`, 'joins/s'],
+    joining.flatMap(({ topics, measured }) => {
+      const medianOf = (name: string): number =>
+        spreadOf(measured.find(({ contestant }) => contestant === name)?.runs.map(({ cpuMs }) => cpuMs) ?? []).median
+      return measured.map(({ contestant, runs }) => [
+        formatNumber(topics),
+        contestant,
+        formatSpread(spreadOf(runs.map(({ cpuMs }) => cpuMs)), 2),
+        formatNumber(medianOf(contestant) / medianOf(stock), 2),
+        formatSpread(spreadOf(runs.map(({ perSecond }) => perSecond))),
+      ])
+    }),
   )
 }
 
@@ -223,6 +244,11 @@ export function createReport(
       results.whole,
     ) +
     section('Idle subscribers', idleTable(results.idle), results.idle) +
+    section(
+      '5,000 subscribers join',
+      `Connection, authentication and subscription, a hundred at a time; with Tidings also the first snapshot, from PostgreSQL.\n\n${joiningTable(results.joining)}`,
+      results.joining,
+    ) +
     section(
       '5,000 clients reconnect at once',
       `Clients of Tidings resume from cursors and each receive the ten events that they missed, from the log. The other clients reconnect without catching up.\n\n${stormTable(results.storm)}`,

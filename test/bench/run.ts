@@ -16,6 +16,7 @@ import {
   type FanOutRates,
   measureFanOut,
   measureIdle,
+  measureJoining,
   measureLatency,
   measureSlowReaders,
   measureStorm,
@@ -30,7 +31,17 @@ const compared = all.filter(({ isFloor }) => isFloor !== true)
 const ms = isQuick ? 800 : 1_400
 const scale = isQuick ? 0.2 : 1
 
-const results: Results = { fanOut: [], latency: [], idle: [], storm: [], slow: [], whole: [], profile: [], curve: [] }
+const results: Results = {
+  fanOut: [],
+  latency: [],
+  idle: [],
+  joining: [],
+  storm: [],
+  slow: [],
+  whole: [],
+  profile: [],
+  curve: [],
+}
 
 /** Returns the request of the arguments. Exits when they ask for help, or are invalid. */
 function readRequest(): BenchRequest {
@@ -133,6 +144,15 @@ async function runAll(environment: Environment): Promise<void> {
       ),
     })
   }
+  await save()
+  if (wants('join'))
+    for (const topics of [1, 5_000 * scale])
+      results.joining.push({
+        topics,
+        measured: await compare(`joining ${topics} topics`, (contestant) =>
+          measureJoining(contestant, environment, { sockets: 5_000 * scale, topics }),
+        ),
+      })
   await save()
   if (wants('storm'))
     results.storm.push(
