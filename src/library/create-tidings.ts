@@ -21,6 +21,7 @@ import { createRateLimits, type RateLimits } from '../rate-limits/rate-limits.ts
 import { createServerMetrics } from '../server/connections/server-metrics.ts'
 import type { TeamYoga } from '../server/http/team-api.ts'
 import { createMetricsPage } from '../server/monitoring/prometheus/page.ts'
+import { createLiveDelivery, createUnknownResultLog, startPruning } from '../server/parts.ts'
 import { createViewerReader } from '../server/request/authenticate.ts'
 import {
   createTeamServer,
@@ -49,7 +50,6 @@ import { toEngineDefinition } from './engine-definition.ts'
 import { registerHost } from './host.ts'
 import { writeOperations } from './operations.ts'
 import { type ListenOptions, namingOptions, readOptions, type ServeOptions, type TidingsOptions } from './options.ts'
-import { createLiveDelivery, createUnknownResultLog, startPruning } from './parts.ts'
 import { publish, publishWithin } from './publish.ts'
 import { checkOwnSchema, checkTeamSchema, createTeamSchema } from './team-schema.ts'
 

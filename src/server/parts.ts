@@ -8,9 +8,9 @@ import type { OwnableField } from '../live/execute/topic-field.ts'
 import { createLive, type Live } from '../live/live.ts'
 import { createPruner, type Pruner } from '../log/event-retention.ts'
 import type { Logger } from '../logger.ts'
-import { createMaskError, createResultFormat } from '../server/request/mask.ts'
 import { pruneTasks } from '../tasks/worker/task-retention.ts'
 import type { Tracing } from '../tracing/tracing.ts'
+import { createMaskError, createResultFormat } from './request/mask.ts'
 
 /** Parts of a process that serves or runs tasks: the same for the Studio and for a team. */
 
