@@ -1,7 +1,7 @@
 import type { Logger } from './logger.ts'
 
 /** Controls the end of the process. */
-interface Ending {
+export interface Ending {
   /** Whether a shutdown has been requested. */
   isAsked(): boolean
   /** Shuts down now, as if it had been requested. */

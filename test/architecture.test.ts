@@ -81,10 +81,13 @@ const tops = new Set(['src/main.ts', 'src/worker.ts'])
 const shared = new Set(['src/protocol.ts', 'src/recording.ts', 'client/kinds/watch-text.ts'])
 
 /**
- * The folders of the Studio. From the rest they import only the public entries, as a team does, and the documents that codegen
+ * The folders and programs of the Studio. From the rest they import only the public entries, as a team does, and the documents that codegen
  * makes of their own operations.
  */
-const studioFolders = [
+const studioPaths = [
+  'src/main',
+  'src/main.ts',
+  'src/worker.ts',
   'client/apps',
   'client/self-test',
   'client/studio',
@@ -92,7 +95,7 @@ const studioFolders = [
   'schema/studio',
   'src/studio',
 ]
-const isOfStudio = (file: string): boolean => studioFolders.some((folder) => file.startsWith(`${folder}/`))
+const isOfStudio = (file: string): boolean => studioPaths.some((path) => file === path || file.startsWith(`${path}/`))
 
 /** Returns the sources of the entries of the package. */
 async function publicEntries(): Promise<ReadonlySet<string>> {
@@ -126,8 +129,16 @@ async function sources(): Promise<string[]> {
   return found
 }
 
-/** Returns the relative imports of a file, types included, as paths from the root. */
-async function importsOf(file: string): Promise<string[]> {
+const importsByFile = new Map<string, Promise<readonly string[]>>()
+
+/** Returns the relative imports of a file, types and extended modules included, as paths from the root. */
+function importsOf(file: string): Promise<readonly string[]> {
+  const imports = importsByFile.get(file) ?? readImports(file)
+  importsByFile.set(file, imports)
+  return imports
+}
+
+async function readImports(file: string): Promise<readonly string[]> {
   const text = await readFile(join(root, file), 'utf8')
   const specifiers = text.matchAll(/(?:from|import|declare module)\s*\(?\s*'(\.{1,2}\/[^']+)'/g)
   return [...specifiers].map(([, specifier = '']) => normalize(join(dirname(file), specifier)))

@@ -4,10 +4,8 @@ import type { z } from 'zod'
 import { createContext } from '../../schema/kit/context.ts'
 import type { Services } from '../../schema/kit/services.ts'
 import { once } from '../async/once.ts'
-import { readRedisAddress } from '../bus/redis-address.ts'
 import { connectDatabase, type Database } from '../db/connect.ts'
 import { startEmbeddedPostgres } from '../db/embedded.ts'
-import { readBusName } from '../db/epoch.ts'
 import { migrate } from '../db/migrate.ts'
 import { toUnavailable } from '../db/retry.ts'
 import type { JsonObject } from '../db/tables.ts'
@@ -17,11 +15,11 @@ import { isOwnField } from '../live/execute/topic-field.ts'
 import { createCommittedEvents } from '../log/committed-events.ts'
 import type { Pruner } from '../log/event-retention.ts'
 import { createLogger } from '../logger.ts'
-import { createRateLimits, type RateLimits } from '../rate-limits/rate-limits.ts'
+import type { RateLimits } from '../rate-limits/rate-limits.ts'
 import { createServerMetrics } from '../server/connections/server-metrics.ts'
 import type { TeamYoga } from '../server/http/team-api.ts'
 import { createMetricsPage } from '../server/monitoring/prometheus/page.ts'
-import { createLiveDelivery, createUnknownResultLog, startPruning } from '../server/parts.ts'
+import { createLiveDelivery, createUnknownResultLog, openRateLimits, startPruning } from '../server/parts.ts'
 import { createViewerReader } from '../server/request/authenticate.ts'
 import {
   createTeamServer,
@@ -248,15 +246,7 @@ export function createTidings(options: TidingsOptions): Tidings {
   const limitRates = once(async (database: Database): Promise<RateLimits | undefined> => {
     // Without tokens there is one user, on this machine.
     if (authenticate === undefined && config.JWT_SECRET === undefined && config.JWKS_URL === undefined) return undefined
-    return resources.use(
-      await createRateLimits({
-        budgets: config.RATE_LIMITS,
-        addressFactor: config.RATE_LIMIT_ADDRESS_FACTOR,
-        redis: readRedisAddress(config),
-        prefix: await readBusName(database),
-        logger,
-      }),
-    )
+    return resources.use(await openRateLimits(database, config, logger))
   })
 
   /** Opens what servers need that serve a schema. */

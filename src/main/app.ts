@@ -1,22 +1,34 @@
-import type { Services } from '../../schema/kit/services.ts'
+import type { Services } from '../../schema/index.ts'
 import { readExamples } from '../../schema/studio/examples/examples.ts'
 import { createContext, schema } from '../../schema/studio/index.ts'
-import { createPeriodic } from '../async/periodic.ts'
-import { readRedisAddress } from '../bus/redis-address.ts'
-import type { Config } from '../config.ts'
-import { connectDatabase } from '../db/connect.ts'
-import { startEmbeddedPostgres } from '../db/embedded.ts'
-import { readBusName } from '../db/epoch.ts'
-import { migrate } from '../db/migrate.ts'
-import type { Live } from '../live/live.ts'
-import type { Logger } from '../logger.ts'
-import { createRateLimits } from '../rate-limits/rate-limits.ts'
-import { createServerMetrics } from '../server/connections/server-metrics.ts'
-import { type HealthServer, startHealthServer } from '../server/monitoring/health-server.ts'
-import { createMetricsPage } from '../server/monitoring/prometheus/page.ts'
-import type { ReadTabs } from '../server/pages/graphiql.ts'
-import { createLiveDelivery as createDelivery, createUnknownResultLog, startPruning } from '../server/parts.ts'
-import { type RunningServer, startServer } from '../server/server.ts'
+import { createPeriodic } from '../async/index.ts'
+import {
+  connectDatabase,
+  type Logger,
+  localDeveloper,
+  migrate,
+  noTracing,
+  openTracing,
+  priorityBoostMs,
+  startEmbeddedPostgres,
+  startEngine,
+  type Tracing,
+} from '../engine.ts'
+import type { Config } from '../environment.ts'
+import {
+  createLiveDelivery as createDelivery,
+  createMetricsPage,
+  createServerMetrics,
+  createUnknownResultLog,
+  type HealthServer,
+  type Live,
+  openRateLimits,
+  type ReadTabs,
+  type RunningServer,
+  startHealthServer,
+  startPruning,
+  startServer,
+} from '../server/index.ts'
 import { isCounted } from '../studio/analytics/fold.ts'
 import { createProjector } from '../studio/analytics/projector.ts'
 import { createApplications } from '../studio/applications.ts'
@@ -29,11 +41,6 @@ import { typeOf } from '../studio/projects/file-names.ts'
 import { createPreviewKeeper } from '../studio/projects/preview/preview-keeper.ts'
 import { startPreviewServer } from '../studio/projects/preview/preview-server.ts'
 import { warnOfMissingIsolation } from '../studio/sandbox/isolation.ts'
-import { startEngine } from '../tasks/engine.ts'
-import { localDeveloper } from '../tasks/model/viewer.ts'
-import { priorityBoostMs } from '../tasks/queue/priority-boost.ts'
-import { openTracing } from '../tracing/open.ts'
-import { noTracing, type Tracing } from '../tracing/tracing.ts'
 import { ensureStudioBuilt } from './studio-build.ts'
 import { createStudioPage } from './studio-page.ts'
 
@@ -131,17 +138,7 @@ export async function startApp(options: {
   const hasTokens = config.JWT_SECRET !== undefined || config.JWKS_URL !== undefined
   // Without tokens there is one user, on this machine.
   const rateLimits =
-    config.ROLE === 'worker' || !hasTokens
-      ? undefined
-      : stack.use(
-          await createRateLimits({
-            budgets: config.RATE_LIMITS,
-            addressFactor: config.RATE_LIMIT_ADDRESS_FACTOR,
-            redis: readRedisAddress(config),
-            prefix: await readBusName(database),
-            logger,
-          }),
-        )
+    config.ROLE === 'worker' || !hasTokens ? undefined : stack.use(await openRateLimits(database, config, logger))
   const services: Services = {
     engine,
     rateLimits,

@@ -1,4 +1,4 @@
-import { describeSettings } from '../settings.ts'
+import { describeSettings } from '../environment.ts'
 import { studioSettings } from '../studio/config.ts'
 
 /** A parsed command line. */

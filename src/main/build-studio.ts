@@ -2,7 +2,7 @@
  * Builds the Studio and GraphiQL in advance, as for an image, so that a start needs no optional
  * packages: `npm run studio:build`.
  */
-import { writeGraphiqlParts } from '../server/pages/graphiql-assets.ts'
+import { writeGraphiqlParts } from '../server/index.ts'
 import { ensureStudioBuilt } from './studio-build.ts'
 
 const { directory } = await ensureStudioBuilt()

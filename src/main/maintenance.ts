@@ -1,9 +1,16 @@
-import { parseConfig } from '../config.ts'
-import { connectDatabase, type Database, describeDatabaseUrl } from '../db/connect.ts'
-import { startEmbeddedPostgres } from '../db/embedded.ts'
-import { hasTables, migrate } from '../db/migrate.ts'
-import { isTidingsError, TidingsError } from '../errors.ts'
-import { createLogger, type Logger } from '../logger.ts'
+import {
+  connectDatabase,
+  createLogger,
+  type Database,
+  describeDatabaseUrl,
+  hasTables,
+  isTidingsError,
+  type Logger,
+  migrate,
+  startEmbeddedPostgres,
+  TidingsError,
+} from '../engine.ts'
+import { parseConfig } from '../environment.ts'
 import { readEnvironment } from './environment.ts'
 
 /** The timeout of one statement: a command may process all rows of a table. */

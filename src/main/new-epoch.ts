@@ -1,4 +1,4 @@
-import { forgetBusName, renewEpoch } from '../db/epoch.ts'
+import { forgetBusName, renewEpoch } from '../engine.ts'
 import { runMaintenance } from './maintenance.ts'
 
 await runMaintenance({

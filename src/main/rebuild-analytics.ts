@@ -1,4 +1,4 @@
-import { createAppender } from '../log/append.ts'
+import { createAppender } from '../engine.ts'
 import { rebuildAnalytics } from '../studio/analytics/rebuild.ts'
 import { runMaintenance } from './maintenance.ts'
 

@@ -1,6 +1,4 @@
-import { isTidingsError } from '../errors.ts'
-import { createLogger } from '../logger.ts'
-import { endInOrder } from '../signals.ts'
+import { createLogger, endInOrder, isTidingsError } from '../environment.ts'
 import { parseStudioConfig, type StudioConfig } from '../studio/config.ts'
 import type { App } from './app.ts'
 import { describeUsage, readArguments } from './arguments.ts'

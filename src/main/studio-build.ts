@@ -4,7 +4,7 @@ import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from '
 import { createRequire } from 'node:module'
 import { join, relative, sep } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { createSingleFlight } from '../async/single-flight.ts'
+import { createSingleFlight } from '../async/index.ts'
 import type { BuiltStudio } from './studio-page.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))

@@ -4,7 +4,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { extname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { brotliCompress, constants, gzip } from 'node:zlib'
-import type { Logger } from '../logger.ts'
+import type { Logger } from '../engine.ts'
 
 /** A built Studio. */
 export interface BuiltStudio {

@@ -1,4 +1,12 @@
 /** `tidings/server`: serves a schema made with `tidings/schema` on `tidings/engine`; parts of HTTP servers. */
+export type { Live } from '../live/live.ts'
+export { createServerMetrics, type ServerMetrics } from './connections/server-metrics.ts'
+export { type HealthServer, startHealthServer } from './monitoring/health-server.ts'
+export { createMetricsPage } from './monitoring/prometheus/page.ts'
+export type { ReadTabs } from './pages/graphiql.ts'
+export { writeGraphiqlParts } from './pages/graphiql-assets.ts'
+export { createLiveDelivery, createUnknownResultLog, openRateLimits, startPruning } from './parts.ts'
 export { drainRequestBody } from './request/drain-request-body.ts'
 export { refuseRepeatedHeader } from './request/headers.ts'
 export { hostInUrl, listen } from './request/listen.ts'
+export { type RunningServer, type ServerOptions, startServer } from './server.ts'

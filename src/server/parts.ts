@@ -2,12 +2,15 @@ import type { GraphQLSchema } from 'graphql'
 import { createContext } from '../../schema/kit/context.ts'
 import type { Services } from '../../schema/kit/services.ts'
 import { pruneAuditLog } from '../audit/audit-log.ts'
+import { readRedisAddress } from '../bus/redis-address.ts'
 import type { Config } from '../config.ts'
 import type { Database } from '../db/connect.ts'
+import { readBusName } from '../db/epoch.ts'
 import type { OwnableField } from '../live/execute/topic-field.ts'
 import { createLive, type Live } from '../live/live.ts'
 import { createPruner, type Pruner } from '../log/event-retention.ts'
 import type { Logger } from '../logger.ts'
+import { createRateLimits, type RateLimits } from '../rate-limits/rate-limits.ts'
 import { pruneTasks } from '../tasks/worker/task-retention.ts'
 import type { Tracing } from '../tracing/tracing.ts'
 import { createMaskError, createResultFormat } from './request/mask.ts'
@@ -55,6 +58,21 @@ export function createUnknownResultLog(logger: Logger): (type: unknown) => void 
     loggedTypes.add(type)
     logger.error({ resultType: type }, 'task result has a type that the API does not have')
   }
+}
+
+/**
+ * Opens the budgets of operations, shared by all servers of a database.
+ *
+ * @throws TidingsError `UNAVAILABLE`
+ */
+export async function openRateLimits(database: Database, config: Config, logger: Logger): Promise<RateLimits> {
+  return createRateLimits({
+    budgets: config.RATE_LIMITS,
+    addressFactor: config.RATE_LIMIT_ADDRESS_FACTOR,
+    redis: readRedisAddress(config),
+    prefix: await readBusName(database),
+    logger,
+  })
 }
 
 /** Interval for deleting data older than `RETENTION_HOURS`. */
