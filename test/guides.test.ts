@@ -55,6 +55,7 @@ test('the guides show the examples as a whole', async () => {
     ...['express', 'fastify', 'hono', 'pothos-yoga', 'sdl'].map((name) => `${name}/server.ts`),
     ...['server.ts', 'tasks.ts', 'token.ts'].map((name) => `authentication/${name}`),
     'deployment/tidings.ts',
+    'kinds/translate.ts',
     ...['export-report.test.ts', 'sync-calendar.test.ts', 'report.test.tsx'].map((name) => `testing/${name}`),
     ...['pg.ts', 'kysely.ts', 'drizzle.ts', 'postgres.ts', 'trigger.sql'].map((name) => `transactions/${name}`),
   ]
@@ -72,6 +73,17 @@ test('each folder of examples is compiled or run by the tests', async () => {
   const isTested = (name: string): boolean =>
     texts.some((text) => text.includes(`"examples/${name}"`) || text.includes(`'${name}'`))
   expect(folders.filter((name) => !isTested(name))).toEqual([])
+})
+
+test('the guide of kinds has every option of defineTask, with its default', async () => {
+  const source = await read('src/library/define-task.ts')
+  const [, members = ''] = /^export interface TaskKind<[\s\S]*?> \{\n([\s\S]*?)^\}/m.exec(source) ?? []
+  const options = [...members.matchAll(/^ {2}(?:readonly )?(\w+)\?[:(]/gm)].map(([, name]) => name)
+  const rows = [...(await read('docs/guide/kinds.md')).matchAll(/^\| (`[^|]*) \|/gm)].flatMap(([, cell = '']) =>
+    [...cell.matchAll(/`(\w+)`/g)].map(([, name]) => name),
+  )
+  // Those that the first guide explains.
+  expect(rows.toSorted()).toEqual(options.filter((name) => name !== 'result' && name !== 'errors').toSorted())
 })
 
 test('the index has every guide', async () => {

@@ -241,7 +241,7 @@ export function createTidings(options: TidingsOptions): Tidings {
   const work = once(async (): Promise<Pruner> => {
     const { database, engine } = await open()
     await engine.startWorker()
-    return resources.use(startPruning(database, config, logger))
+    return resources.use(startPruning(database, config, logger, tasks))
   })
   const limitRates = once(async (database: Database): Promise<RateLimits | undefined> => {
     // Without tokens there is one user, on this machine.

@@ -2,8 +2,9 @@ import type { z } from 'zod'
 import { taskErrorCatalogue } from '../errors.ts'
 import type { Backoff } from '../tasks/model/failure.ts'
 import type { Report } from '../tasks/model/report.ts'
-import type { TaskContext, TaskDefinition } from '../tasks/model/task-definition.ts'
+import type { Priority, RateLimit, TaskContext, TaskDefinition } from '../tasks/model/task-definition.ts'
 import type { Viewer } from '../tasks/model/viewer.ts'
+import { checkPriority } from '../tasks/queue/priority-boost.ts'
 
 /** The zod objects of a kind's errors, by code. */
 export type ErrorSchemas = Readonly<Record<string, z.ZodObject>>
@@ -92,10 +93,29 @@ export interface TaskKind<
    * kind and then takes precedence.
    */
   readonly retentionDays?: number
+  /**
+   * Hours after the end of a task for which its events are kept, with the partial output among them: until then, subscribers can replay
+   * how the task went, later ones receive only its state and result. 0 deletes them at the next cleanup, which follows every ten
+   * minutes. Defaults to `retentionHours`.
+   */
+  readonly eventRetentionHours?: number
   /** How many tasks of the kind run at once in one worker process. @default 2 */
   readonly concurrency?: number
   /** How many run at once for one owner, over all workers; null for no limit. Defaults to `maxRunningPerUser`. */
   readonly perUser?: number | null
+  /**
+   * The seconds by which tasks of the kind are moved forward in its queue, or back if negative: a task with 60 starts before those with
+   * 0 that were started up to a minute before it. For all tasks, or as a function of the input: `({ plan }) => (plan === 'paid' ? 60 : 0)`.
+   * A task waits at most that much longer than without priorities, so that none starves; to rank tasks strictly, use differences that
+   * are longer than any task waits. Added to the boost of `headStarts`. At most 1,000,000,000 either way. @default 0
+   */
+  readonly priority?: Priority<z.output<I>>
+  /**
+   * How many attempts start within a period, across all workers: `{ limit: 10, periodMs: 60_000 }`; with `key: 'owner'` or
+   * `key: 'input.customerId'` for each owner or each value of that field. Tasks beyond it wait in the queue, and their position and
+   * estimated wait follow from it. The period slides. Default none.
+   */
+  readonly rateLimit?: RateLimit<keyof z.input<I> & string>
   /** Delay between failed attempts in milliseconds, doubled for each: 1,000 up to 60,000 by default. */
   readonly backoff?: Partial<Backoff>
   /**
@@ -172,8 +192,35 @@ export function defineTask<
     if (code in taskErrorCatalogue)
       throw new TypeError(`The error ${code} of ${kind} is one of the engine's own: give it another name`)
   }
+  checkQueueOptions(definition)
   for (const code of Object.keys(definition.retry ?? {}))
     if (!(code in errors))
       throw new TypeError(`The kind ${kind} retries the error ${code}, which is not among its errors: declare it`)
   return definition
+}
+
+const maxLimit = 10_000
+const maxPeriodMs = 86_400_000
+
+/** @throws TypeError for a number that cannot be meant */
+function checkQueueOptions({
+  kind,
+  input,
+  priority,
+  rateLimit,
+  eventRetentionHours: hours = 0,
+}: Pick<TaskKind, 'kind' | 'input' | 'rateLimit' | 'eventRetentionHours'> & { readonly priority?: unknown }): void {
+  if (typeof priority === 'number') checkPriority(kind, priority)
+  if (!(hours >= 0 && hours <= 87_600))
+    throw new TypeError(`eventRetentionHours of ${kind} is ${hours}; it is a number of hours from 0 to 87600`)
+  if (rateLimit === undefined) return
+  const { limit, periodMs, key } = rateLimit
+  if (!Number.isInteger(limit) || limit < 1 || limit > maxLimit)
+    throw new TypeError(`The limit of rateLimit of ${kind} is ${limit}; it is an integer from 1 to ${maxLimit}`)
+  if (!Number.isInteger(periodMs) || periodMs < 1 || periodMs > maxPeriodMs)
+    throw new TypeError(
+      `The periodMs of rateLimit of ${kind} is ${periodMs}; it is a number of milliseconds from 1 to ${maxPeriodMs}`,
+    )
+  if (key !== undefined && key !== 'owner' && !(key.startsWith('input.') && key.slice('input.'.length) in input.shape))
+    throw new TypeError(`The key of rateLimit of ${kind} is ${key}; it is 'owner' or 'input.' and a field of the input`)
 }

@@ -17,6 +17,7 @@ export function toEngineDefinition(definition: TaskKind, context: HandlerService
     description: _,
     authorize: __,
     retentionDays: ___,
+    eventRetentionHours: ____,
     errors: schemas = {},
     retry = {},
     ...options

@@ -7,6 +7,8 @@ const defaultBatch = 200
 
 interface RetentionOptions {
   readonly retentionHours: number
+  /** Hours by kind of task that replace `retentionHours`. Default none. */
+  readonly retentionHoursByKind?: Readonly<Record<string, number>>
   readonly maxTopics?: number
 }
 
@@ -21,18 +23,29 @@ interface DeletedEvents {
  * them receive a snapshot and never find a gap.
  *
  * @param options.retentionHours - age of the closing event from which all events of its topic may
- * be deleted
+ * be deleted; topics of tasks of a kind in `retentionHoursByKind` have their own
  * @param options.maxTopics - maximum number of topics in this call; default 200
  * @returns number of topics pruned and of events deleted; fewer topics than `maxTopics` means that
  * none remain
  */
 export function pruneTopics(database: Pick<Database, 'pool'>, options: RetentionOptions): Promise<DeletedEvents> {
+  const { retentionHoursByKind = {} } = options
+  // Kinds are looked up only where one has a period of its own.
+  const [task, hours, values] =
+    Object.keys(retentionHoursByKind).length === 0
+      ? ['', '$1::float8', []]
+      : [
+          `left join task k on t.name like 'task:%' and k.id = substr(t.name, 6)`,
+          'coalesce(($3::jsonb->>k.kind)::float8, $1::float8)',
+          [JSON.stringify(retentionHoursByKind)],
+        ]
   return deleteEvents(
     database,
     `select t.name, t.seq from topic t
-      join event e on e.topic = t.name and e.seq = t.seq
-      where t.closed and t.pruned_seq < t.seq and e.at < now() - $1::float8 * interval '1 hour'`,
+      join event e on e.topic = t.name and e.seq = t.seq ${task}
+      where t.closed and t.pruned_seq < t.seq and e.at < now() - ${hours} * interval '1 hour'`,
     options,
+    values,
   )
 }
 
@@ -62,11 +75,13 @@ export function trimTopics(database: Pick<Database, 'pool'>, options: RetentionO
  *
  * @param select - selects the name of each topic, as `t.name`, and the last seq to delete; `$1` is
  * the retention period in hours
+ * @param values - the values of `$3` and later
  */
 async function deleteEvents(
   database: Pick<Database, 'pool'>,
   select: string,
   { retentionHours, maxTopics = defaultBatch }: RetentionOptions,
+  values: readonly string[] = [],
 ): Promise<DeletedEvents> {
   // Topics that another process is pruning are skipped; nothing else changes a closed topic.
   const { rows } = await database.pool.query<DeletedEvents>(
@@ -74,7 +89,7 @@ async function deleteEvents(
     gone as (delete from event e using old where e.topic = old.name and e.seq <= old.seq returning 1),
     noted as (update topic set pruned_seq = old.seq from old where topic.name = old.name returning 1)
     select (select count(*)::int from noted) as topics, (select count(*)::int from gone) as events`,
-    [retentionHours, maxTopics],
+    [retentionHours, maxTopics, ...values],
   )
   return rows[0] ?? { topics: 0, events: 0 }
 }
@@ -114,7 +129,7 @@ export interface Pruner extends AsyncDisposable {
  * different topics.
  *
  * @param options.everyMs - interval between runs; the first starts after one interval
- * @param options.retentionHours - see {@link pruneTopics}
+ * @param options.retentionHours - see {@link pruneTopics}, as `retentionHoursByKind`
  * @param options.idempotencyHours - see {@link pruneIdempotencyKeys}
  * @param options.others - each deletes up to `maxRows` rows of other expiring data and returns how
  * many it deleted
@@ -126,6 +141,7 @@ export function createPruner(options: {
   readonly logger: Logger
   readonly everyMs: number
   readonly retentionHours: number
+  readonly retentionHoursByKind?: Readonly<Record<string, number>>
   readonly idempotencyHours: number
   readonly others?: readonly ((maxRows: number) => Promise<number>)[]
   readonly batch?: number
@@ -135,6 +151,7 @@ export function createPruner(options: {
     logger,
     everyMs,
     retentionHours,
+    retentionHoursByKind = {},
     idempotencyHours,
     others: otherPruners = [],
     batch = defaultBatch,
@@ -146,7 +163,7 @@ export function createPruner(options: {
     const total = { topics: 0, events: 0, keys: 0, others: 0 }
     for (const pruneSome of [pruneTopics, trimTopics])
       for (let isLeft = true; isLeft && !isStopped; ) {
-        const prunedCount = await pruneSome(database, { retentionHours, maxTopics: batch })
+        const prunedCount = await pruneSome(database, { retentionHours, retentionHoursByKind, maxTopics: batch })
         total.topics += prunedCount.topics
         total.events += prunedCount.events
         isLeft = prunedCount.topics === batch

@@ -78,13 +78,25 @@ export async function openRateLimits(database: Database, config: Config, logger:
 /** Interval for deleting data older than `RETENTION_HOURS`. */
 const pruneMs = 600_000
 
-/** Deletes events, tasks and entries of the audit log after their retention periods, until it is disposed. */
-export function startPruning(database: Database, config: Config, logger: Logger): Pruner {
+/**
+ * Deletes events, tasks and entries of the audit log after their retention periods, until it is disposed.
+ *
+ * @param tasks - the kinds with periods of their own. Default none
+ */
+export function startPruning(
+  database: Database,
+  config: Config,
+  logger: Logger,
+  tasks: readonly { readonly kind: string; readonly eventRetentionHours?: number }[] = [],
+): Pruner {
   return createPruner({
     database,
     logger,
     everyMs: pruneMs,
     retentionHours: config.RETENTION_HOURS,
+    retentionHoursByKind: Object.fromEntries(
+      tasks.flatMap(({ kind, eventRetentionHours: hours }) => (hours === undefined ? [] : [[kind, hours]])),
+    ),
     idempotencyHours: config.IDEMPOTENCY_HOURS,
     others: [
       (maxRows) => pruneTasks(database, { retentionDays: config.TASK_RETENTION_DAYS, maxTasks: maxRows }),

@@ -142,7 +142,6 @@ export async function startEngine(options: {
   const kinds = typeof options.definitions === 'function' ? options.definitions({ appender }) : options.definitions
   const definitions = configureKinds(kinds, config)
   await recordKinds(database, definitions)
-  const perUser = (kind: string): number | null => definitions.get(kind)?.perUser ?? null
   const store = createTaskStore(database)
   const completionHooks = createCompletionHooks({
     definitions,
@@ -151,7 +150,14 @@ export async function startEngine(options: {
   })
   const estimates = createEstimates({ database })
   const queuePositions = stack.use(
-    createQueuePositions({ database, bus, estimates, logger, movedMs: config.QUEUE_MOVED_MS, perUser }),
+    createQueuePositions({
+      database,
+      bus,
+      estimates,
+      logger,
+      movedMs: config.QUEUE_MOVED_MS,
+      limitsOf: (kind) => definitions.get(kind),
+    }),
   )
   const isWorking = config.ROLE !== 'server'
   const wakeUps = stack.use(await createWakeUps({ config, database, logger, kinds: isWorking ? definitions.size : 0 }))

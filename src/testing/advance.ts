@@ -21,6 +21,14 @@ export async function moveTimes(
          update task set
            queue_key = queue_key - $1 * interval '1 ms',
            created_at = created_at - $1 * interval '1 ms',
+           attempts = (
+             select coalesce(jsonb_agg(entry
+               || jsonb_build_object('startedAt', (entry->>'startedAt')::timestamptz - $1 * interval '1 ms')
+               || case when entry ? 'finishedAt'
+                    then jsonb_build_object('finishedAt', (entry->>'finishedAt')::timestamptz - $1 * interval '1 ms') else '{}' end
+               order by place), '[]')
+             from jsonb_array_elements(attempts) with ordinality as a (entry, place)
+           ),
            started_at = started_at - $1 * interval '1 ms',
            finished_at = finished_at - $1 * interval '1 ms',
            next_attempt_at = next_attempt_at - $1 * interval '1 ms',

@@ -104,9 +104,10 @@ export function replay(run: RecordedRun): Replay {
     }
     const nowMs = task.startedMs
     const line = {
+      recent: [],
       waiting: tasks.flatMap((other, index) =>
         other.createdMs <= nowMs && other.startedMs > nowMs
-          ? [{ id: String(index), owner: '', expectedMs: durations.expect(other)?.ms ?? Number.NaN }]
+          ? [{ id: String(index), owner: '', key: '', expectedMs: durations.expect(other)?.ms ?? Number.NaN }]
           : [],
       ),
       running: tasks.flatMap((other) => {

@@ -128,3 +128,35 @@ describe('a kind of task', () => {
     expect(() => schemaOf(...definitions)).toThrow(message)
   })
 })
+
+async function* run() {
+  yield stage('converting')
+  await Promise.resolve()
+}
+
+test.each([
+  [
+    { rateLimit: { limit: 0, periodMs: 1 } },
+    'The limit of rateLimit of CONVERT is 0; it is an integer from 1 to 10000',
+  ],
+  [{ rateLimit: { limit: 1, periodMs: 1e9 } }, 'The periodMs of rateLimit of CONVERT is 1000000000'],
+  [{ priority: Number.NaN }, 'The priority of CONVERT is NaN'],
+  [{ eventRetentionHours: -1 }, 'eventRetentionHours of CONVERT is -1'],
+])('refuses %j', (options, message) => {
+  const define = () => defineTask({ kind: 'CONVERT', input: z.object({ name: z.string() }), ...options, run })
+  expect(define).toThrow(message)
+})
+
+test('the key of a rate limit is the owner or a field of the input', () => {
+  const define = (key: 'owner' | 'input.name') =>
+    defineTask({
+      kind: 'CONVERT',
+      input: z.object({ name: z.string() }),
+      rateLimit: { limit: 1, periodMs: 1, key },
+      run,
+    })
+  expect(define('owner').rateLimit?.key).toBe('owner')
+  expect(define('input.name').rateLimit?.key).toBe('input.name')
+  // @ts-expect-error: no field of the input
+  expect(() => define('input.size')).toThrow(`The key of rateLimit of CONVERT is input.size; it is 'owner' or`)
+})

@@ -59,6 +59,27 @@ describe('pruning topics', () => {
     expect(await pruneTopics(test.database, { retentionHours: 24 })).toEqual({ topics: 0, events: 0 })
   })
 
+  it('keeps the events of tasks for the period of their kind', async () => {
+    for (const [id, kind] of [
+      ['short', 'SHORT'],
+      ['long', 'LONG'],
+      ['other', 'OTHER'],
+    ] as const) {
+      await createEnded(`task:${id}`, 20)
+      await test.database.pool.query(
+        `insert into task (id, kind, status, owner, input, max_attempts, progress, queue_key, created_at)
+         values ($1, $2, 'COMPLETED', 'u_1', '{}', 1, '{}', now(), now())`,
+        [id, kind],
+      )
+    }
+    const options = { retentionHours: 24, retentionHoursByKind: { SHORT: 12, LONG: 36 } }
+    await pruneTopics(test.database, options)
+    expect(await readTopics()).toEqual(['task:long 0 3', 'task:other 0 3', 'task:short 3 0'])
+    await test.database.pool.query(`update event set at = at - interval '10 hours'`)
+    await pruneTopics(test.database, options)
+    expect(await readTopics()).toEqual(['task:long 0 3', 'task:other 3 0', 'task:short 3 0'])
+  })
+
   it('works in batches, shared by several processes', async () => {
     for (let i = 0; i < 10; i++) await createEnded(`batch_${i}`, 5)
     expect(await pruneTopics(test.database, { retentionHours: 1, maxTopics: 3 })).toEqual({ topics: 3, events: 9 })

@@ -123,7 +123,7 @@ test('docs/guide/options.md has every option with its default (`vitest run test/
     })
   const head = `# Options
 
-The options of \`createTidings\`. Nothing is read from the environment. A value that is not allowed is refused with a message that names the option and the allowed values. \`tasks\`, \`topics\`, \`context\`, \`authenticate\`, \`migrateAtStart\` and \`logger\` are explained in \`src/library/options.ts\`; the options of one kind, such as \`attempts\`, in \`src/library/define-task.ts\`.
+The options of \`createTidings\`. Nothing is read from the environment. A value that is not allowed is refused with a message that names the option and the allowed values. \`tasks\`, \`topics\`, \`context\`, \`authenticate\`, \`migrateAtStart\` and \`logger\` are explained in \`src/library/options.ts\`; the options of one kind, such as \`attempts\`, in [the options of a kind](kinds.md).
 
 A list is an array of strings (\`allowedOrigins\`); pairs are an object (\`taskRetentionDays: { '*': 90 }\`). Units are in the names: \`…Ms\`, \`…Seconds\`, \`…Hours\`, \`…Days\`, \`…Bytes\`.
 

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { advance, defineTask, defineTopic, stage, TidingsError } from 'tidings'
+import { advance, defineTask, defineTopic, output, stage, TidingsError } from 'tidings'
 import { createTidingsClient } from 'tidings/client'
 import { createTestTidings, type TestTidings } from 'tidings/testing'
 import { afterAll, beforeAll, describe, expect, inject, test, vi } from 'vitest'
@@ -26,6 +26,18 @@ const greet = defineTask({
   },
 })
 
+/** Its events are kept for an hour, and one of its attempts starts per hour. */
+const call = defineTask({
+  kind: 'CALL',
+  input: z.object({ customer: z.string() }),
+  eventRetentionHours: 1,
+  rateLimit: { limit: 1, periodMs: hourMs, key: 'input.customer' },
+  priority: ({ customer }) => customer.length,
+  async *run() {
+    yield output('text', 'calling')
+  },
+})
+
 /** Waits in its first attempt until it is stopped. */
 const stuck = defineTask({
   kind: 'GET_STUCK',
@@ -40,7 +52,7 @@ const stuck = defineTask({
 const room = defineTopic({ name: 'room', events: { said: z.object({ text: z.string() }) }, authorize: () => true })
 
 const options = {
-  tasks: [greet, stuck],
+  tasks: [greet, stuck, call],
   topics: [room],
   context: { greeting: 'Good morning' },
   databaseUrl,
@@ -135,6 +147,18 @@ describe('advance', () => {
     expect(await tidings.until(id, 'COMPLETED')).toMatchObject({ result: { text: 'Good morning, Ada' } })
     await tidings.advance(3 * 24 * hourMs)
     await expect(tidings.until(id, 'COMPLETED')).rejects.toMatchObject({ code: 'NOT_FOUND' })
+  })
+
+  test('lets tasks start that wait for a rate limit, and deletes the events of a kind after their own retention', async () => {
+    const first = await tidings.start(call, { customer: 'a' })
+    await tidings.until(first, 'COMPLETED')
+    const second = await tidings.start(call, { customer: 'a' })
+    await tidings.until(await tidings.start(call, { customer: 'b' }), 'COMPLETED')
+    expect(await tidings.until(second, 'QUEUED')).toMatchObject({ status: 'QUEUED' })
+    expect((await tidings.events(first)).map(({ type }) => type)).toContain('TaskOutput')
+    await tidings.advance(hourMs)
+    await tidings.until(second, 'COMPLETED')
+    expect(await tidings.events(first)).toEqual([])
   })
 })
 

@@ -87,6 +87,26 @@ export interface Beginning {
   readonly items?: readonly { readonly key: string; readonly label: string }[]
 }
 
+/**
+ * How many attempts of a kind may start within a period, across all workers. The period slides: at most `limit` attempts start within
+ * any `periodMs`, at once where that is allowed. Tasks beyond it wait in the queue.
+ */
+export interface RateLimit<F extends string = string> {
+  /** The number of attempts, 1 to 10,000. A claim reads the starts of the period, so that large numbers cost time. */
+  readonly limit: number
+  /** The length of the period in milliseconds, at most a day. */
+  readonly periodMs: number
+  /**
+   * Gives each owner (`'owner'`), or each value of a field of the input (`'input.customerId'`, as it was sent), a limit of its own. By
+   * default all tasks of the kind share one.
+   */
+  readonly key?: 'owner' | `input.${F}`
+}
+
+/** The seconds by which a task is moved forward in the queue: for all tasks of the kind, or by the input. */
+// A method, so that kinds with different inputs remain in one list.
+export type Priority<I> = number | { of(input: I): number }['of']
+
 /** A user, and the subject of a task that another user owns. */
 export type Watcher = readonly [subject: string, userId: string]
 
@@ -115,6 +135,10 @@ export interface TaskDefinition<I = unknown, R extends JsonObject = JsonObject> 
    * `MAX_RUNNING_PER_USER`.
    */
   readonly perUser?: number | null
+  /** See {@link Priority}; default 0. */
+  readonly priority?: Priority<I>
+  /** See {@link RateLimit}; default none. */
+  readonly rateLimit?: RateLimit
   /** Delay between attempts; default 1 s, doubling up to 60 s. */
   readonly backoff: Backoff
   /**

@@ -1,9 +1,23 @@
+import type { RateLimit } from '../model/task-definition.ts'
+import type { RecentStart } from './rate-limit.ts'
+
+/** A waiting task. */
+interface WaitingTask {
+  readonly id: string
+  readonly owner: string
+  /** What it shares its rate limit with. */
+  readonly key: string
+  readonly expectedMs: number
+}
+
 /** The queue of a kind: enough to forecast the order of starts. */
 export interface QueueState {
   /** The waiting tasks, in queue order, with their expected execution time. */
-  readonly waiting: readonly { readonly id: string; readonly owner: string; readonly expectedMs: number }[]
+  readonly waiting: readonly WaitingTask[]
   /** The running tasks, with their remaining time. */
   readonly running: readonly { readonly owner: string; readonly remainingMs: number }[]
+  /** The starts that the rate limit counts, oldest first; empty without one. */
+  readonly recent: readonly RecentStart[]
 }
 
 /** The expected start of a task, provided that no further tasks are queued. */
@@ -13,62 +27,119 @@ export interface Forecast {
   readonly waitMs: number
 }
 
+/** A change that lets waiting tasks start: a task ends, or the rate limit of one is over. */
+type Change = { readonly atMs: number } & ({ readonly owner: string } | { readonly index: number })
+
 /**
  * Forecasts the order in which a queue is processed, by the rule that workers claim tasks by
  * (`claim.ts`): whenever one of `slots` is free, the first task of an owner with fewer than
- * `perUser` running.
+ * `perUser` running, and of a key with fewer starts than `rateLimit` allows.
  *
  * @param options.perUser - how many tasks of one owner run at once; null for no limit
+ * @param options.rateLimit - default none
  */
 export function forecast(
-  { waiting, running }: QueueState,
-  { slots, perUser }: { readonly slots: number; readonly perUser: number | null },
+  { waiting, running, recent }: QueueState,
+  {
+    slots,
+    perUser,
+    rateLimit,
+  }: { readonly slots: number; readonly perUser: number | null; readonly rateLimit?: RateLimit | undefined },
 ): ReadonlyMap<string, Forecast> {
   const forecasts = new Map<string, Forecast>()
   const limit = perUser ?? Number.POSITIVE_INFINITY
   const busy = new Map<string, number>()
-  const queues = new Map<string, number[]>()
   for (const { owner } of running) busy.set(owner, (busy.get(owner) ?? 0) + 1)
-  for (const [index, { owner }] of waiting.entries()) {
-    const queue = queues.get(owner) ?? []
-    queues.set(owner, queue)
+  const freeAt = createRates(recent, rateLimit)
+  /** The queue of the tasks that have owner and key in common, by these: of each, only the first may start. */
+  const queues = new Map<string, number[]>()
+  const queueOf = ({ owner, key }: WaitingTask): string => `${owner.length} ${owner} ${key}`
+  for (const [index, task] of waiting.entries()) {
+    const queue = queues.get(queueOf(task)) ?? []
+    queues.set(queueOf(task), queue)
     queue.push(index)
   }
-  /** The first task of each owner that may have another one running, by queue position. */
+  /** The first tasks of queues that may start, by queue position. */
   const ready: number[] = []
-  const offer = (owner: string): void => {
-    const first = queues.get(owner)?.[0]
-    if (first !== undefined && (busy.get(owner) ?? 0) < limit) insert(ready, first, (index) => index)
+  const offer = (index: number | undefined): void => {
+    if (index !== undefined) insert(ready, index, (other) => other)
   }
-  const ends: { readonly atMs: number; readonly owner: string }[] = []
-  const endAt = (atMs: number, owner: string): void => insert(ends, { atMs, owner }, (end) => end.atMs)
-  for (const { owner, remainingMs } of running) endAt(remainingMs, owner)
-  for (const owner of queues.keys()) offer(owner)
+  /** The first tasks of queues whose owner has as many running as allowed. */
+  const held = new Map<string, number[]>()
+  const changes: Change[] = []
+  const changeAt = (change: Change): void => insert(changes, change, ({ atMs }) => atMs)
+  for (const { owner, remainingMs } of running) changeAt({ atMs: remainingMs, owner })
+  for (const queue of queues.values()) offer(queue[0])
 
   let free = Math.max(slots, 1) - running.length
   let nowMs = 0
   while (forecasts.size < waiting.length) {
     const next = free > 0 ? ready.shift() : undefined
     const task = next === undefined ? undefined : waiting[next]
-    if (task !== undefined) {
-      free--
-      forecasts.set(task.id, { position: forecasts.size + 1, waitMs: Math.round(nowMs) })
-      queues.get(task.owner)?.shift()
-      busy.set(task.owner, (busy.get(task.owner) ?? 0) + 1)
-      endAt(nowMs + task.expectedMs, task.owner)
-      offer(task.owner)
+    if (next !== undefined && task !== undefined) {
+      const { id, owner, key, expectedMs } = task
+      const running = busy.get(owner) ?? 0
+      const allowedMs = freeAt(key).allowedMs
+      if (running >= limit) held.set(owner, [...(held.get(owner) ?? []), next])
+      else if (allowedMs > nowMs) changeAt({ atMs: allowedMs, index: next })
+      else {
+        free--
+        forecasts.set(id, { position: forecasts.size + 1, waitMs: Math.round(nowMs) })
+        freeAt(key).start(nowMs)
+        busy.set(owner, running + 1)
+        changeAt({ atMs: nowMs + expectedMs, owner })
+        const queue = queues.get(queueOf(task))
+        queue?.shift()
+        offer(queue?.[0])
+      }
       continue
     }
-    const end = ends.shift()
-    if (end === undefined) break
-    nowMs = end.atMs
-    free++
-    const count = busy.get(end.owner) ?? 0
-    busy.set(end.owner, count - 1)
-    // Below the limit, the owner's first task was offered before.
-    if (count === limit) offer(end.owner)
+    const [first] = changes
+    if (first === undefined) break
+    nowMs = Math.max(nowMs, first.atMs)
+    for (let change: Change | undefined = first; change !== undefined && change.atMs <= nowMs; [change] = changes) {
+      changes.shift()
+      if ('index' in change) {
+        offer(change.index)
+        continue
+      }
+      const { owner } = change
+      free++
+      busy.set(owner, (busy.get(owner) ?? 1) - 1)
+      for (const index of held.get(owner) ?? []) offer(index)
+      held.delete(owner)
+    }
   }
   return forecasts
+}
+
+/** The starts of one key. */
+interface Rate {
+  /** When the next start is allowed. */
+  readonly allowedMs: number
+  start(atMs: number): void
+}
+
+/** Returns the rates of keys, by the times of their starts: relative to now, in milliseconds. */
+function createRates(recent: readonly RecentStart[], rateLimit: RateLimit | undefined): (key: string) => Rate {
+  const starts = new Map<string, number[]>()
+  const startsOf = (key: string): number[] => {
+    const existing = starts.get(key)
+    if (existing !== undefined) return existing
+    const added: number[] = []
+    starts.set(key, added)
+    return added
+  }
+  for (const { key, agoMs } of recent) startsOf(key).push(-agoMs)
+  return (key) => ({
+    get allowedMs() {
+      const first = rateLimit === undefined ? undefined : startsOf(key).at(-rateLimit.limit)
+      return first === undefined || rateLimit === undefined ? 0 : first + rateLimit.periodMs
+    },
+    start(atMs) {
+      if (rateLimit !== undefined) startsOf(key).push(atMs)
+    },
+  })
 }
 
 /** Inserts `item` after all items of lower or equal rank. */

@@ -1,6 +1,7 @@
 import type { Bus, BusSubscription } from '../../bus/bus.ts'
 import type { Database } from '../../db/connect.ts'
 import type { Logger } from '../../logger.ts'
+import type { TaskDefinition } from '../model/task-definition.ts'
 import type { Estimates } from './estimate.ts'
 import { type Forecast, forecast } from './forecast.ts'
 import { longestLine, readQueueState } from './queue-rows.ts'
@@ -54,10 +55,10 @@ export function createQueuePositions(options: {
   readonly estimates: Estimates
   readonly logger: Logger
   readonly movedMs: number
-  /** How many tasks of a kind run at once for one owner; null, the default, for no limit. */
-  readonly perUser?: (kind: string) => number | null
+  /** The limits of a kind: how many of its tasks run at once for one owner, and its rate limit. Default none. */
+  readonly limitsOf?: (kind: string) => Pick<TaskDefinition, 'perUser' | 'rateLimit'> | undefined
 }): QueuePositions {
-  const { database, bus, estimates, logger, movedMs, perUser = () => null } = options
+  const { database, bus, estimates, logger, movedMs, limitsOf = () => undefined } = options
   interface WatchedTask {
     readonly id: string
     readonly kind: string
@@ -71,7 +72,7 @@ export function createQueuePositions(options: {
 
   /**
    * Forecasts the start of the first `limit` tasks of a queue; null while neither their durations
-   * nor a limit per user are known, so that they start in their order and no one knows when.
+   * nor limits are known, so that they start in their order and no one knows when.
    */
   const forecastKind = async (
     kind: string,
@@ -79,9 +80,10 @@ export function createQueuePositions(options: {
   ): Promise<{ readonly found: ReadonlyMap<string, Forecast>; readonly isTimed: boolean } | null> => {
     const durations = await estimates.of(kind)
     const isTimed = durations.slots > 0 && durations.expect({ variant: null, size: null, items: 0 }) !== null
-    if (!isTimed && perUser(kind) === null) return null
-    const line = await readQueueState(database, kind, { durations, limit })
-    return { found: forecast(line, { slots: durations.slots, perUser: perUser(kind) }), isTimed }
+    const { perUser = null, rateLimit } = limitsOf(kind) ?? {}
+    if (!isTimed && perUser === null && rateLimit === undefined) return null
+    const line = await readQueueState(database, kind, { durations, limit, rateLimit })
+    return { found: forecast(line, { slots: durations.slots, perUser, rateLimit }), isTimed }
   }
 
   const of: QueuePositions['of'] = async (tasks) => {

@@ -1,7 +1,9 @@
 import type { Database } from '../../db/connect.ts'
+import type { RateLimit } from '../model/task-definition.ts'
 import type { Workload } from './durations.ts'
 import { estimateRemainingMs, type KindDurations } from './estimate.ts'
 import type { QueueState } from './forecast.ts'
+import { rateKey, readRecentStarts } from './rate-limit.ts'
 
 /**
  * Tasks further back get their plain rank in the queue as position; a forecast that far ahead would
@@ -21,19 +23,28 @@ const workloadColumns = `variant, size, coalesce((progress->>'totalItems')::int,
 /**
  * Reads the queue of a kind.
  * @param options.limit - number of waiting tasks to read
+ * @param options.rateLimit - of the kind; default none
  */
 export async function readQueueState(
   { pool }: Pick<Database, 'pool'>,
   kind: string,
-  { durations, limit }: { readonly durations: KindDurations; readonly limit: number },
+  {
+    durations,
+    limit,
+    rateLimit,
+  }: { readonly durations: KindDurations; readonly limit: number; readonly rateLimit?: RateLimit | undefined },
 ): Promise<QueueState> {
-  const [waiting, running] = await Promise.all([
-    pool.query<TaskRow & { id: string }>({
-      name: 'tidings-queue',
-      text: `select id, owner, ${workloadColumns} from task
-        where status = 'QUEUED' and kind = $1 order by queue_key, id limit $2`,
-      values: [kind, limit],
-    }),
+  const readWaiting = (key: string, ...values: readonly unknown[]) => ({
+    name: values.length === 0 ? 'tidings-queue' : 'tidings-queue-limited',
+    text: `select id, owner, ${key} as key, ${workloadColumns} from task
+      where status = 'QUEUED' and kind = $1 order by queue_key, id limit $2`,
+    values: [kind, limit, ...values],
+  })
+  const [waiting, recent, running] = await Promise.all([
+    pool.query<TaskRow & { id: string; key: string }>(
+      rateLimit === undefined ? readWaiting(`''`) : readWaiting(rateKey(3), rateLimit.key ?? null),
+    ),
+    rateLimit === undefined ? [] : readRecentStarts({ pool }, kind, rateLimit),
     pool.query<TaskRow & { attempt: number; percent: number; elapsedMs: number }>({
       name: 'tidings-queue-running',
       text: `select owner, ${workloadColumns}, attempt, coalesce((progress->>'percent')::float8, 0) as percent,
@@ -43,9 +54,11 @@ export async function readQueueState(
     }),
   ])
   return {
-    waiting: waiting.rows.map(({ id, owner, ...workload }) => ({
+    recent,
+    waiting: waiting.rows.map(({ id, owner, key, ...workload }) => ({
       id,
       owner,
+      key,
       expectedMs: durations.expect(workload)?.ms ?? anyMs,
     })),
     running: running.rows.map(({ owner, attempt, percent, elapsedMs, ...workload }) => ({

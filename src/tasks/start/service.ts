@@ -15,6 +15,7 @@ import { getTask, type TaskStore } from '../model/store.ts'
 import { emptyProgress, type Task, type TaskItem, taskTopic } from '../model/task.ts'
 import type { Beginning, TaskDefinition } from '../model/task-definition.ts'
 import type { QueuePositions } from '../queue/positions.ts'
+import { priorityMs } from '../queue/priority-boost.ts'
 import type { WakeUps } from '../queue/wake-ups.ts'
 import { createCancel } from './cancel.ts'
 import { checkStartRequest } from './check-request.ts'
@@ -106,8 +107,9 @@ export function createTaskService(
     beginning: Beginning,
     attempts: number,
     id: string,
+    headStartMs: number,
   ): Promise<void> => {
-    const { kind, input, owner, idempotencyKey, retryOf, headStartMs } = request
+    const { kind, input, owner, idempotencyKey, retryOf } = request
     const { items = [], subject, size, variant } = beginning
     checkItemCount(0, items.length)
     const queued = await queueTask(client, {
@@ -172,7 +174,8 @@ export function createTaskService(
       const id = typeid('task').toString()
       // The application's rows are locked before the engine's, here as in every other transaction.
       const beginning = (await definition.begin?.(client, input, { taskId: id, owner, retriedSubject })) ?? {}
-      await insert(client, request, beginning, definition.attempts, id)
+      const headStartMs = (request.headStartMs ?? 0) + priorityMs(definition, input)
+      await insert(client, request, beginning, definition.attempts, id, headStartMs)
       return { id }
     })
 

@@ -9,8 +9,8 @@ export interface StartRequest {
   /** A repeated request with the same key within the retention of keys returns the same task. */
   readonly idempotencyKey?: string | undefined
   /**
-   * The priority boost: the time by which the task is moved forward in the queue. Causes no
-   * starvation. Default 0.
+   * The priority boost of the owner: the time by which the task is moved forward in the queue, beside the
+   * priority of its kind. Causes no starvation. Default 0.
    */
   readonly headStartMs?: number
   readonly retryOf?: string

@@ -1,6 +1,7 @@
 import type { Transaction } from '../../db/transaction.ts'
 import { TidingsError } from '../../errors.ts'
 import type { TaskDefinition } from '../model/task-definition.ts'
+import { priorityMs } from '../queue/priority-boost.ts'
 import { checkStartRequest } from './check-request.ts'
 import { createKeyReused, digestOf } from './idempotency-key.ts'
 import { queueTask } from './queue-task.ts'
@@ -25,7 +26,7 @@ export async function startWithin(
   },
 ): Promise<{ readonly id: string; readonly isNew: boolean }> {
   const { definition, maxStartsPerMinute, idempotencyHours } = options
-  checkStartRequest(definition, request)
+  const parsed = checkStartRequest(definition, request)
   if (definition.begin !== undefined)
     throw new TidingsError(
       'BAD_INPUT',
@@ -41,6 +42,7 @@ export async function startWithin(
     keptHours: idempotencyHours,
     maxStartsPerMinute,
     maxAttempts: definition.attempts,
+    headStartMs: priorityMs(definition, parsed),
     announce: true,
   })
   switch (queued.outcome) {

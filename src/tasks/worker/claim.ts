@@ -7,7 +7,8 @@ import { isTransient } from '../model/failure.ts'
 import { type AttemptState, beginAttempt } from '../model/progress.ts'
 import type { TaskSnapshotState, TaskStore } from '../model/store.ts'
 import { type Task, type TaskItem, taskTopic } from '../model/task.ts'
-import type { TaskDefinition } from '../model/task-definition.ts'
+import type { RateLimit, TaskDefinition } from '../model/task-definition.ts'
+import { limitedKeys, mayStart, rateKey, rateValues } from '../queue/rate-limit.ts'
 
 /** A task that this worker has claimed, for one attempt. */
 export interface Claim {
@@ -52,11 +53,11 @@ interface ClaimOptions {
  */
 export async function claimNext(
   options: ClaimOptions,
-  { kind, stages, perUser = null }: Pick<TaskDefinition, 'kind' | 'stages' | 'perUser'>,
+  { kind, stages, perUser = null, rateLimit }: Pick<TaskDefinition, 'kind' | 'stages' | 'perUser' | 'rateLimit'>,
 ): Promise<Claim | null> {
   const { database, store, appender, worker, leaseMs } = options
   for (let attempt = 0; attempt < maxTries; attempt++) {
-    const id = await findCandidate(database, kind, perUser)
+    const id = await findCandidate(database, kind, perUser, rateLimit)
     if (id === null) return null
     const snapshot = await store.snapshot(id)
     if (snapshot === null) continue
@@ -78,7 +79,9 @@ export async function claimNext(
       },
     }
     const append = await appendOrRecall(options, request, next, () =>
-      perUser === null ? appender.append(request) : appendWithin(options, task, perUser, request),
+      perUser === null && rateLimit === undefined
+        ? appender.append(request)
+        : appendWithin(options, task, { perUser, rateLimit }, request),
     )
     if (append === null) continue
     const waitedMs =
@@ -143,18 +146,21 @@ async function appendOrRecall(
 }
 
 /**
- * Appends while no other claim for the same owner and kind is in progress, so that the limit is
- * exact. The lock is not a row lock, and no transaction that holds row locks waits for it.
+ * Appends while no other claim for the same owner and kind is in progress, or none of a kind with a rate limit, so that the limits are
+ * exact. The locks are not row locks, and no transaction that holds row locks waits for them.
  *
- * @returns null when the owner has reached the limit in the meantime
+ * @returns null when a limit was reached in the meantime
  */
 async function appendWithin(
   { database, appender }: ClaimOptions,
-  { kind, owner }: Task,
-  perUser: number,
+  task: Task,
+  { perUser, rateLimit }: { readonly perUser: number | null; readonly rateLimit: RateLimit | undefined },
   request: AppendRequest,
 ): Promise<AppendResult | null> {
+  const { kind, owner } = task
   return withTransaction(database, async (client) => {
+    if (rateLimit !== undefined && !(await mayStart(client, task, rateLimit))) return null
+    if (perUser === null) return appendInTransaction(appender, client, request)
     await client.query(`select pg_advisory_xact_lock(hashtextextended('tidings run ' || $1 || ' ' || $2, 0))`, [
       kind,
       owner,
@@ -167,29 +173,43 @@ async function appendWithin(
   })
 }
 
+const createCandidateStatement = (rate: { readonly limited: string; readonly mayStart: string }): string => /* sql */ `
+  with busy as materialized (
+    select owner from task where status = 'RUNNING' and kind = $1 group by owner having count(*) >= $2::int
+  )${rate.limited}
+  (select id from task where status = 'RETRYING' and kind = $1 and next_attempt_at <= now()
+     and owner not in (select owner from busy)${rate.mayStart} order by next_attempt_at limit 1)
+  union all
+  (select id from task where status = 'QUEUED' and kind = $1
+     and owner not in (select owner from busy)${rate.mayStart} order by queue_key, id limit 1)
+  limit 1`
+
+const candidateStatement = createCandidateStatement({ limited: '', mayStart: '' })
+const limitedCandidateStatement = createCandidateStatement({
+  limited: `, ${limitedKeys(3)}`,
+  mayStart: ` and ${rateKey(3)} not in (select key from limited)`,
+})
+
 /**
  * Returns the id of the task of a kind to run next; null when there is none.
  *
- * A task of an owner with `perUser` tasks already running is skipped until one of those ends. It
- * keeps its place in the queue; tasks behind it only take the slots that it may not use.
+ * A task of an owner with `perUser` tasks already running is skipped until one of those ends, and one that has reached its rate limit
+ * until the limit allows its start. It keeps its place in the queue; tasks behind it only take the slots that it may not use.
  */
 export async function findCandidate(
   { pool }: Pick<Database, 'pool'>,
   kind: string,
   perUser: number | null,
+  rateLimit?: RateLimit,
 ): Promise<string | null> {
-  const { rows } = await pool.query<{ id: string }>({
-    name: 'tidings-candidate',
-    text: `with busy as materialized (
-        select owner from task where status = 'RUNNING' and kind = $1 group by owner having count(*) >= $2::int
-      )
-      (select id from task where status = 'RETRYING' and kind = $1 and next_attempt_at <= now()
-         and owner not in (select owner from busy) order by next_attempt_at limit 1)
-      union all
-      (select id from task where status = 'QUEUED' and kind = $1
-         and owner not in (select owner from busy) order by queue_key, id limit 1)
-      limit 1`,
-    values: [kind, perUser],
-  })
+  const { rows } = await pool.query<{ id: string }>(
+    rateLimit === undefined
+      ? { name: 'tidings-candidate', text: candidateStatement, values: [kind, perUser] }
+      : {
+          name: 'tidings-candidate-limited',
+          text: limitedCandidateStatement,
+          values: [kind, perUser, ...rateValues(rateLimit)],
+        },
+  )
   return rows[0]?.id ?? null
 }

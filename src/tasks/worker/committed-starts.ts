@@ -1,5 +1,8 @@
+import type { PoolClient } from 'pg'
 import { createKeyedQueue } from '../../async/keyed-queue.ts'
+import { withTransaction } from '../../db/connect.ts'
 import { createListener } from '../../db/listen.ts'
+import { priorityMs } from '../queue/priority-boost.ts'
 import type { TaskParts } from '../start/service.ts'
 
 /** Maximum number of tasks taken by one statement. */
@@ -27,14 +30,56 @@ export function createCommittedStarts(
   const disposal = new AbortController()
   const { signal } = disposal
 
-  const takeAll = async (): Promise<void> => {
-    for (;;) {
-      const { rows } = await database.pool.query<{ id: string; kind: string }>(
+  const takeBatch = (): Promise<readonly { readonly id: string; readonly kind: string }[]> =>
+    withTransaction(database, async (client) => {
+      const { rows } = await client.query<{ id: string; kind: string }>(
         `delete from started_task where task_id in (
            select task_id from started_task where kind = any($1::text[]) limit $2 for update skip locked
          ) returning task_id as id, kind`,
         [kinds, batch],
       )
+      await prioritize(
+        client,
+        rows.filter(({ kind }) => definitions.get(kind)?.priority !== undefined),
+      )
+      return rows
+    })
+  /** Applies the priority of kinds, which a start in SQL does not know. */
+  const prioritize = async (client: PoolClient, tasks: readonly { readonly id: string }[]): Promise<void> => {
+    if (tasks.length === 0) return
+    // A task that is locked is being claimed, and needs no priority.
+    const { rows } = await client.query<{ id: string; kind: string; input: unknown }>(
+      `select id, kind, input from task where id = any($1::text[]) and status = 'QUEUED' order by id for no key update skip locked`,
+      [tasks.map(({ id }) => id)],
+    )
+    await client.query(
+      `update task set queue_key = created_at - ms * interval '1 ms' from unnest($1::text[], $2::float8[]) as p(task_id, ms) where id = task_id`,
+      [rows.map(({ id }) => id), rows.map((task) => priorityOf(task))],
+    )
+  }
+  const priorityOf = ({
+    id,
+    kind,
+    input,
+  }: {
+    readonly id: string
+    readonly kind: string
+    readonly input: unknown
+  }): number => {
+    const definition = definitions.get(kind)
+    // An input that does not fit fails the task when it is claimed.
+    const parsed = definition?.input.safeParse(input)
+    if (definition === undefined || parsed?.success !== true) return 0
+    try {
+      return priorityMs(definition, parsed.data)
+    } catch (error) {
+      logger.error({ err: error, taskId: id, kind }, 'failed to read the priority of a task; using 0')
+      return 0
+    }
+  }
+  const takeAll = async (): Promise<void> => {
+    for (;;) {
+      const rows = await takeBatch()
       for (const kind of new Set(rows.map((row) => row.kind))) onStarted(kind)
       await Promise.all(rows.map(({ id, kind }) => wakeUps.add(kind, id, 1)))
       if (rows.length < batch) return

@@ -4,6 +4,7 @@ import { appendWith } from '../model/append-with.ts'
 import { isTransient } from '../model/failure.ts'
 import type { Commit } from '../model/report.ts'
 import { countAttempts, type FailureState, maxLosses, type Task, taskTopic } from '../model/task.ts'
+import type { TaskDefinition } from '../model/task-definition.ts'
 import { wakeNextOfOwner } from '../queue/owner-wake-ups.ts'
 import type { TaskParts } from '../start/service.ts'
 
@@ -39,7 +40,9 @@ export function createSweeper(
   const { onReclaimed, onWaiting } = options
   const counters = { reclaimed: 0, repeatedWakeUps: 0 }
   const kinds = [...definitions.keys()]
-  const limits = [...definitions.values()].map(({ perUser }) => perUser ?? null)
+  const isLimited = ({ rateLimit }: TaskDefinition): boolean => rateLimit !== undefined
+  const unlimited = [...definitions.values()].filter((definition) => !isLimited(definition))
+  const limits = unlimited.map(({ perUser }) => perUser ?? null)
 
   const reclaimTask = async (task: Task): Promise<void> => {
     const guard = {
@@ -143,8 +146,10 @@ export function createSweeper(
        (select id, kind, attempt from task where status = 'QUEUED' and kind = any($1::text[])
           and created_at < now() - $2 * interval '1 ms' and (kind, owner) not in (select kind, owner from busy)
           order by queue_key, id limit 50)`,
-      [kinds, sweepMs, limits],
+      [unlimited.map(({ kind }) => kind), sweepMs, limits],
     )
+    // Of kinds with a rate limit, many may wait for longer: the worker looks for those that may start.
+    for (const definition of definitions.values()) if (isLimited(definition)) onWaiting(definition.kind)
     counters.repeatedWakeUps += expired.rows.length
     for (const { kind } of expired.rows) onWaiting(kind)
     // A pending wake-up has the same job id and is not added again.

@@ -7,6 +7,7 @@ import type { TaskDefinition } from '../model/task-definition.ts'
 import type { Estimates } from '../queue/estimate.ts'
 import { wakeNextOfOwner } from '../queue/owner-wake-ups.ts'
 import type { QueuePositions } from '../queue/positions.ts'
+import { findLimited } from '../queue/rate-limit.ts'
 import { controlChannel, type TaskParts } from '../start/service.ts'
 import { type Claim, claimNext } from './claim.ts'
 import { createCommittedStarts } from './committed-starts.ts'
@@ -40,6 +41,9 @@ export interface TaskWorker extends AsyncDisposable {
    */
   drain(): Promise<void>
 }
+
+/** Added to the wait for a rate limit, because the queue may measure time differently than the database: a wake-up that is early is lost. */
+const limitMarginMs = 10
 
 const controlMessage = z.object({ stop: z.string() })
 /** Maximum time for an attempt to end after it was stopped, before it is abandoned. */
@@ -119,6 +123,7 @@ export async function startWorker(
     // One claim per kind at a time: of several that want the first task in the queue, all but one
     // would have to look again.
     const claim = await inTurn(definition.kind, () => claimNext(attemptParts, definition))
+    await passWakeUpOn(definition, claim)
     if (claim === null) return false
     queuePositions.moved(definition.kind)
     const lease = leases.hold(claim.task.id, claim.attempt)
@@ -142,6 +147,27 @@ export async function startWorker(
     } finally {
       lease.release()
     }
+  }
+
+  /**
+   * Sends the next wake-up of a kind with a rate limit. Those of its tasks have no effect while the limit is reached; so the claim that
+   * finds it reached sends one for the time when a start is allowed, and a claim that succeeds sends one for the next task, to
+   * whichever worker has a free slot.
+   */
+  const passWakeUpOn = async ({ kind, rateLimit }: TaskDefinition, claim: Claim | null): Promise<void> => {
+    if (rateLimit === undefined) return
+    if (claim !== null) {
+      // Not awaited: the attempt begins.
+      void wakeUps.add(kind, claim.task.id, claim.attempt, { after: 'claim' })
+      return
+    }
+    const limited = await findLimited(database, kind, rateLimit)
+    if (limited === null) return
+    const { id: taskId, attempt, freeAt, waitMs } = limited
+    await wakeUps.add(kind, taskId, attempt + 1, {
+      delayMs: Math.ceil(waitMs) + limitMarginMs,
+      after: `limit-${freeAt}`,
+    })
   }
 
   const wakeForRetry = async (taskId: string): Promise<void> => {

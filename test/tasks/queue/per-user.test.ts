@@ -252,7 +252,8 @@ test('a forecast matches the order of claims for any queue and any running tasks
     // Each task runs for the same time; the running ones started one after another.
     const foretold = forecast(
       {
-        waiting: waiting.map((of, index) => ({ id: `w${index}`, owner: of, expectedMs: 1_000 })),
+        waiting: waiting.map((of, index) => ({ id: `w${index}`, owner: of, key: '', expectedMs: 1_000 })),
+        recent: [],
         running: running.map((of, index) => ({ owner: of, remainingMs: 500 + index * 10 })),
       },
       { slots, perUser },
