@@ -1,10 +1,11 @@
 import { readFile, writeFile } from 'node:fs/promises'
-import { isTidingsError } from '../errors.ts'
+import { isTidingsError, TidingsError } from '../errors.ts'
 import type { Tidings } from '../library/create-tidings.ts'
 import { createLogger } from '../logger.ts'
 import { endInOrder } from '../signals.ts'
 import { runDev } from './dev.ts'
 import { findModule, loadTidings } from './load-tidings.ts'
+import { type CheckResult, printCheck, runSelfTest } from './selftest.ts'
 import { type Command, readCommand, usage } from './usage.ts'
 
 /** The limit of a graceful shutdown in milliseconds; the next start cleans up after one that exceeds it. */
@@ -62,6 +63,19 @@ const commands: Readonly<Record<Command['name'], (command: Command) => Promise<v
     const text = tidings.printSchema()
     if (output === undefined) process.stdout.write(text)
     else await writeFile(output, text)
+  },
+  async selftest({ file: url, kind, input, token, json }) {
+    if (url === undefined || !/^https?:\/\//.test(url) || !URL.canParse(url))
+      throw new TidingsError('BAD_INPUT', 'Name the URL of a running server, such as http://127.0.0.1:4000')
+    const print = (text: string): void => void process.stdout.write(text)
+    const onCheck = json ? undefined : (result: CheckResult) => print(printCheck(result))
+    const report = await runSelfTest({ url, kind, input, token }, onCheck)
+    if (json) print(`${JSON.stringify(report, null, 2)}\n`)
+    else {
+      const failedCount = report.checks.filter(({ passed }) => !passed).length
+      print(`\n${report.checks.length - failedCount} passed, ${failedCount} failed at ${report.url}\n`)
+    }
+    if (!report.passed) process.exitCode = 1
   },
 }
 

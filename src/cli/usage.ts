@@ -9,6 +9,7 @@ const commands = {
   worker: 'runs tasks',
   migrate: 'creates the tables, or upgrades them to this version',
   schema: 'prints the GraphQL schema, or writes it to a file; to a file that ends in .ts, the module of a page',
+  selftest: 'checks a running server from outside, over every transport; FILE is its URL',
 } as const
 
 /** The name of a command. */
@@ -23,6 +24,11 @@ export interface Command {
   readonly host: string
   readonly worker: boolean
   readonly output: string | undefined
+  /** Of a self-test. */
+  readonly kind: string | undefined
+  readonly input: string | undefined
+  readonly token: string | undefined
+  readonly json: boolean
 }
 
 /** The help text. */
@@ -47,8 +53,16 @@ Options:
   --host ADDRESS   of dev and start: the address to listen on (default: 127.0.0.1)
   --no-worker      of start: runs no tasks in this process
   --output FILE    of schema: the file to write (default: standard output)
+  --kind NAME      of selftest: starts a task of this kind and follows it (default: asks for a task that does not exist)
+  --input JSON     of selftest: the input of the task (default: {})
+  --token TOKEN    of selftest: sent as Authorization: Bearer … (default: none)
+  --json           of selftest: prints the report as JSON
   --help           this
   --version        the version of Tidings
+
+selftest URL ends with exit code 0 when every check passed, 1 otherwise:
+
+  tidings selftest https://example.org/graphql --kind EXPORT_REPORT --input '{"reportId": "report_1"}'
 
 Beside an index.html, with vite installed, dev serves that page, too, with hot reload. It then also writes what the page needs to
 start and watch the tasks, to a file beside FILE: tidings.gen.ts for tidings.ts.
@@ -60,6 +74,10 @@ const optionsOf: Readonly<Record<string, readonly CommandName[]>> = {
   host: ['dev', 'start'],
   worker: ['start'],
   output: ['schema'],
+  kind: ['selftest'],
+  input: ['selftest'],
+  token: ['selftest'],
+  json: ['selftest'],
 }
 
 /**
@@ -83,10 +101,10 @@ export function readCommand(args: readonly string[]): Command | 'help' | 'versio
   for (const option of Object.keys(values))
     if (optionsOf[option]?.includes(name) === false)
       throw new TidingsError('BAD_INPUT', `--${option} is not an option of ${name}`)
-  const { port = '4000', host = '127.0.0.1', worker = true, output } = values
+  const { port = '4000', host = '127.0.0.1', worker = true, output, kind, input, token, json = false } = values
   if (!/^\d{1,5}$/.test(port) || Number(port) > 65_535)
     throw new TidingsError('BAD_INPUT', `--port is ${JSON.stringify(port)}; it must be a number from 0 to 65535`)
-  return { name, file, port: Number(port), host, worker, output }
+  return { name, file, port: Number(port), host, worker, output, kind, input, token, json }
 }
 
 function isCommand(name: string): name is CommandName {
@@ -104,6 +122,10 @@ function parse(args: readonly string[]) {
         host: { type: 'string' },
         worker: { type: 'boolean' },
         output: { type: 'string' },
+        kind: { type: 'string' },
+        input: { type: 'string' },
+        token: { type: 'string' },
+        json: { type: 'boolean' },
         help: { type: 'boolean', short: 'h' },
         version: { type: 'boolean' },
       },

@@ -1,6 +1,7 @@
 import { cp, mkdir, readFile, rename, symlink, writeFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
-import { expect, test, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import type { SelfTestReport } from '../../src/cli/selftest.ts'
 import { readCommand, usage } from '../../src/cli/usage.ts'
 import { createTestDatabase } from '../support/database.ts'
 import { createTestDirectory, type TestDirectory } from '../support/directory.ts'
@@ -73,6 +74,74 @@ test('start serves until a signal', async () => {
   expect(await child.ended).toBe(0)
 })
 
+describe('selftest', () => {
+  const undo = new AsyncDisposableStack()
+  let directory: TestDirectory
+  let url = ''
+  beforeAll(async () => {
+    directory = undo.use(await createProject())
+    const database = undo.use(await createTestDatabase())
+    const server = undo.use(tidings(directory.path, ['start', '--port', '0'], database.url))
+    ;[url = ''] = /http:\S+(?=\/graphql)/.exec((await readUntil(server, 'GraphiQL')).at(-1) ?? '') ?? []
+  })
+  afterAll(() => undo.disposeAsync())
+
+  /** Runs it with `--json`. */
+  const selfTest = async (
+    ...args: readonly string[]
+  ): Promise<{ readonly code: number | null; readonly report: SelfTestReport }> => {
+    await using child = tidings(directory.path, ['selftest', ...args, '--json'])
+    const lines = await readUntil(child, '}').then(async (read) => {
+      const all = [...read]
+      while (all.at(-1) !== '}') all.push(await child.readLine())
+      return all
+    })
+    return { code: await child.ended, report: JSON.parse(lines.join('\n')) as SelfTestReport }
+  }
+  const outcomes = ({ checks }: SelfTestReport): unknown => checks.map(({ name, passed }) => `${name} ${passed}`)
+
+  test('passes at a server that works, with and without a task', async () => {
+    const missing = await selfTest(url)
+    expect(missing.report.checks.filter(({ passed }) => !passed)).toEqual([])
+    expect(outcomes(missing.report)).toEqual(['request true', 'websocket true', 'event stream true', 'polling true'])
+    expect(missing.code).toBe(0)
+    const { report, code } = await selfTest(`${url}/graphql`, '--kind', 'COUNT', '--input', '{"to": 3}')
+    expect(report.checks.filter(({ passed }) => !passed)).toEqual([])
+    expect(outcomes(report)).toEqual([
+      'request true',
+      'start true',
+      'websocket true',
+      'event stream true',
+      'polling true',
+    ])
+    expect(report.checks.at(-1)?.figures).toMatch(/^\d+ events in order, the first after \d+ ms$/)
+    expect(code).toBe(0)
+  })
+
+  test('fails with the reason', async () => {
+    const unknown = await selfTest(url, '--kind', 'UNKNOWN')
+    expect(unknown.report.checks.at(-1)?.figures).toMatch(/^no mutation starts UNKNOWN; the mutations are .*count/)
+    const refused = await selfTest(url, '--kind', 'COUNT')
+    expect(refused.report.checks.at(-1)?.figures).toContain('"to" of required type "Int!" was not provided')
+    const elsewhere = await selfTest('http://127.0.0.1:9')
+    expect(elsewhere.report.checks.map(({ figures }) => figures)).toEqual([expect.stringContaining('fetch failed')])
+    expect([unknown.code, refused.code, elsewhere.code]).toEqual([1, 1, 1])
+  })
+
+  test('prints a line per check', async () => {
+    await using child = tidings(directory.path, ['selftest', url])
+    const lines = await readUntil(child, 'failed at')
+    expect(lines.map((line) => line.replaceAll(/\d+ ms/g, 'N ms'))).toEqual([
+      'pass  request       answered in N ms  N ms',
+      ...['websocket   ', 'event stream', 'polling     '].map(
+        (name) => `pass  ${name}  works: the refusal of an unknown task arrived  N ms`,
+      ),
+      '',
+      `4 passed, 0 failed at ${url}/graphql`,
+    ])
+  })
+})
+
 test('dev serves a page and the API at one address, and starts the API again after each change, also after an error', async () => {
   await using directory = await createProject()
   await writeFile(directory.join('index.html'), '<!doctype html><script type="module" src="./page.tsx"></script>')
@@ -116,11 +185,12 @@ test('a module without Tidings is refused by name, and a failure of the module s
 })
 
 test.each([
-  [['bild'], 'There is no command "bild"; the commands are dev, start, worker, migrate, schema'],
+  [['bild'], 'There is no command "bild"; the commands are dev, start, worker, migrate, schema, selftest'],
   [['dev', '--prot', '1'], "Unknown option '--prot'"],
   [['dev', '--port', '70000'], '--port is "70000"; it must be a number from 0 to 65535'],
   [['dev', '--port'], "Option '--port <value>' argument missing"],
   [['migrate', '--port', '1'], '--port is not an option of migrate'],
+  [['start', '--kind', 'COUNT'], '--kind is not an option of start'],
   [['dev', 'one.ts', 'two.ts'], 'Too many arguments: two.ts'],
 ])('the arguments %j are refused', (args, message) => {
   expect(() => readCommand(args)).toThrow(message)
@@ -134,6 +204,10 @@ test('arguments have defaults', () => {
     host: '127.0.0.1',
     worker: false,
     output: undefined,
+    kind: undefined,
+    input: undefined,
+    token: undefined,
+    json: false,
   })
   expect([readCommand([]), readCommand(['dev', '-h']), readCommand(['--version'])]).toEqual(['help', 'help', 'version'])
 })
