@@ -16,7 +16,7 @@ const root = fileURLToPath(new URL('..', import.meta.url))
 const target = join(root, 'dist/tidings')
 
 /** Files that the server reads at run time. */
-const assets = ['src/db/migrations', 'src/server/pages/graphiql']
+const assets = ['src/db/legacy', 'src/db/migrations', 'src/server/pages/graphiql']
 
 /** Packages of which there must be one copy in a program: that of the team. */
 const sharedPackages: readonly string[] = ['@pothos/core', 'graphql', 'graphql-yoga', 'zod']

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { type RateLimitBudgets, rateLimitClasses } from './rate-limits/rate-limit-classes.ts'
 import { parseRedisUrl } from './redis-url.ts'
+import { engineSchema, isSchemaName } from './schema-name.ts'
 import {
   choice,
   databaseUrl,
@@ -43,6 +44,11 @@ export const settings = {
     databaseUrl,
     'URL of the same database without a pooler, when DATABASE_URL is one of a pooler of transactions, such as PgBouncer: migrations, workers that are notified of tasks started in transactions of the application or in SQL, and, with QUEUE_BACKEND=postgres, the queue need it',
     { secret: true },
+  ),
+  DATABASE_SCHEMA: setting(
+    text.refine(isSchemaName, 'lower-case letters, digits and _, at most 40, not beginning with pg_'),
+    engineSchema,
+    'PostgreSQL schema of the tables and functions of the engine; choose it before the first start, as later another one is created',
   ),
   DATABASE_POOL: setting(number(4, 500), '20', 'maximum connections to PostgreSQL per process'),
   DATABASE_STATEMENT_MS: setting(

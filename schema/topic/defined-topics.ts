@@ -179,7 +179,7 @@ async function readSnapshot(
   let failure: Error | undefined
   try {
     await client.query('begin isolation level repeatable read, read only')
-    const { rows } = await client.query<{ seq: number }>('select seq from topic where name = $1', [
+    const { rows } = await client.query<{ seq: number }>('select seq from tidings.topic where name = $1', [
       topicOf(definition, id),
     ])
     const seq = rows[0]?.seq

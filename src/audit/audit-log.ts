@@ -48,7 +48,7 @@ export async function readAuditLog(
 ): Promise<readonly AuditEntry[]> {
   const { filter, limit, after } = options
   const { rows } = await database.pool.query<Row>(
-    `select * from audit
+    `select * from tidings.audit
      where ($1::text is null or user_id = $1) and ($2::text is null or event = $2)
        and ($3::timestamptz is null or at >= $3) and ($4::timestamptz is null or (at, id) < ($4, $5))
      order by at desc, id desc limit $6`,
@@ -71,8 +71,8 @@ export async function pruneAuditLog(
   { keptDays, maxRows }: { readonly keptDays: number; readonly maxRows: number },
 ): Promise<number> {
   const { rowCount } = await database.pool.query(
-    `delete from audit where id in (
-      select id from audit where until < now() - $1::float8 * interval '1 day'
+    `delete from tidings.audit where id in (
+      select id from tidings.audit where until < now() - $1::float8 * interval '1 day'
       order by until limit $2 for update skip locked
     )`,
     [keptDays, maxRows],

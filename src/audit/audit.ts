@@ -96,7 +96,7 @@ export function createAudit(options: {
 async function write(database: Pick<Database, 'pool'>, rows: ReturnType<Collector['take']>): Promise<void> {
   const column = <T>(read: (row: (typeof rows)[number]) => T): T[] => rows.map(read)
   await database.pool.query(
-    `insert into audit (id, at, until, event, user_id, address, user_agent, subject, reason, detail, count)
+    `insert into tidings.audit (id, at, until, event, user_id, address, user_agent, subject, reason, detail, count)
      select * from unnest($1::text[], $2::timestamptz[], $3::timestamptz[], $4::text[], $5::text[], $6::text[],
        $7::text[], $8::text[], $9::text[], $10::text[], $11::int[])
      on conflict (id) do update set

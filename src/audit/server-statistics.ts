@@ -95,7 +95,7 @@ export function createStatisticsExchange(options: {
       seen_at: Date
       statistics: unknown
     }>(
-      `select * from server_statistics where seen_at > now() - $1::float8 * interval '1 millisecond'
+      `select * from tidings.server_statistics where seen_at > now() - $1::float8 * interval '1 millisecond'
        order by started_at, server_id`,
       [silentMs],
     )
@@ -154,8 +154,8 @@ export function createStatisticsExchange(options: {
       const text = JSON.stringify(source())
       if (text === lastWrite.text && Date.now() - lastWrite.atMs < renewMs) return
       await database.pool.query(
-        `with gone as (delete from server_statistics where seen_at < now() - interval '1 minute' and server_id <> $1)
-         insert into server_statistics (server_id, name, started_at, seen_at, statistics) values ($1, $2, $3, now(), $4)
+        `with gone as (delete from tidings.server_statistics where seen_at < now() - interval '1 minute' and server_id <> $1)
+         insert into tidings.server_statistics (server_id, name, started_at, seen_at, statistics) values ($1, $2, $3, now(), $4)
          on conflict (server_id) do update set seen_at = excluded.seen_at, statistics = excluded.statistics`,
         [id, name, startedAt, text],
       )
@@ -174,7 +174,7 @@ export function createStatisticsExchange(options: {
         clearInterval(renewing)
         await renew.pending()
         const removal = database.pool
-          .query('delete from server_statistics where server_id = $1', [id])
+          .query('delete from tidings.server_statistics where server_id = $1', [id])
           .then(() => bus.publish(channel, { server: id }))
           .catch((error: unknown) =>
             logger.debug({ err: error }, 'failed to remove the server from connection statistics'),

@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import pg from 'pg'
 import { isTidingsError, TidingsError } from '../errors.ts'
 import { type Logger, redactSecrets } from '../logger.ts'
+import { engineSchema } from '../schema-name.ts'
 import { classifyDatabaseError } from './failure.ts'
 import { createPools, type PoolOptions, type Pools } from './pool.ts'
 
@@ -15,6 +16,8 @@ export interface Database extends AsyncDisposable {
    * connection is replaced before a lease expires.
    */
   readonly vitals: pg.Pool
+  /** The schema of the engine. Statements name `tidings`, which every connection replaces. */
+  readonly schema: string
   /**
    * Opens another pool, whose connections are monitored with the others. It is closed with the
    * database, unless it is ended earlier.
@@ -35,6 +38,7 @@ const longestVitalMs = 2_000
  *   socket
  * @param options.directUrl - the address without the pooler, when `url` is one of a pooler of transactions; see
  *   {@link createPools}
+ * @param options.schema - of the engine, instead of `tidings`
  * @param options.maxConnections - maximum number of open connections
  * @param options.applicationName - shown in `pg_stat_activity`; default `tidings`
  * @param options.waitMs - maximum wait for the database to answer; default 30,000
@@ -47,6 +51,7 @@ const longestVitalMs = 2_000
 export async function connectDatabase(options: {
   url: string
   directUrl?: string | undefined
+  schema?: string
   maxConnections: number
   logger: Logger
   applicationName?: string
@@ -56,13 +61,22 @@ export async function connectDatabase(options: {
   const {
     url,
     directUrl,
+    schema = engineSchema,
     logger,
     waitMs = 30_000,
     statementMs = defaultStatementMs,
     applicationName = 'tidings',
   } = options
   const vitalMs = Math.min(statementMs, longestVitalMs)
-  const pools = createPools({ url, directUrl, statementMs, tellingMs: vitalMs, logger, types: { getTypeParser } })
+  const pools = createPools({
+    url,
+    directUrl,
+    schema,
+    statementMs,
+    tellingMs: vitalMs,
+    logger,
+    types: { getTypeParser },
+  })
   const pool = pools.open({ applicationName, maxConnections: options.maxConnections })
   const vitals = pools.open({
     applicationName: `${applicationName} vitals`,
@@ -80,7 +94,7 @@ export async function connectDatabase(options: {
     await close()
     throw error
   }
-  return { pool, vitals, openPool: pools.open, [Symbol.asyncDispose]: close }
+  return { pool, vitals, schema, openPool: pools.open, [Symbol.asyncDispose]: close }
 }
 
 /** The callbacks that open transactions run once they have committed. */

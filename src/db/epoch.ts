@@ -12,11 +12,11 @@ import type { Database } from './connect.ts'
  */
 export async function renewEpoch(database: Pick<Database, 'pool'>, expectedEpoch?: string): Promise<string> {
   await database.pool.query(
-    `update meta set value = substr(replace(gen_random_uuid()::text, '-', ''), 1, 8)
+    `update tidings.meta set value = substr(replace(gen_random_uuid()::text, '-', ''), 1, 8)
      where key = 'epoch' and value = coalesce($1, value)`,
     [expectedEpoch ?? null],
   )
-  const { rows } = await database.pool.query<{ value: string }>(`select value from meta where key = 'epoch'`)
+  const { rows } = await database.pool.query<{ value: string }>(`select value from tidings.meta where key = 'epoch'`)
   const epoch = rows[0]?.value
   if (epoch === undefined) throw new Error('The database has no epoch: was it migrated?')
   return epoch
@@ -29,9 +29,9 @@ export async function renewEpoch(database: Pick<Database, 'pool'>, expectedEpoch
  */
 export async function readBusName(database: Pick<Database, 'pool'>): Promise<string> {
   await database.pool.query(
-    `insert into meta (key, value) select 'bus', value from meta where key = 'epoch' on conflict (key) do nothing`,
+    `insert into tidings.meta (key, value) select 'bus', value from tidings.meta where key = 'epoch' on conflict (key) do nothing`,
   )
-  const { rows } = await database.pool.query<{ value: string }>(`select value from meta where key = 'bus'`)
+  const { rows } = await database.pool.query<{ value: string }>(`select value from tidings.meta where key = 'bus'`)
   const name = rows[0]?.value
   if (name === undefined) throw new Error('The database has no epoch: was it migrated?')
   return name
@@ -44,7 +44,7 @@ export async function readBusName(database: Pick<Database, 'pool'>): Promise<str
 export async function readBusKey(database: Pick<Database, 'pool'>): Promise<string> {
   const created = randomBytes(32).toString('base64url')
   const { rows } = await database.pool.query<{ value: string }>(
-    `insert into meta (key, value) values ('bus key', $1) on conflict (key) do update set value = meta.value
+    `insert into tidings.meta (key, value) values ('bus key', $1) on conflict (key) do update set value = meta.value
      returning value`,
     [created],
   )
@@ -56,5 +56,5 @@ export async function readBusKey(database: Pick<Database, 'pool'>): Promise<stri
  * a database requires. No server may be running.
  */
 export async function forgetBusName(database: Pick<Database, 'pool'>): Promise<void> {
-  await database.pool.query(`delete from meta where key in ('bus', 'bus key')`)
+  await database.pool.query(`delete from tidings.meta where key in ('bus', 'bus key')`)
 }

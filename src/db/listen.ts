@@ -18,7 +18,7 @@ const closePatienceMs = 1_000
  */
 export function createListener(options: {
   readonly database: Pick<Database, 'openPool'>
-  readonly channel: string
+  readonly channel: `tidings.${string}`
   readonly logger: Logger
   readonly onListening: () => void
   readonly onNotification: (text: string) => void
@@ -34,7 +34,7 @@ export function createListener(options: {
     try {
       const end = once(client, 'end', { signal }).catch(() => undefined)
       client.on('notification', ({ payload = '' }) => onNotification(payload))
-      await client.query(`listen ${channel}`)
+      await client.query(`listen "${channel}"`)
       onListening()
       await end
     } finally {

@@ -1,6 +1,7 @@
 import pg from 'pg'
 import { splitDatabaseUrl } from '../database-url.ts'
 import type { Logger } from '../logger.ts'
+import { engineSchema, nameSchema } from '../schema-name.ts'
 import { silentConnectionCode } from './failure.ts'
 import { createPrimaryFinder, type FindPrimary } from './primary.ts'
 
@@ -17,6 +18,10 @@ export interface PoolOptions {
    * Whether the connections go past a pooler, as `LISTEN`, session locks and startup options need. @default false
    */
   readonly isDirect?: boolean
+  /**
+   * Whether statements are sent as they are written, without the name of another schema of the engine. @default false
+   */
+  readonly isVerbatim?: boolean
 }
 
 /** The pools of one database, monitored together. */
@@ -80,6 +85,18 @@ class BoundedClient extends pg.Client {
   }
 }
 
+/** Returns a class of connections that replace the text of each statement, also of one that is an object. */
+function replacingText(replace: (text: string) => string, Base: typeof BoundedClient): typeof BoundedClient {
+  return class ReplacingClient extends Base {
+    override query(...[query, ...rest]: readonly unknown[]): never {
+      const isText = typeof query === 'string'
+      const isConfig = typeof query === 'object' && query !== null && 'text' in query && !('submit' in query)
+      const replaced = isText ? replace(query) : isConfig ? { ...query, text: replace(String(query.text)) } : query
+      return (super.query as (...args: readonly unknown[]) => never).call(this, replaced, ...rest)
+    }
+  }
+}
+
 /**
  * A connection to a pooler that gives each transaction another connection of the server: a statement
  * that was prepared by name is not there any more, or is another client's.
@@ -134,6 +151,7 @@ function connectingTo(findPrimary: FindPrimary, Base: typeof BoundedClient): typ
  * @param options.url - of one server, or of several, one of which is the primary ({@link splitDatabaseUrl})
  * @param options.directUrl - the address of the same database without a pooler. Given, `url` is taken for one of a pooler
  *   of transactions (PgBouncer): no statement has a name there, and no connection sets parameters
+ * @param options.schema - the schema of the engine, which statements name `tidings`
  * @param options.statementMs - maximum time of one statement in the server (`statement_timeout`)
  *   and of a pause inside a transaction, unless a pool overrides it; milliseconds
  * @param options.tellingMs - minimum limit of a connection for its silence to indicate that the
@@ -142,12 +160,13 @@ function connectingTo(findPrimary: FindPrimary, Base: typeof BoundedClient): typ
 export function createPools(options: {
   readonly url: string
   readonly directUrl?: string | undefined
+  readonly schema: string
   readonly statementMs: number
   readonly tellingMs: number
   readonly logger: Logger
   readonly types: pg.CustomTypesConfig
 }): Pools {
-  const { url, directUrl, tellingMs, logger, types } = options
+  const { url, directUrl, schema, tellingMs, logger, types } = options
   interface WatchedConnection {
     readonly client: pg.ClientBase
     readonly limitMs: number
@@ -226,9 +245,13 @@ export function createPools(options: {
       options: startupOptions,
       statementMs = options.statementMs,
       isDirect = false,
+      isVerbatim = false,
     }) {
       const isPooled = directUrl !== undefined && !isDirect
-      const target = targetOf(isDirect ? (directUrl ?? url) : url, isPooled ? UnnamedClient : BoundedClient)
+      const Base = isPooled ? UnnamedClient : BoundedClient
+      const isRenamed = schema !== engineSchema && !isVerbatim
+      const Client = isRenamed ? replacingText((text) => nameSchema(text, schema), Base) : Base
+      const target = targetOf(isDirect ? (directUrl ?? url) : url, Client)
       const pool = new pg.Pool({
         connectionString: target.connectionString,
         Client: target.Client as unknown as new () => pg.ClientBase,

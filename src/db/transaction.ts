@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { nameSchema } from '../schema-name.ts'
 
 /**
  * An open transaction on the database of Tidings: an object whose `query` runs a statement in it, such as a client of `pg`, or a
@@ -26,19 +27,22 @@ const answer = z.union([rows, z.object({ rows }).transform((result) => result.ro
 /**
  * Returns a template tag that runs a statement in a transaction of the application: one that returns JSON as the text `answer`.
  *
+ * @param schema - the schema of the engine's functions, which the statement names `tidings`
  * @throws TypeError when the transaction does not return rows; any error of the statement
  * @example
- * await inTransaction(transaction)`select tidings.queue_task(${request}::text::jsonb)::text as answer`
+ * await inTransaction(transaction, database.schema)`select tidings.queue_task(${request}::text::jsonb)::text as answer`
  */
 export function inTransaction(
   transaction: Transaction,
+  schema: string,
 ): (strings: TemplateStringsArray, request: object) => Promise<unknown> {
+  const named = (texts: readonly string[]): string[] => texts.map((text) => nameSchema(text, schema))
   return async (strings, request) => {
     // A parameter and a column of type text: libraries differ in how they write and read JSON.
     const text = JSON.stringify(request)
     const result = await (typeof transaction === 'function'
-      ? transaction(strings, text)
-      : transaction.query(strings.join('$1'), [text]))
+      ? transaction(Object.assign(named(strings), { raw: named(strings.raw) }), text)
+      : transaction.query(named(strings).join('$1'), [text]))
     const parsed = answer.safeParse(result)
     if (!parsed.success)
       throw new TypeError(

@@ -214,13 +214,14 @@ export function createTidings(options: TidingsOptions): Tidings {
       await connectDatabase({
         url,
         directUrl: config.DATABASE_DIRECT_URL,
+        schema: config.DATABASE_SCHEMA,
         maxConnections: config.DATABASE_POOL,
         statementMs: config.DATABASE_STATEMENT_MS,
         logger,
       }),
     )
   })
-  const migrateOnce = once(async () => migrate(await connect(), logger))
+  const migrateOnce = once(async () => namingOptions(migrate(await connect(), logger)))
   const open = once(async (): Promise<Opened> => {
     const database = await connect()
     if (options.migrateAtStart !== false) await migrateOnce()
@@ -338,6 +339,7 @@ export function createTidings(options: TidingsOptions): Tidings {
           definition,
           maxStartsPerMinute: config.MAX_STARTS_PER_MINUTE,
           idempotencyHours: config.IDEMPOTENCY_HOURS,
+          schema: config.DATABASE_SCHEMA,
         })
       const { engine } = await open()
       try {
@@ -353,7 +355,7 @@ export function createTidings(options: TidingsOptions): Tidings {
       const request = { topic: topicOf(topic, id), events: logged, close: endsTopic(topic, logged) }
       return transaction === undefined
         ? await publish((await open()).engine, request)
-        : await publishWithin(transaction, request)
+        : await publishWithin(transaction, request, config.DATABASE_SCHEMA)
     },
     async emit(topic, id, events) {
       checkTopic(topic)

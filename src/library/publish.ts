@@ -37,9 +37,10 @@ const published = z.discriminatedUnion('outcome', [
 export async function publishWithin(
   transaction: Transaction,
   request: Pick<AppendRequest, 'topic' | 'events' | 'close'>,
+  schema: string,
 ): Promise<{ readonly seq: number }> {
   const result = published.parse(
-    await inTransaction(transaction)`select tidings.publish_events(${request}::text::jsonb)::text as answer`,
+    await inTransaction(transaction, schema)`select tidings.publish_events(${request}::text::jsonb)::text as answer`,
   )
   if (result.outcome === 'ENDED') throw createEnded(request.topic)
   return { seq: result.seq }

@@ -7,7 +7,7 @@ import { type LogEvent, toInstant } from './event.ts'
 
 const itemsStep = /* sql */ `,
 parts as (
-  insert into task_item (task_id, key, position, label, status, percent, error)
+  insert into tidings.task_item (task_id, key, position, label, status, percent, error)
   select a.task, i.key, i.position, i.label, i.status, i.percent, i.error
   from accepted a cross join lateral jsonb_to_recordset(a.items)
     as i(key text, position int, label text, status text, percent real, error jsonb)
@@ -18,7 +18,7 @@ parts as (
 
 const resetStep = /* sql */ `,
 reset as (
-  update task_item i set status = 'PENDING', percent = 0, error = null
+  update tidings.task_item i set status = 'PENDING', percent = 0, error = null
   from accepted a
   where a.reset and i.task_id = a.task and i.status not in ('COMPLETED', 'SKIPPED')
     and (i.status <> 'PENDING' or i.percent <> 0 or i.error is not null)
@@ -60,17 +60,17 @@ with request as materialized (
     jsonb_to_recordset($1::jsonb) as (topic text, base bigint, close boolean, events jsonb,
       task text, expect jsonb, attempt int, worker text, set jsonb, reported boolean, items jsonb, reset boolean)
   ) with ordinality as u(topic, base, close, events, task, expect, attempt, worker, set, reported, items, reset, ord)
-  where (select split_part(value, ':', 2) = log_timeline() from meta where key = 'origin')
+  where (select split_part(value, ':', 2) = tidings.log_timeline() from tidings.meta where key = 'origin')
   order by topic
 ),
 held as materialized (
   select u.*, t.seq as base_was, date_trunc('milliseconds', clock_timestamp()) as at,
     not t.closed and (u.base is null or u.base = t.seq) as open
-  from request u left join lateral (select seq, closed from topic where name = u.topic for no key update) t on true
+  from request u left join lateral (select seq, closed from tidings.topic where name = u.topic for no key update) t on true
   order by u.task
 ),
 changed as (
-  update task set
+  update tidings.task set
     status = coalesce(h.set->>'status', task.status),
     attempt = coalesce((h.set->>'attempt')::int, task.attempt),
     attempts = case
@@ -101,17 +101,17 @@ accepted as (
   select ord, topic, close, events, items, reset, base_was, at, task, null, true from held where open and task is null
 ),
 moved as (
-  update topic set seq = topic.seq + jsonb_array_length(a.events), closed = coalesce(a.close, false)
+  update tidings.topic set seq = topic.seq + jsonb_array_length(a.events), closed = coalesce(a.close, false)
   from accepted a where topic.name = a.topic
 ),
 noted as (
-  insert into event (topic, seq, type, at, payload)
+  insert into tidings.event (topic, seq, type, at, payload)
   select a.topic, a.base_was + e.idx, e.value->>'type', a.at,
     case when a.progress is null or e.value->'payload' ? 'progress' then e.value->'payload'
       else (e.value->'payload') || jsonb_build_object('progress', a.progress) end
   from accepted a cross join lateral jsonb_array_elements(a.events) with ordinality as e(value, idx)
 )${itemSteps.join('')}
-select ord::int, (select value from meta where key = 'epoch') as epoch, base_was as base,
+select ord::int, (select value from tidings.meta where key = 'epoch') as epoch, base_was as base,
   (extract(epoch from at) * 1000)::float8 as at,
   case when not is_known then progress end as progress
 from accepted`
@@ -161,7 +161,7 @@ export async function runAppend(
   let { rows } = await run()
   if (rows.length === 0) {
     // Perhaps the timeline had changed. Whether it still has says nothing: another connection may have renewed the epoch meanwhile.
-    await client.query('select log_epoch()')
+    await client.query('select tidings.log_epoch()')
     ;({ rows } = await run())
   }
   const results: AppendResult[] = []
@@ -181,7 +181,7 @@ async function explainRefusals(
   const { rows } = await client.query<Omit<Extract<AppendResult, { accepted: false }>, 'accepted'>>(
     `select k.status, k.attempt, t.seq
     from unnest($1::text[], $2::text[]) with ordinality as u(topic, task, ord)
-    left join topic t on t.name = u.topic left join task k on k.id = u.task order by u.ord`,
+    left join tidings.topic t on t.name = u.topic left join tidings.task k on k.id = u.task order by u.ord`,
     [requests.map(({ topic }) => topic), requests.map(({ task }) => task?.id ?? null)],
   )
   return requests.map((request, index) => {
@@ -231,8 +231,8 @@ export async function recallAppend(
 ): Promise<AppendResult | null> {
   if (base === undefined) return null
   const { rows } = await client.query<{ epoch: string; seq: number; type: string; at: Date; payload: JsonObject }>(
-    `select (select value from meta where key = 'epoch') as epoch, seq, type, at, payload
-    from event where topic = $1 and seq > $2 and seq <= $2 + $3 order by seq`,
+    `select (select value from tidings.meta where key = 'epoch') as epoch, seq, type, at, payload
+    from tidings.event where topic = $1 and seq > $2 and seq <= $2 + $3 order by seq`,
     [topic, base, events.length],
   )
   const isOurs = events.every(({ type, payload }, index) => {

@@ -4,7 +4,7 @@ import type { Logger } from '../logger.ts'
 import type { Feeds } from './feed.ts'
 
 /**
- * Delivers events that were published in transactions of the application (migration 0028), once these have committed: PostgreSQL
+ * Delivers events that were published in transactions of the application (`tidings.publish_events`), once these have committed: PostgreSQL
  * notifies every server. Events whose notification is lost are found by the next comparison with the log.
  */
 export function createCommittedEvents({
@@ -18,7 +18,7 @@ export function createCommittedEvents({
 }): AsyncDisposable {
   return createListener({
     database,
-    channel: 'tidings_published',
+    channel: 'tidings.published',
     logger,
     onListening: () => void feeds.check(),
     onNotification: (topic) => void (topic === '' ? feeds.check() : feeds.refresh(topic)),

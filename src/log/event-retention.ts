@@ -35,14 +35,14 @@ export function pruneTopics(database: Pick<Database, 'pool'>, options: Retention
     Object.keys(retentionHoursByKind).length === 0
       ? ['', '$1::float8', []]
       : [
-          `left join task k on t.name like 'task:%' and k.id = substr(t.name, 6)`,
+          `left join tidings.task k on t.name like 'task:%' and k.id = substr(t.name, 6)`,
           'coalesce(($3::jsonb->>k.kind)::float8, $1::float8)',
           [JSON.stringify(retentionHoursByKind)],
         ]
   return deleteEvents(
     database,
-    `select t.name, t.seq from topic t
-      join event e on e.topic = t.name and e.seq = t.seq ${task}
+    `select t.name, t.seq from tidings.topic t
+      join tidings.event e on e.topic = t.name and e.seq = t.seq ${task}
       where t.closed and t.pruned_seq < t.seq and e.at < now() - ${hours} * interval '1 hour'`,
     options,
     values,
@@ -60,10 +60,10 @@ export function trimTopics(database: Pick<Database, 'pool'>, options: RetentionO
   // to delete.
   return deleteEvents(
     database,
-    `select t.name, last.seq from topic t
-      cross join lateral (select at from event where topic = t.name and seq > t.pruned_seq order by seq limit 1) oldest
+    `select t.name, last.seq from tidings.topic t
+      cross join lateral (select at from tidings.event where topic = t.name and seq > t.pruned_seq order by seq limit 1) oldest
       cross join lateral (
-        select max(seq) as seq from event where topic = t.name and at < now() - $1::float8 * interval '1 hour'
+        select max(seq) as seq from tidings.event where topic = t.name and at < now() - $1::float8 * interval '1 hour'
       ) last
       where not t.closed and t.seq > t.pruned_seq and oldest.at < now() - $1::float8 * interval '1 hour'`,
     options,
@@ -86,8 +86,8 @@ async function deleteEvents(
   // Topics that another process is pruning are skipped; nothing else changes a closed topic.
   const { rows } = await database.pool.query<DeletedEvents>(
     `with old as materialized (${select} limit $2 for no key update of t skip locked),
-    gone as (delete from event e using old where e.topic = old.name and e.seq <= old.seq returning 1),
-    noted as (update topic set pruned_seq = old.seq from old where topic.name = old.name returning 1)
+    gone as (delete from tidings.event e using old where e.topic = old.name and e.seq <= old.seq returning 1),
+    noted as (update tidings.topic set pruned_seq = old.seq from old where topic.name = old.name returning 1)
     select (select count(*)::int from noted) as topics, (select count(*)::int from gone) as events`,
     [retentionHours, maxTopics, ...values],
   )
@@ -106,8 +106,8 @@ export async function pruneIdempotencyKeys(
   { keptHours, maxKeys = 5_000 }: { readonly keptHours: number; readonly maxKeys?: number },
 ): Promise<number> {
   const { rowCount } = await database.pool.query(
-    `delete from idempotency where (owner, key) in (
-      select owner, key from idempotency where created_at < now() - $1::float8 * interval '1 hour'
+    `delete from tidings.idempotency where (owner, key) in (
+      select owner, key from tidings.idempotency where created_at < now() - $1::float8 * interval '1 hour'
       order by created_at limit $2 for update skip locked
     )`,
     [keptHours, maxKeys],

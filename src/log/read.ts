@@ -89,7 +89,7 @@ export async function createLogReader(
   const { pool } = database
   const query = <R extends QueryResultRow>(config: QueryConfig): Promise<QueryResult<R>> =>
     retryTransient(retryMs, () => pool.query<R>(config))
-  const initial = await query<{ epoch: string | null }>({ text: 'select log_epoch() as epoch' })
+  const initial = await query<{ epoch: string | null }>({ text: 'select tidings.log_epoch() as epoch' })
   let epoch = initial.rows[0]?.epoch ?? ''
   if (epoch === '') throw new TidingsError('UNAVAILABLE', 'The database has no epoch: was it migrated?')
 
@@ -110,7 +110,7 @@ export async function createLogReader(
     const { rows } = await query<HeadRow>({
       name: 'tidings-heads',
       text: `select e.epoch, t.name, t.seq, t.pruned_seq, t.closed
-        from (select log_epoch() as epoch) e left join topic t on t.name = any($1::text[])`,
+        from (select tidings.log_epoch() as epoch) e left join tidings.topic t on t.name = any($1::text[])`,
       values: [[...new Set(topics)]],
     })
     const heads = takeHeads(rows)
@@ -128,10 +128,10 @@ export async function createLogReader(
     const uniqueRanges = [...distinct.values()]
     const { rows } = await query<EventRow & { ord: number }>({
       name: 'tidings-read',
-      text: `select r.ord, (select value from meta where key = 'epoch') as epoch, e.topic, e.seq, e.type, e.at, e.payload
+      text: `select r.ord, (select value from tidings.meta where key = 'epoch') as epoch, e.topic, e.seq, e.type, e.at, e.payload
         from unnest($1::text[], $2::bigint[], $3::int[]) with ordinality as r(topic, after, max, ord)
         cross join lateral (
-          select * from event where topic = r.topic and seq > r.after order by seq limit r.max
+          select * from tidings.event where topic = r.topic and seq > r.after order by seq limit r.max
         ) e order by r.ord, e.seq`,
       values: [
         uniqueRanges.map((range) => range.topic),
@@ -162,8 +162,8 @@ export async function createLogReader(
       const { rows } = await query<MovedRow>({
         name: 'tidings-moved',
         text: `select e.epoch, known.topic, t.name, t.seq, t.pruned_seq, t.closed
-          from (select log_epoch() as epoch) e
-          left join (unnest($1::text[], $2::bigint[]) as known(topic, had) left join topic t on t.name = known.topic)
+          from (select tidings.log_epoch() as epoch) e
+          left join (unnest($1::text[], $2::bigint[]) as known(topic, had) left join tidings.topic t on t.name = known.topic)
             on t.seq is distinct from known.had`,
         values: [positions.map(({ topic }) => topic), positions.map(({ seq }) => seq)],
       })

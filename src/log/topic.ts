@@ -5,13 +5,13 @@ import type { ClientBase } from 'pg'
  * caller's transaction, so that an object and its topic are created together.
  */
 export async function createTopic(client: Pick<ClientBase, 'query'>, topic: string): Promise<void> {
-  await client.query('insert into topic (name) values ($1) on conflict do nothing', [topic])
+  await client.query('insert into tidings.topic (name) values ($1) on conflict do nothing', [topic])
 }
 
 /** Deletes a topic with all its events; its subscribers receive `NOT_FOUND` at the next check. */
 export async function deleteTopic(client: Pick<ClientBase, 'query'>, topic: string): Promise<void> {
   // Locked first, so that nothing is appended in between.
-  await client.query('select from topic where name = $1 for update', [topic])
-  await client.query('delete from event where topic = $1', [topic])
-  await client.query('delete from topic where name = $1', [topic])
+  await client.query('select from tidings.topic where name = $1 for update', [topic])
+  await client.query('delete from tidings.event where topic = $1', [topic])
+  await client.query('delete from tidings.topic where name = $1', [topic])
 }

@@ -35,6 +35,7 @@ import { createApplications } from '../studio/applications.ts'
 import type { StudioConfig } from '../studio/config.ts'
 import { createTaskDefinitions } from '../studio/definitions.ts'
 import { prepareFirstRun } from '../studio/first-run.ts'
+import { studioMigrations } from '../studio/migrations.ts'
 import { createNotifications } from '../studio/notifications/notifications.ts'
 import { createEndNotices } from '../studio/notifications/task-ends.ts'
 import { typeOf } from '../studio/projects/file-names.ts'
@@ -98,12 +99,14 @@ export async function startApp(options: {
     await connectDatabase({
       url,
       directUrl: config.DATABASE_DIRECT_URL,
+      schema: config.DATABASE_SCHEMA,
       maxConnections: config.DATABASE_POOL,
       statementMs: config.DATABASE_STATEMENT_MS,
       logger,
     }),
   )
   await migrate(database, logger)
+  await migrate(database, logger, studioMigrations)
   const tracing = stack.use(await openTracing(config, logger))
   const keptDays = config.NOTIFICATION_DAYS
   const engine = stack.use(

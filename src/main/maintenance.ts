@@ -11,6 +11,7 @@ import {
   TidingsError,
 } from '../engine.ts'
 import { parseConfig } from '../environment.ts'
+import { studioMigrations } from '../studio/migrations.ts'
 import { readEnvironment } from './environment.ts'
 
 /** The timeout of one statement: a command may process all rows of a table. */
@@ -37,7 +38,13 @@ export async function runMaintenance(options: {
       config.DATABASE_URL ??
       stack.use(await startEmbeddedPostgres({ dataDir: config.DATA_DIR, logger, mustExist: true })).url
     const database = stack.use(
-      await connectDatabase({ url, maxConnections: 2, statementMs: maintenanceStatementMs, logger }),
+      await connectDatabase({
+        url,
+        schema: config.DATABASE_SCHEMA,
+        maxConnections: 2,
+        statementMs: maintenanceStatementMs,
+        logger,
+      }),
     )
     if (!(await hasTables(database)))
       throw new TidingsError(
@@ -45,6 +52,7 @@ export async function runMaintenance(options: {
         `The database ${describeDatabaseUrl(url)} has no tables of Tidings; correct DATABASE_URL, or restore the backup first`,
       )
     await migrate(database, logger)
+    await migrate(database, logger, studioMigrations)
     process.stdout.write(`${await options.work({ database, logger })}\n`)
   } catch (error) {
     process.stderr.write(`${isTidingsError(error) ? error.message : String(error)}\n`)

@@ -68,15 +68,16 @@ export function createPresenceRecord(options: {
   const rewrite = async (everybody: readonly PresentPair[]): Promise<readonly string[]> =>
     withTransaction({ pool: database.vitals }, async (client) => {
       await client.query(
-        `insert into presence_server (id, alive_until) values ($1, clock_timestamp() + $2 * interval '1 ms')
+        `insert into tidings.presence_server (id, alive_until) values ($1, clock_timestamp() + $2 * interval '1 ms')
          on conflict (id) do update set alive_until = excluded.alive_until`,
         [server, aliveMs],
       )
-      const { rows } = await client.query<{ topic: string }>('delete from presence where server = $1 returning topic', [
-        server,
-      ])
+      const { rows } = await client.query<{ topic: string }>(
+        'delete from tidings.presence where server = $1 returning topic',
+        [server],
+      )
       await client.query(
-        'insert into presence (topic, user_id, server) select topic, user_id, $1 from unnest($2::text[], $3::text[]) as p(topic, user_id)',
+        'insert into tidings.presence (topic, user_id, server) select topic, user_id, $1 from unnest($2::text[], $3::text[]) as p(topic, user_id)',
         [server, ...columns(everybody)],
       )
       return [...new Set([...rows.map(({ topic }) => topic), ...topicsOf(everybody)])]
@@ -95,24 +96,24 @@ export function createPresenceRecord(options: {
       const { rows } = await database.vitals.query<{ is_new: boolean }>({
         name: 'tidings-presence',
         text: `with alive as (
-            insert into presence_server (id, alive_until) values ($1, now() + $2 * interval '1 ms')
+            insert into tidings.presence_server (id, alive_until) values ($1, now() + $2 * interval '1 ms')
             on conflict (id) do update set alive_until = excluded.alive_until returning xmax = 0 as is_new
           ), gone as (
-            delete from presence p using unnest($3::text[], $4::text[]) as g(topic, user_id)
+            delete from tidings.presence p using unnest($3::text[], $4::text[]) as g(topic, user_id)
             where p.server = $1 and p.topic = g.topic and p.user_id = g.user_id
           ), come as (
-            insert into presence (topic, user_id, server)
+            insert into tidings.presence (topic, user_id, server)
             select c.topic, c.user_id, $1 from unnest($5::text[], $6::text[]) as c(topic, user_id)
             on conflict do nothing
           ), dead as (
             -- Long after it stopped counting, so that the clocks of two servers need not agree.
-            delete from presence_server where id in (
-              select id from presence_server where alive_until < now() - interval '1 minute' and id <> $1
+            delete from tidings.presence_server where id in (
+              select id from tidings.presence_server where alive_until < now() - interval '1 minute' and id <> $1
               for update skip locked
             )
           ), ended as (
-            delete from presence_mark where (topic, user_id) in (
-              select topic, user_id from presence_mark where until < now() - interval '1 minute' for update skip locked
+            delete from tidings.presence_mark where (topic, user_id) in (
+              select topic, user_id from tidings.presence_mark where until < now() - interval '1 minute' for update skip locked
             )
           ) select is_new from alive`,
         values: [server, aliveMs, ...columns(gone), ...columns(come)],
@@ -128,18 +129,21 @@ export function createPresenceRecord(options: {
     async leave() {
       if (!hasWritten) return []
       const { rows } = await database.vitals.query<{ topic: string }>(
-        `with left_from as (select distinct topic from presence where server = $1),
-          gone as (delete from presence_server where id = $1) select topic from left_from`,
+        `with left_from as (select distinct topic from tidings.presence where server = $1),
+          gone as (delete from tidings.presence_server where id = $1) select topic from left_from`,
         [server],
       )
       return rows.map(({ topic }) => topic)
     },
     async mark(topic, userId, mark, forMs) {
       if (mark === null)
-        await database.pool.query('delete from presence_mark where topic = $1 and user_id = $2', [topic, userId])
+        await database.pool.query('delete from tidings.presence_mark where topic = $1 and user_id = $2', [
+          topic,
+          userId,
+        ])
       else
         await database.pool.query(
-          `insert into presence_mark (topic, user_id, mark, until) values ($1, $2, $3, now() + $4 * interval '1 ms')
+          `insert into tidings.presence_mark (topic, user_id, mark, until) values ($1, $2, $3, now() + $4 * interval '1 ms')
            on conflict (topic, user_id) do update set mark = excluded.mark, until = excluded.until`,
           [topic, userId, mark, forMs],
         )
@@ -154,9 +158,9 @@ export function createPresenceRecord(options: {
         name: 'tidings-present',
         text: `select distinct p.topic, p.user_id, m.mark,
             (extract(epoch from m.until - now()) * 1000)::float8 as ends_ms
-          from presence p
-          join presence_server s on s.id = p.server and s.alive_until > now()
-          left join presence_mark m on m.topic = p.topic and m.user_id = p.user_id and m.until > now()
+          from tidings.presence p
+          join tidings.presence_server s on s.id = p.server and s.alive_until > now()
+          left join tidings.presence_mark m on m.topic = p.topic and m.user_id = p.user_id and m.until > now()
           where p.topic = any($1::text[]) order by p.topic, p.user_id`,
         values: [[...new Set(topics)]],
       })

@@ -37,7 +37,7 @@ export async function deleteWithTasks(
     if (cancelOthers !== undefined) canceledIds.push(...(await cancelOthers(reason)))
     const { rows } = await database.pool.query<{ id: string }>(
       // Of a canceled task its subscribers still receive the terminal event.
-      'select id from task where subject = any($1::text[]) and id <> all($2::text[])',
+      'select id from tidings.task where subject = any($1::text[]) and id <> all($2::text[])',
       [subjects, canceledIds],
     )
     const ids = rows.map(({ id }) => id)

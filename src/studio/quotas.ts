@@ -27,18 +27,30 @@ const deleteOne = 'delete one to create another'
 /** How to count each kind of object, find the one of a repeated request, and make room for another. */
 const tables = {
   documents: {
-    table: 'document',
+    table: 'studio.document',
     remedy: deleteOne,
-    known: 'select from document where owner = $1 and import_key = $2',
+    known: 'select from studio.document where owner = $1 and import_key = $2',
   },
-  roadmaps: { table: 'roadmap', remedy: deleteOne, known: 'select from idempotency where owner = $1 and key = $2' },
-  quizzes: { table: 'quiz', remedy: deleteOne, known: 'select from idempotency where owner = $1 and key = $2' },
-  projects: { table: 'project', remedy: deleteOne, known: 'select from idempotency where owner = $1 and key = $2' },
+  roadmaps: {
+    table: 'studio.roadmap',
+    remedy: deleteOne,
+    known: 'select from tidings.idempotency where owner = $1 and key = $2',
+  },
+  quizzes: {
+    table: 'studio.quiz',
+    remedy: deleteOne,
+    known: 'select from tidings.idempotency where owner = $1 and key = $2',
+  },
+  projects: {
+    table: 'studio.project',
+    remedy: deleteOne,
+    known: 'select from tidings.idempotency where owner = $1 and key = $2',
+  },
   // A closed session can be read for good, and does not count.
   sessions: {
-    table: '(select owner from session where closed_at is null) open_session',
+    table: '(select owner from studio.session where closed_at is null) open_session',
     remedy: 'close one to create another',
-    known: 'select from session where owner = $1 and client_id = $2',
+    known: 'select from studio.session where owner = $1 and client_id = $2',
   },
 } as const
 
@@ -63,7 +75,7 @@ export function createQuotas({ database }: { readonly database: Database }, limi
       }
       if (kind !== 'documents' || limits.storageMb === 0) return
       const { rows } = await pool.query<{ bytes: string | null }>(
-        'select sum(size_bytes) as bytes from document where owner = $1',
+        'select sum(size_bytes) as bytes from studio.document where owner = $1',
         [owner],
       )
       if (Number(rows[0]?.bytes ?? 0) + bytes <= limits.storageMb * bytesPerMb || (await isRepeated())) return

@@ -15,7 +15,7 @@ export async function lockReadyDocument(
   purpose: string,
 ): Promise<{ readonly title: string; readonly words: number }> {
   const { rows } = await client.query<{ status: string; title: string; words: number }>(
-    'select status, title, word_count as words from document where id = $1 and owner = $2 for share',
+    'select status, title, word_count as words from studio.document where id = $1 and owner = $2 for share',
     [documentId, owner],
   )
   const [document] = rows

@@ -48,31 +48,34 @@ export function createUserData(
     return rows.map(({ id }) => id)
   }
   const deleteTasks = async (userId: string): Promise<readonly string[]> =>
-    tasks.delete(await idsOf('select id from task where owner = $1 order by id', userId), reason)
+    tasks.delete(await idsOf('select id from tidings.task where owner = $1 order by id', userId), reason)
 
   return {
     async delete(userId) {
       // Tasks are deleted first, as they would fail for lack of their data, and again last, as one
       // may have started in the meantime.
       const canceledIds = [...(await deleteTasks(userId))]
-      for (const id of await idsOf('select id from document where owner = $1', userId))
+      for (const id of await idsOf('select id from studio.document where owner = $1', userId))
         canceledIds.push(...(await documents.delete(id)))
-      for (const id of await idsOf('select id from quiz where owner = $1', userId))
+      for (const id of await idsOf('select id from studio.quiz where owner = $1', userId))
         canceledIds.push(...(await quizzes.delete(userId, id)))
-      for (const id of await idsOf('select id from project where owner = $1', userId))
+      for (const id of await idsOf('select id from studio.project where owner = $1', userId))
         canceledIds.push(...(await projects.delete(userId, id)))
-      for (const id of await idsOf('select id from roadmap where owner = $1', userId))
+      for (const id of await idsOf('select id from studio.roadmap where owner = $1', userId))
         canceledIds.push(...(await roadmaps.delete(userId, id)))
-      for (const id of await idsOf('select id from session where owner = $1', userId)) {
+      for (const id of await idsOf('select id from studio.session where owner = $1', userId)) {
         // Other participants receive the closing event before the session is deleted.
         await sessions.membership.close(id, userId)
         await withTransaction(database, async (client) => {
           await deleteTopic(client, sessionTopic(id))
-          await client.query('delete from session where id = $1', [id])
+          await client.query('delete from studio.session where id = $1', [id])
         })
         visibility.changed(id)
       }
-      for (const id of await idsOf('select session_id as id from session_participant where user_id = $1', userId))
+      for (const id of await idsOf(
+        'select session_id as id from studio.session_participant where user_id = $1',
+        userId,
+      ))
         await sessions.membership.leave(id, userId)
       await withTransaction(database, (client) => deleteTraces(client, userId))
       for (const id of await removeShares(database, userId)) visibility.changed(id)
@@ -85,49 +88,49 @@ export function createUserData(
 /** Deletes references to a user from data owned by others. */
 async function deleteTraces(client: PoolClient, userId: string): Promise<void> {
   const { rows: sessions } = await client.query<{ id: string }>(
-    `select session_id as id from session_message where author = $1 union
-     select session_id from session_card where added_by = $1 union
-     select s.id from session s join event e on e.topic = 'session:' || s.id
+    `select session_id as id from studio.session_message where author = $1 union
+     select session_id from studio.session_card where added_by = $1 union
+     select s.id from studio.session s join tidings.event e on e.topic = 'session:' || s.id
        where e.type in ('SessionParticipantJoined', 'SessionParticipantLeft')
        and (e.payload->'participant'->>'userId' = $1 or e.payload->>'userId' = $1)
      order by 1`,
     [userId],
   )
   // Before its topic, which a flush of these rows locks after them.
-  await client.query('delete from viewer_change where user_id = $1', [userId])
+  await client.query('delete from studio.viewer_change where user_id = $1', [userId])
   // Topics before rows, and in the order of their names, as everywhere.
   for (const topic of [analyticsTopic(userId), inboxTopic(userId)]) await deleteTopic(client, topic)
   // Their events repeat messages and names; late subscribers receive a snapshot instead.
   for (const { id } of sessions) {
     const topic = sessionTopic(id)
-    await client.query('update topic set pruned_seq = seq where name = $1', [topic])
-    await client.query('delete from event where topic = $1', [topic])
+    await client.query('update tidings.topic set pruned_seq = seq where name = $1', [topic])
+    await client.query('delete from tidings.event where topic = $1', [topic])
   }
   await deleteTopic(client, viewerTopic(userId))
   await client.query(
-    `update session_message set author = $2, client_id = null, body = '', citations = '[]' where author = $1`,
+    `update studio.session_message set author = $2, client_id = null, body = '', citations = '[]' where author = $1`,
     [userId, deletedUser],
   )
   for (const statement of [
-    'delete from session_card where added_by = $1',
-    'delete from session_link where created_by = $1',
-    'delete from session_removal where user_id = $1',
-    'delete from quiz_attempt where taker = $1',
-    'delete from notification where user_id = $1',
-    'delete from broadcast_read where user_id = $1',
-    'delete from inbox where user_id = $1',
-    'delete from analytics_topic where owner = $1',
-    'delete from idempotency where owner = $1',
-    'delete from presence where user_id = $1',
-    'delete from presence_mark where user_id = $1',
-    'update audit set user_id = null, address = null, user_agent = null where user_id = $1',
+    'delete from studio.session_card where added_by = $1',
+    'delete from studio.session_link where created_by = $1',
+    'delete from studio.session_removal where user_id = $1',
+    'delete from studio.quiz_attempt where taker = $1',
+    'delete from studio.notification where user_id = $1',
+    'delete from studio.broadcast_read where user_id = $1',
+    'delete from studio.inbox where user_id = $1',
+    'delete from studio.analytics_topic where owner = $1',
+    'delete from tidings.idempotency where owner = $1',
+    'delete from tidings.presence where user_id = $1',
+    'delete from tidings.presence_mark where user_id = $1',
+    'update tidings.audit set user_id = null, address = null, user_agent = null where user_id = $1',
   ])
     await client.query(statement, [userId])
 }
 
 async function removeShares(database: Database, userId: string): Promise<readonly string[]> {
   const { rows } = await database.pool.query<{ document_id: string }>(
-    'delete from document_share where user_id = $1 returning document_id',
+    'delete from studio.document_share where user_id = $1 returning document_id',
     [userId],
   )
   return rows.map((row) => row.document_id)

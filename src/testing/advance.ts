@@ -16,9 +16,9 @@ export async function moveTimes(
   return await withTransaction(database, async (client) => {
     const { rows } = await client.query<{ id: string; seq: number }>(
       // Rows are locked in the order of their ids, as by the heartbeat of workers.
-      `with locked as materialized (select id as locked_id from task order by id for no key update),
+      `with locked as materialized (select id as locked_id from tidings.task order by id for no key update),
        moved as (
-         update task set
+         update tidings.task set
            queue_key = queue_key - $1 * interval '1 ms',
            created_at = created_at - $1 * interval '1 ms',
            attempts = (
@@ -36,14 +36,17 @@ export async function moveTimes(
          from locked where id = locked_id
          returning id, status, next_attempt_at, lease_until
        )
-       select moved.id, topic.seq from moved join topic on topic.name = 'task:' || moved.id
+       select moved.id, topic.seq from moved join tidings.topic on topic.name = 'task:' || moved.id
        where (status = 'RETRYING' and next_attempt_at <= now()) or (status = 'RUNNING' and lease_until < now())`,
       [ms, own],
     )
-    await client.query(`update event set at = at - $1 * interval '1 ms'`, [ms])
-    await client.query(`update idempotency set created_at = created_at - $1 * interval '1 ms'`, [ms])
-    await client.query(`update audit set at = at - $1 * interval '1 ms', until = until - $1 * interval '1 ms'`, [ms])
-    await client.query(`update worker set seen_at = seen_at - $1 * interval '1 ms' where id <> $2`, [ms, own])
+    await client.query(`update tidings.event set at = at - $1 * interval '1 ms'`, [ms])
+    await client.query(`update tidings.idempotency set created_at = created_at - $1 * interval '1 ms'`, [ms])
+    await client.query(
+      `update tidings.audit set at = at - $1 * interval '1 ms', until = until - $1 * interval '1 ms'`,
+      [ms],
+    )
+    await client.query(`update tidings.worker set seen_at = seen_at - $1 * interval '1 ms' where id <> $2`, [ms, own])
     return rows
   })
 }

@@ -15,9 +15,9 @@ export function createFaults(host: Pick<Host, 'connections' | 'openEngine'>): Fa
       const { database, worker, bus } = await host.openEngine()
       const { rows } = await database.pool.query<{ id: string }>(
         `with locked as materialized (
-           select id as locked_id from task where status = 'RUNNING' and worker = $1 order by id for no key update
+           select id as locked_id from tidings.task where status = 'RUNNING' and worker = $1 order by id for no key update
          )
-         update task set worker = $1 || ' killed', lease_until = now() - interval '1 ms' from locked where id = locked_id
+         update tidings.task set worker = $1 || ' killed', lease_until = now() - interval '1 ms' from locked where id = locked_id
          returning id`,
         [worker?.id],
       )

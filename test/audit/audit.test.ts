@@ -19,7 +19,7 @@ test('facts are in the database soon, and all of them after disposing', async ()
   expect(audit.writtenAt).toBeInstanceOf(Date)
   for (let i = 0; i < 1_200; i++) audit.note('SUBSCRIBED', { ...caller, userId: `u_${i}` }, { subject: `task:${i}` })
   await audit[Symbol.asyncDispose]()
-  const { rows } = await database.pool.query('select count(*) as count from audit')
+  const { rows } = await database.pool.query('select count(*) as count from tidings.audit')
   expect(rows).toEqual([{ count: 1_201 }])
   expect(await readAuditLog(database, { ...all, filter: { userId: 'u_7' } })).toMatchObject([
     { event: 'SUBSCRIBED', userId: 'u_7', address: '192.0.2.1', userAgent: 'test', subject: 'task:7', count: 1 },
@@ -59,8 +59,8 @@ test('entries are kept for the retention period', async () => {
   await using audit = createAudit({ database, logger: silentLogger })
   for (const address of ['old', 'old, but still going on', 'young']) audit.note('REFUSED', { ...caller, address })
   await audit.flush()
-  await database.pool.query(`update audit set at = now() - interval '91 days' where address like 'old%'`)
-  await database.pool.query(`update audit set until = at where address = 'old'`)
+  await database.pool.query(`update tidings.audit set at = now() - interval '91 days' where address like 'old%'`)
+  await database.pool.query(`update tidings.audit set until = at where address = 'old'`)
   await using pruner = createPruner({
     database,
     logger: silentLogger,

@@ -53,7 +53,7 @@ test('a silent server is removed, and its row is deleted by the others', async (
   await using bus = createMemoryBus(logger)
   await using serverStatistics = createStatisticsExchange({ database, bus, logger, everyMs: 20 })
   await database.pool.query(
-    `insert into server_statistics (server_id, name, started_at, seen_at, statistics)
+    `insert into tidings.server_statistics (server_id, name, started_at, seen_at, statistics)
      values ('killed', 'killed', now(), now() - interval '9 seconds', $1), ('long ago', 'x', now(), now() - interval '2 minutes', $1)`,
     [nobody],
   )
@@ -64,7 +64,7 @@ test('a silent server is removed, and its row is deleted by the others', async (
   await watched.return?.()
   await using _own = serverStatistics.announce({ name: 'a', source: () => nobody })
   await vi.waitFor(async () => {
-    const { rows } = await database.pool.query('select name from server_statistics order by name')
+    const { rows } = await database.pool.query('select name from tidings.server_statistics order by name')
     expect(rows).toEqual([{ name: 'a' }, { name: 'killed' }])
   })
 })

@@ -30,13 +30,13 @@ const percentile = (sorted: readonly number[], share: number): number =>
 /** Inserts one running task per topic, as a runner leaves it after its first event. */
 async function seed(database: Database): Promise<void> {
   await database.pool.query(
-    `insert into topic (name) select 'task:t_' || i from generate_series(0, ${topicCount - 1}) i`,
+    `insert into tidings.topic (name) select 'task:t_' || i from generate_series(0, ${topicCount - 1}) i`,
   )
   await database.pool.query(`
-    insert into task (id, kind, status, owner, input, attempt, max_attempts, progress, queue_key, worker, created_at, started_at)
+    insert into tidings.task (id, kind, status, owner, input, attempt, max_attempts, progress, queue_key, worker, created_at, started_at)
     select 't_' || i, 'BENCH', 'RUNNING', 'u_1', '{}', 1, 3, '{}', now(), 'w_1', now(), now() from generate_series(0, ${topicCount - 1}) i`)
-  await database.pool.query('vacuum analyze topic')
-  await database.pool.query('vacuum analyze task')
+  await database.pool.query('vacuum analyze tidings.topic')
+  await database.pool.query('vacuum analyze tidings.task')
 }
 
 /** Appends to one task's topic serially, as its runner does. */
@@ -75,7 +75,7 @@ interface Measured {
 async function measure(database: Database, inFlight: number): Promise<Measured> {
   await using appender = createAppender({ database, logger: silentLogger, publish: () => undefined })
   const { rows } = await database.pool.query<{ name: string; seq: number }>(
-    'select name, seq from topic order by random() limit $1',
+    'select name, seq from tidings.topic order by random() limit $1',
     [inFlight],
   )
   const writers = rows.map(({ name, seq }) => createWriter(appender, name.slice('task:'.length), seq))

@@ -74,7 +74,7 @@ export async function simulateDay(
   const byId = new Map(tasks.map((task) => [task.id, task]))
   const running: { readonly id: string; readonly endsAt: number }[] = []
   let arrived = 0
-  await pool.query(`delete from task where kind = 'DAY'`)
+  await pool.query(`delete from tidings.task where kind = 'DAY'`)
   while (startedAt.size < tasks.length || running.length > 0) {
     running.sort((a, b) => a.endsAt - b.endsAt)
     const next = tasks[arrived]
@@ -84,20 +84,20 @@ export async function simulateDay(
       now = next.createdAt
       arrived++
       await pool.query(
-        `insert into task (id, kind, status, owner, input, max_attempts, progress, queue_key, created_at)
+        `insert into tidings.task (id, kind, status, owner, input, max_attempts, progress, queue_key, created_at)
          values ($1, 'DAY', 'QUEUED', $2, '{}', 1, '{}', timestamptz 'epoch' + $3 * interval '1 s', now())`,
         [next.id, next.owner, next.createdAt - (next.isPaid ? headStart : 0)],
       )
     } else if (ending !== undefined) {
       now = ending.endsAt
       running.shift()
-      await pool.query('delete from task where id = $1', [ending.id])
+      await pool.query('delete from tidings.task where id = $1', [ending.id])
     } else throw new Error('Tasks wait, and nothing will end')
     while (running.length < slots && startedAt.size < arrived) {
       const id = await findCandidate(database, 'DAY', perUser)
       const task = id === null ? undefined : byId.get(id)
       if (task === undefined) break
-      await pool.query(`update task set status = 'RUNNING' where id = $1`, [task.id])
+      await pool.query(`update tidings.task set status = 'RUNNING' where id = $1`, [task.id])
       startedAt.set(task.id, now)
       running.push({ id: task.id, endsAt: now + task.takes })
     }

@@ -87,8 +87,8 @@ async function readRun(
   { kind, slots, stages }: Pick<RecordedRun, 'kind' | 'slots' | 'stages'>,
 ): Promise<RecordedRun> {
   const { rows } = await pool.query<Omit<RecordedTask, 'events'> & { events: RecordedEvent[] }>(
-    `with first as (select min(created_at) as at from task where kind = $1)
-     select k.variant, k.size, coalesce((select (payload->'progress'->>'totalItems')::int from event
+    `with first as (select min(created_at) as at from tidings.task where kind = $1)
+     select k.variant, k.size, coalesce((select (payload->'progress'->>'totalItems')::int from tidings.event
          where topic = 'task:' || k.id and seq = 1), 0) as items,
        round(extract(epoch from k.created_at - first.at) * 1000)::float8 as "createdMs",
        round(extract(epoch from k.started_at - first.at) * 1000)::float8 as "startedMs",
@@ -97,8 +97,8 @@ async function readRun(
        (select jsonb_agg(jsonb_build_array(round(extract(epoch from e.at - k.started_at) * 1000),
             e.payload->'progress'->'stage', coalesce(e.payload->'progress'->'stagePercent', '0'),
             e.payload->'progress'->'totalItems', e.payload->'progress'->'percent') order by e.seq)
-         from event e where e.topic = 'task:' || k.id and e.at > k.started_at and e.type <> 'TaskCompleted') as events
-     from task k cross join first
+         from tidings.event e where e.topic = 'task:' || k.id and e.at > k.started_at and e.type <> 'TaskCompleted') as events
+     from tidings.task k cross join first
      where k.kind = $1 and k.status = 'COMPLETED' and k.attempt = 1
      order by k.queue_key, k.id`,
     [kind],

@@ -20,13 +20,13 @@ await using bench = await startBenchDatabase()
 const { database } = bench
 console.log('waiting    a look, p50 ms (spread)    p99 ms    a move, µs')
 for (const waiting of [100, 1_000, 10_000]) {
-  await database.pool.query('truncate task cascade')
+  await database.pool.query('truncate tidings.task cascade')
   await database.pool.query(
-    `insert into task (id, kind, status, owner, input, max_attempts, progress, queue_key, created_at)
+    `insert into tidings.task (id, kind, status, owner, input, max_attempts, progress, queue_key, created_at)
      select 't_' || i, 'WAIT', 'QUEUED', 'u', '{}', 1, '{}', now() + i * interval '1 ms', now() from generate_series(1, $1) i`,
     [waiting],
   )
-  await database.pool.query('vacuum analyze task')
+  await database.pool.query('vacuum analyze tidings.task')
   await using bus = createMemoryBus(silentLogger)
   const estimates = createEstimates({ database })
   await using queuePositions = createQueuePositions({ database, bus, estimates, logger: silentLogger, movedMs: 60_000 })

@@ -19,6 +19,7 @@ import { createFeeds } from '../../src/log/feed.ts'
 import { silentLogger } from '../../src/logger.ts'
 import { createLiveDelivery } from '../../src/main/app.ts'
 import { createApplications } from '../../src/studio/applications.ts'
+import { studioMigrations } from '../../src/studio/migrations.ts'
 import { startEngine } from '../../src/tasks/engine.ts'
 import { emptyProgress } from '../../src/tasks/model/task.ts'
 import { localDeveloper } from '../../src/tasks/model/viewer.ts'
@@ -36,14 +37,15 @@ try {
   await using postgres = await startEmbeddedPostgres({ dataDir: join(directory, 'data'), logger: silentLogger })
   await using database = await connectDatabase({ url: postgres.url, maxConnections: 6, logger: silentLogger })
   await migrate(database, silentLogger)
+  await migrate(database, silentLogger, studioMigrations)
   const config = { ...parseConfig({ NODE_ENV: 'test' }), ROLE: 'server' as const }
   await using engine = await startEngine({ config, database, definitions: [], logger: silentLogger })
   const services = { engine, ...createApplications(engine), limits: { maxUploadBytes: 1, headStartMs: () => 0 } }
   const live = createLiveDelivery(services, config, silentLogger)
   const tasks = Array.from({ length: topics }, (_, index) => `task_${index}`)
-  await database.pool.query(`insert into topic (name) select 'task:' || unnest($1::text[])`, [tasks])
+  await database.pool.query(`insert into tidings.topic (name) select 'task:' || unnest($1::text[])`, [tasks])
   await database.pool.query(
-    `insert into task (id, kind, status, owner, input, attempt, max_attempts, progress, queue_key, created_at)
+    `insert into tidings.task (id, kind, status, owner, input, attempt, max_attempts, progress, queue_key, created_at)
      select unnest($1::text[]), 'CREATE_ROADMAP', 'RUNNING', $2, '{}', 1, 3, $3, now(), now()`,
     [tasks, localDeveloper.userId, JSON.stringify(emptyProgress)],
   )

@@ -70,7 +70,7 @@ async function readLogs(): Promise<{ readonly questions: number; readonly quizze
   const { rows } = await database.pool.query<{ questions: number; quizzes: number }>(
     `select count(distinct (e.topic, e.payload->'item'->>'key')) filter (where e.type = 'TaskItemCompleted')::int as questions,
        count(*) filter (where e.type = 'TaskCompleted')::int as quizzes
-     from event e join task t on e.topic = 'task:' || t.id where t.kind = 'GENERATE_QUIZ'`,
+     from tidings.event e join tidings.task t on e.topic = 'task:' || t.id where t.kind = 'GENERATE_QUIZ'`,
   )
   return rows[0] ?? { questions: 0, quizzes: 0 }
 }
@@ -93,7 +93,7 @@ test('analytics and notifications are processed exactly once when workers are ki
       if (data?.notifications.__typename === 'NotificationArrived') told.push(data.notifications.notification.title)
     })
   await vi.waitFor(async () => {
-    const { rowCount } = await database.pool.query('select from topic where name = any($1::text[])', [
+    const { rowCount } = await database.pool.query('select from tidings.topic where name = any($1::text[])', [
       [`analytics:${userId}`, `inbox:${userId}`],
     ])
     expect(rowCount).toBe(2)
@@ -106,14 +106,14 @@ test('analytics and notifications are processed exactly once when workers are ki
   const quizzes: string[] = []
   try {
     await holder.query('begin')
-    await holder.query('select from topic where name = any($1::text[]) order by name for update', [
+    await holder.query('select from tidings.topic where name = any($1::text[]) order by name for update', [
       [`analytics:${userId}`, `inbox:${userId}`],
     ])
     quizzes.push(await startQuiz(documentId))
     await vi.waitFor(async () => {
       const { rows } = await database.pool.query<{ count: number }>(
         `select count(*)::int as count from pg_stat_activity where datname = current_database()
-             and wait_event_type = 'Lock' and query like 'select from topic where name = $1%'`,
+             and wait_event_type = 'Lock' and query like 'select from tidings.topic where name = $1%'`,
       )
       expect(rows).toEqual([{ count: 2 }])
     })

@@ -12,7 +12,7 @@ describe('connectDatabase', () => {
     await using test = await createTestDatabase()
     const { rows } = await test.database.pool.query(
       `select 9007199254740991::bigint as big, array[1, null]::bigint[] as bigs,
-        '2026-01-02T03:04:05.678Z'::timestamptz as at, '{"a": [1]}'::jsonb as json, count(*) as count from topic`,
+        '2026-01-02T03:04:05.678Z'::timestamptz as at, '{"a": [1]}'::jsonb as json, count(*) as count from tidings.topic`,
     )
     expect(rows).toEqual([
       {
@@ -171,22 +171,22 @@ describe('withTransaction', () => {
   test('commits on success, returns the result, and releases the connection', async () => {
     await using test = await createTestDatabase({ maxConnections: 1 })
     const result = await withTransaction(test.database, async (client) => {
-      await client.query(`insert into topic (name) values ('a')`)
+      await client.query(`insert into tidings.topic (name) values ('a')`)
       return 7
     })
     expect(result).toBe(7)
-    expect((await test.database.pool.query('select name from topic')).rows).toEqual([{ name: 'a' }])
+    expect((await test.database.pool.query('select name from tidings.topic')).rows).toEqual([{ name: 'a' }])
   })
 
   test('rolls back on failure, throws the error, and releases the connection', async () => {
     await using test = await createTestDatabase({ maxConnections: 1 })
     await expect(
       withTransaction(test.database, async (client) => {
-        await client.query(`insert into topic (name) values ('a')`)
+        await client.query(`insert into tidings.topic (name) values ('a')`)
         throw new Error('on second thought')
       }),
     ).rejects.toThrow('on second thought')
-    expect((await test.database.pool.query('select name from topic')).rows).toEqual([])
+    expect((await test.database.pool.query('select name from tidings.topic')).rows).toEqual([])
     expect(test.database.pool.idleCount).toBe(1)
   })
 
@@ -195,12 +195,12 @@ describe('withTransaction', () => {
     const done: string[] = []
     const committing = withTransaction(test.database, async (client) => {
       afterCommit(client, () => done.push('told'))
-      await client.query(`insert into topic (name) values ('a')`)
+      await client.query(`insert into tidings.topic (name) values ('a')`)
       await client.query('select 1 / 0').catch(() => undefined)
       return 'done'
     })
     await expect(committing).rejects.toThrow('nothing was committed')
-    expect((await test.database.pool.query('select name from topic')).rows).toEqual([])
+    expect((await test.database.pool.query('select name from tidings.topic')).rows).toEqual([])
     expect(done).toEqual([])
     expect(test.database.pool.idleCount).toBe(1)
   })
@@ -239,16 +239,16 @@ describe('a transaction', () => {
     await using test = await createTestDatabase()
     const done: string[] = []
     await withTransaction(test.database, async (client) => {
-      await client.query(`insert into meta values ('whole', '1')`)
+      await client.query(`insert into tidings.meta values ('whole', '1')`)
       await withSavepoint(client, async () => afterCommit(client, () => done.push('kept')))
       const part = withSavepoint(client, async () => {
-        await client.query(`insert into meta values ('part', '1')`)
+        await client.query(`insert into tidings.meta values ('part', '1')`)
         afterCommit(client, () => done.push('dropped'))
         await client.query('select 1 / 0')
       })
       await expect(part).rejects.toThrow('division by zero')
     })
-    const { rows } = await test.database.pool.query(`select key from meta where key in ('whole', 'part')`)
+    const { rows } = await test.database.pool.query(`select key from tidings.meta where key in ('whole', 'part')`)
     expect(rows).toEqual([{ key: 'whole' }])
     expect(done).toEqual(['kept'])
   })

@@ -10,7 +10,7 @@ test('every foreign key has an index on the referencing side: deleting a row sca
            and (i.indpred is null or pg_get_expr(i.indpred, i.indrelid) = format('(%I IS NOT NULL)', a.attname))
        ) as is_indexed
      from pg_constraint c join pg_attribute a on a.attrelid = c.conrelid and a.attnum = c.conkey[1]
-     where c.contype = 'f' and c.connamespace = 'public'::regnamespace`,
+     where c.contype = 'f' and c.connamespace in ('tidings'::regnamespace, 'studio'::regnamespace)`,
   )
   expect(rows.length).toBeGreaterThan(20)
   expect(rows.filter((row) => !row.is_indexed).map(({ reference }) => reference)).toEqual([])

@@ -6,9 +6,9 @@ import { startRedis } from '../support/redis.ts'
 test('test databases are migrated, and separate from each other', async () => {
   await using one = await createTestDatabase()
   await using other = await createTestDatabase()
-  await one.database.pool.query(`insert into topic (name) values ('task:1')`)
-  expect((await one.database.pool.query('select name from topic')).rows).toEqual([{ name: 'task:1' }])
-  expect((await other.database.pool.query('select name from topic')).rows).toEqual([])
+  await one.database.pool.query(`insert into tidings.topic (name) values ('task:1')`)
+  expect((await one.database.pool.query('select name from tidings.topic')).rows).toEqual([{ name: 'task:1' }])
+  expect((await other.database.pool.query('select name from tidings.topic')).rows).toEqual([])
 })
 
 test('a test Redis is back on the same port, empty, after a restart', async () => {

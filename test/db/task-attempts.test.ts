@@ -1,19 +1,12 @@
-import { cp, mkdtemp, readdir, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { migrate } from '../../src/db/migrate.ts'
 import { silentLogger } from '../../src/logger.ts'
-import { createTestDatabase } from '../support/database.ts'
+import { createLegacyDatabase } from '../support/legacy-database.ts'
 
 test('the migration creates the attempts of existing tasks from their events', async () => {
-  const all = new URL('../../src/db/migrations/', import.meta.url).pathname
-  const earlier = await mkdtemp(join(tmpdir(), 'tidings-migrations-'))
-  onTestFinished(() => rm(earlier, { recursive: true }))
-  for (const name of await readdir(all)) if (name < '0015') await cp(join(all, name), join(earlier, name))
-  await using empty = await createTestDatabase({ empty: true })
-  const { pool } = empty.database
-  await migrate(empty.database, silentLogger, { directory: earlier })
+  await using legacy = await createLegacyDatabase()
+  const { pool } = legacy.database
+  await legacy.migrateBefore('0015')
   await pool.query(
     `insert into task (id, kind, status, owner, input, attempt, max_attempts, progress, queue_key, created_at)
      select id, 'X', status, 'u_1', '{}', attempt, 4, '{}', now(), now()
@@ -36,9 +29,9 @@ test('the migration creates the attempts of existing tasks from their events', a
       `insert into event (topic, seq, type, at, payload) values ('task:running', $1::int, $2, to_timestamp($1::int), $3)`,
       [index + 1, type, JSON.stringify(payload)],
     )
-  await migrate(empty.database, silentLogger)
+  await migrate(legacy.database, silentLogger)
   const { rows } = await pool.query<{ id: string; max_attempts: number; attempts: { [name: string]: unknown }[] }>(
-    'select id, max_attempts, attempts from task order by id',
+    'select id, max_attempts, attempts from tidings.task order by id',
   )
   const at = (seconds: number) => new Date(seconds * 1_000)
   const read = ({ startedAt, finishedAt, ...rest }: { [name: string]: unknown }) => ({

@@ -167,9 +167,10 @@ async function placePrevious(revision: string | undefined, stack: AsyncDisposabl
  * uses the present packages.
  */
 async function findPrevious(): Promise<string> {
+  const folders = ['src/db/migrations', 'src/studio/migrations']
   const { stdout } = await run('git', ['rev-list', '-n', '60', '--skip', '1', 'HEAD', '--', 'src'], { cwd: root })
   for (const revision of stdout.trim().split('\n').reverse()) {
-    const isUnchanged = await run('git', ['diff', '--quiet', revision, 'HEAD', '--', 'src/db/migrations'], {
+    const isUnchanged = await run('git', ['diff', '--quiet', revision, 'HEAD', '--', ...folders], {
       cwd: root,
     }).then(
       () => true,

@@ -115,7 +115,7 @@ test('serves the tasks of callers that a function authenticates and those that t
   // Permission to start is also checked for a retry, which starts a new task.
   const refused = await tidings.start(greet, { name: 'secret' }, { owner: 'u_b' })
   await follow('b', refused.id)
-  await database.database.pool.query("update task set status = 'FAILED' where id = $1", [refused.id])
+  await database.database.pool.query("update tidings.task set status = 'FAILED' where id = $1", [refused.id])
   const retry = `mutation { retryTask(input: { taskId: "${refused.id}" }) { __typename } }`
   expect((await run('b', retry)).body).toMatchObject({ errors: [{ extensions: { code: 'FORBIDDEN' } }] })
 

@@ -58,7 +58,7 @@ test('a served schema has fields for anonymous callers, and owners of tasks that
   const ada = { 'x-user': 'ada' }
   const start = 'mutation { exportReport(input: { reportId: "r" }) { ... on ExportReportSuccess { task { id } } } }'
   const { exportReport: started } = (await request(url, start, ada)) as { exportReport: { task: { id: string } } }
-  const { rows } = await database.database.pool.query('select owner from task where id = $1', [started.task.id])
+  const { rows } = await database.database.pool.query('select owner from tidings.task where id = $1', [started.task.id])
   expect(rows).toEqual([{ owner: 'org_of_ada' }])
   expect(await request(url, '{ organization tasks { nodes { kind } } }', ada)).toEqual({
     organization: 'org_of_ada',

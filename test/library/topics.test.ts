@@ -171,7 +171,7 @@ test('ephemeral events reach connected subscribers only, with the position of th
   await tidings.emit(order, '3', { courierMoved: { x: 1.5, y: 2 } })
   await vi.waitFor(() => expect(follower.updates).toHaveLength(2))
   expect(follower.updates[1]).toMatchObject({ __typename: 'OrderCourierMoved', seq: 1, x: 1.5, y: 2 })
-  const { rows } = await application.query("select count(*)::int as events from event where topic = 'order:3'")
+  const { rows } = await application.query("select count(*)::int as events from tidings.event where topic = 'order:3'")
   expect(rows).toEqual([{ events: 1 }])
   follower.leave()
 })
@@ -192,7 +192,7 @@ test('a topic that a viewer may not see does not exist, nor does one of a missin
   expect(await follow('missing').ended).toBe('NOT_FOUND')
   const watchNews = 'subscription ($id: ID!) { newsUpdates(id: $id) { __typename seq } }'
   expect(await follow('today', undefined, watchNews).ended).toBe('NOT_FOUND')
-  const { rows } = await application.query("select from topic where name like '%missing' or name like 'news:%'")
+  const { rows } = await application.query("select from tidings.topic where name like '%missing' or name like 'news:%'")
   expect(rows).toEqual([])
 
   await tidings.publish(news, 'today', { printed: { title: 'Owls' } })
@@ -329,7 +329,7 @@ test('transactions that publish to one topic follow each other, and the first cr
   expect(await waiting).toEqual({ seq: 2 })
   await second.query('commit')
   const { rows } = await application.query(
-    "select seq::int, payload->>'title' as title from event where topic = 'news:in turn' order by seq",
+    "select seq::int, payload->>'title' as title from tidings.event where topic = 'news:in turn' order by seq",
   )
   expect(rows).toEqual([
     { seq: 1, title: 'A' },

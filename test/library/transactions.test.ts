@@ -107,7 +107,7 @@ async function countRows(): Promise<Readonly<Record<string, number>>> {
 
 test('transactions that are rolled back a thousand times leave nothing', async () => {
   const before = await countRows()
-  expect(before).toMatchObject({ 'public.task': 0, 'public.event': 0, 'public.topic': 0, 'public.worker': 1 })
+  expect(before).toMatchObject({ 'tidings.task': 0, 'tidings.event': 0, 'tidings.topic': 0, 'tidings.worker': 1 })
   await Promise.all(
     libraries.map(async ([name, createReport]) => {
       for (let count = 0; count < 250; count++)
@@ -128,7 +128,9 @@ test('a trigger starts a task, once for its key', async () => {
   await pool.query(await readFile(`${root}/examples/transactions/trigger.sql`, 'utf8'))
   await pool.query('insert into report (id, owner) values ($1, $2)', ['of a trigger', owner])
   await pool.query('drop trigger report_export on report')
-  const { rows } = await pool.query<{ id: string }>(`select id from task where input = '{"reportId": "of a trigger"}'`)
+  const { rows } = await pool.query<{ id: string }>(
+    `select id from tidings.task where input = '{"reportId": "of a trigger"}'`,
+  )
   expect(rows).toHaveLength(1)
   expect(await follow(rows[0]?.id ?? '')).toEqual(eventsOf('of a trigger'))
   const again = `select tidings.start_task('EXPORT_REPORT', '{"reportId": "of a trigger"}', $1, 'export of a trigger') as id`

@@ -72,7 +72,7 @@ beforeAll(async () => {
     await previous.worker()
     const finish = async (id: string): Promise<string> => {
       await vi.waitFor(async () => {
-        const { rows } = await database.database.pool.query('select status from task where id = $1', [id])
+        const { rows } = await database.database.pool.query('select status from tidings.task where id = $1', [id])
         expect(rows).toEqual([{ status: 'COMPLETED' }])
       }, hangMs)
       return id
@@ -162,7 +162,7 @@ test('an event that a topic no longer has is delivered as Other', async () => {
 test('an older version refuses a database that a newer one has migrated, unless it does not migrate at its start', async () => {
   await using newer = await createTestDatabase()
   await newer.database.pool.query(
-    `insert into migration (id, name, checksum) select max(id) + 1, 'later', '' from migration`,
+    `insert into tidings.migration (id, name, checksum) select max(id) + 1, 'later', '' from tidings.migration`,
   )
   const options = { tasks: [after], databaseUrl: newer.url, logger: silentLogger }
   await using refused = createTidings(options)

@@ -145,8 +145,8 @@ test('when the log goes back, as after restoring a backup, delivers the retained
   tell('one is here')
   await vi.waitFor(() => expect(before).toEqual(['one is here at 2']))
   const { pool } = database.database
-  await pool.query('delete from event where topic = $1 and seq > 1', [name])
-  await pool.query('update topic set seq = 1 where name = $1', [name])
+  await pool.query('delete from tidings.event where topic = $1 and seq > 1', [name])
+  await pool.query('update tidings.topic set seq = 1 where name = $1', [name])
   await node.feeds.check()
   expect(onReset).toHaveBeenCalledOnce()
   const after = join(1)
@@ -167,8 +167,8 @@ test('resets only members that have not received the pruned events', async () =>
   const onReset = vi.fn()
   const [behind, atPruned, ahead] = [join(2, onReset), join(4), join(5)]
   const { pool } = database.database
-  await pool.query('delete from event where topic = $1 and seq <= 4', [name])
-  await pool.query('update topic set pruned_seq = 4 where name = $1', [name])
+  await pool.query('delete from tidings.event where topic = $1 and seq <= 4', [name])
+  await pool.query('update tidings.topic set pruned_seq = 4 where name = $1', [name])
   await node.feeds.check()
   expect(onReset.mock.calls).toEqual([['PRUNED']])
   fault = 'pass'

@@ -172,7 +172,7 @@ test.for([
     const holding = await fixture.database.pool.connect()
     try {
       await holding.query('begin')
-      await holding.query('lock table task in access exclusive mode')
+      await holding.query('lock table tidings.task in access exclusive mode')
       subscribe('1', { id: late.id }, query)
       await vi.waitFor(async () => {
         const waiting = await holding.query('select from pg_locks where not granted')

@@ -175,7 +175,7 @@ describe.for(kinds)('a subscription %s', ([, query]) => {
     const task = await fixture.createTask()
     const before = await fixture.createTask()
     const queue = (id: string, at: string) =>
-      fixture.database.pool.query(`update task set status = 'QUEUED', queue_key = $2 where id = $1`, [id, at])
+      fixture.database.pool.query(`update tidings.task set status = 'QUEUED', queue_key = $2 where id = $1`, [id, at])
     await queue(before.id, '2024-01-01')
     await queue(task.id, '2024-01-02')
     const first = await subscribe(task)
@@ -184,7 +184,7 @@ describe.for(kinds)('a subscription %s', ([, query]) => {
     )
     const second = await subscribe(task)
     await vi.waitFor(() => expect(second.seen.at(-1)?.__typename).toBe('TaskQueueMoved'))
-    await fixture.database.pool.query(`update task set status = 'RUNNING' where id = $1`, [before.id])
+    await fixture.database.pool.query(`update tidings.task set status = 'RUNNING' where id = $1`, [before.id])
     fixture.engine.queuePositions.moved('CREATE_ROADMAP')
     for (const { seen } of [first, second])
       await vi.waitFor(() =>
@@ -196,7 +196,7 @@ describe.for(kinds)('a subscription %s', ([, query]) => {
       await vi.waitFor(() => expect(seen.at(-1)).toMatchObject({ __typename: 'TaskAdvanced', seq: 2 }))
       leave()
     }
-    await fixture.database.pool.query(`update task set status = 'RUNNING' where id = $1`, [task.id])
+    await fixture.database.pool.query(`update tidings.task set status = 'RUNNING' where id = $1`, [task.id])
   })
 
   test('marks what is not in the log, and what nothing follows', async () => {
@@ -324,7 +324,7 @@ describe.for(kinds)('a polling client %s', ([, query]) => {
     expect(await fixture.poll(task, { query, after })).toEqual([])
     expect(readPositions).not.toHaveBeenCalled()
     const setStatus = (status: string) =>
-      fixture.database.pool.query(`update task set status = $2, queue_key = '2020-01-01' where id = $1`, [
+      fixture.database.pool.query(`update tidings.task set status = $2, queue_key = '2020-01-01' where id = $1`, [
         task.id,
         status,
       ])

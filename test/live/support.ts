@@ -186,9 +186,9 @@ export async function startLive(
     append,
     async createTask(owner = 'u_1') {
       const id = `task_live_${process.pid}_${Date.now()}_${++created}`
-      await database.pool.query('insert into topic (name) values ($1)', [taskTopic(id)])
+      await database.pool.query('insert into tidings.topic (name) values ($1)', [taskTopic(id)])
       await database.pool.query(
-        `insert into task (id, kind, status, owner, input, attempt, max_attempts, progress, queue_key, created_at)
+        `insert into tidings.task (id, kind, status, owner, input, attempt, max_attempts, progress, queue_key, created_at)
          values ($1, 'CREATE_ROADMAP', 'RUNNING', $2, '{}', 1, 3, $3, now(), now())`,
         [id, owner, JSON.stringify(emptyProgress)],
       )

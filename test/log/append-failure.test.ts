@@ -44,7 +44,7 @@ const advance = (id: string, percent: number, base?: number): AppendRequest => (
 })
 const readLog = async (id: string): Promise<{ seq: number; percent: number; at: string }[]> => {
   const { rows } = await test.database.pool.query(
-    `select seq, (payload->'progress'->>'percent')::int as percent, at from event where topic = $1 order by seq`,
+    `select seq, (payload->'progress'->>'percent')::int as percent, at from tidings.event where topic = $1 order by seq`,
     [`task:${id}`],
   )
   return rows.map((row) => ({ ...row, at: row.at.toISOString() }))
@@ -150,7 +150,7 @@ describe('an append to a topic locked by another transaction', () => {
     for (const id of ['locked', 'free_1', 'free_2', 'free_3']) await createTask(test.database, id)
     const client = await test.database.pool.connect()
     await client.query('begin')
-    await client.query(`select 1 from topic where name = 'task:locked' for update`)
+    await client.query(`select 1 from tidings.topic where name = 'task:locked' for update`)
     let isLockedWritten = false
     const locked = appender.append(advance('locked', 1)).finally(() => {
       isLockedWritten = true

@@ -32,9 +32,10 @@ const createTestAppender = (published: LogEvent[] = [], options: { maxGroup?: nu
 const readEvents = async (
   topic: string,
 ): Promise<{ seq: number; type: string; payload: Record<string, unknown> }[]> => {
-  const { rows } = await database.pool.query('select seq, type, payload from event where topic = $1 order by seq', [
-    topic,
-  ])
+  const { rows } = await database.pool.query(
+    'select seq, type, payload from tidings.event where topic = $1 order by seq',
+    [topic],
+  )
   return rows
 }
 interface TaskFields {
@@ -50,7 +51,7 @@ interface TaskFields {
   finished_at: Date | null
 }
 const readTask = async (id: string): Promise<TaskFields> => {
-  const { rows } = await database.pool.query<TaskFields>('select * from task where id = $1', [id])
+  const { rows } = await database.pool.query<TaskFields>('select * from tidings.task where id = $1', [id])
   if (rows[0] === undefined) throw new Error(`no task ${id}`)
   return rows[0]
 }
@@ -71,7 +72,7 @@ describe('an append', () => {
     const result = await appender.append(advance('plain', 40))
     expect(result).toMatchObject({ accepted: true, seq: 1 })
     expect((await readTask('plain')).progress).toEqual({ percent: 40 })
-    const { rows } = await database.pool.query(`select * from event where topic = 'task:plain'`)
+    const { rows } = await database.pool.query(`select * from tidings.event where topic = 'task:plain'`)
     expect(published).toEqual([{ ...rows[0], at: rows[0].at.toISOString() }])
     expect(result.accepted && result.events).toEqual(published)
   })
@@ -83,7 +84,9 @@ describe('an append', () => {
     const result = await appender.append({ topic: 'several', events })
     expect(result).toMatchObject({ accepted: true, seq: 3, events: [{ seq: 1 }, { seq: 2 }, { seq: 3 }] })
     expect((await readEvents('several')).map((event) => event.type)).toEqual(['a', 'b', 'c'])
-    const { rows } = await database.pool.query(`select count(distinct at)::int as n from event where topic = 'several'`)
+    const { rows } = await database.pool.query(
+      `select count(distinct at)::int as n from tidings.event where topic = 'several'`,
+    )
     expect(rows).toEqual([{ n: 1 }])
   })
 
@@ -134,7 +137,9 @@ describe('an append', () => {
     await appender.append(advance('patch', 2, { set: { error: null, worker: null }, items: [{ ...item, percent: 9 }] }))
     const second = await readTask('patch')
     expect(second).toEqual({ ...first, error: null, worker: null })
-    const { rows } = await database.pool.query(`select key, percent, label from task_item where task_id = 'patch'`)
+    const { rows } = await database.pool.query(
+      `select key, percent, label from tidings.task_item where task_id = 'patch'`,
+    )
     expect(rows).toEqual([{ key: 'k', percent: 9, label: 'first' }])
   })
 
@@ -142,7 +147,7 @@ describe('an append', () => {
     await using appender = createTestAppender()
     await createTask(database, 'times')
     await database.pool.query(
-      `update task set status = 'QUEUED', attempt = 0, worker = null, started_at = null where id = 'times'`,
+      `update tidings.task set status = 'QUEUED', attempt = 0, worker = null, started_at = null where id = 'times'`,
     )
     const begin = { status: 'RUNNING', attempt: 1, worker: 'w_2' } as const
     const started = await appender.append({
@@ -189,9 +194,9 @@ describe('the guard', () => {
 
   it.each(cases)('refuses a request that meets %s, and changes nothing', async (_name, request, expected) => {
     await using appender = createTestAppender()
-    await database.pool.query(`delete from event where topic in ('task:guarded', 'shut')`)
-    await database.pool.query(`delete from task where id = 'guarded'`)
-    await database.pool.query(`delete from topic where name in ('task:guarded', 'shut')`)
+    await database.pool.query(`delete from tidings.event where topic in ('task:guarded', 'shut')`)
+    await database.pool.query(`delete from tidings.task where id = 'guarded'`)
+    await database.pool.query(`delete from tidings.topic where name in ('task:guarded', 'shut')`)
     await createTask(database, 'guarded')
     await appender.append(advance('guarded', 5))
     await createTopic(database, 'shut')
@@ -266,7 +271,7 @@ describe('many appends at once', () => {
     for (const topic of topics) await createTopic(database, topic)
     await Promise.all(topics.map((topic) => appender.append(say(topic))))
     const { rows } = await database.pool.query(
-      `select count(distinct xmin::text)::int as transactions from event where topic like 'shared%'`,
+      `select count(distinct xmin::text)::int as transactions from tidings.event where topic like 'shared%'`,
     )
     expect(rows[0].transactions).toBeLessThan(10)
   })
@@ -322,8 +327,8 @@ describe('many appends at once', () => {
     const beat = async (): Promise<void> => {
       while (!isDone)
         await database.pool.query(
-          `update task set lease_until = now() + interval '10 s'
-           where id in (select id from task where worker = 'w_1' order by id for no key update)`,
+          `update tidings.task set lease_until = now() + interval '10 s'
+           where id in (select id from tidings.task where worker = 'w_1' order by id for no key update)`,
         )
     }
     const storm = async (appender: Appender, shift: number): Promise<void> => {
@@ -395,7 +400,7 @@ describe('a task that changes while an append waits for it', () => {
     await createTask(database, id)
     let append: Promise<unknown> | undefined
     await withTransaction(database, async (client) => {
-      await client.query(`update task set ${change} where id = $1`, [id])
+      await client.query(`update tidings.task set ${change} where id = $1`, [id])
       append = appender.append(advance(id, 50))
       await vi.waitFor(async () => {
         const { rows } = await database.pool.query(
@@ -424,13 +429,13 @@ describe('the end of an appender', () => {
 
 it('is not refused when another connection renews the epoch after a failover at the same time', async () => {
   await createTopic(database, 'moved')
-  await database.pool.query(`update meta set value = 'cluster:00000000' where key = 'origin'`)
+  await database.pool.query(`update tidings.meta set value = 'cluster:00000000' where key = 'origin'`)
   const client = await database.pool.connect()
   let isFirst = true
   const renewing = {
     async query(config: pg.QueryConfig) {
       const result = await client.query(config)
-      if (isFirst) await database.pool.query('select log_epoch()')
+      if (isFirst) await database.pool.query('select tidings.log_epoch()')
       isFirst = false
       return result
     },

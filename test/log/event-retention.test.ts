@@ -23,7 +23,9 @@ beforeAll(async () => {
   node = await startNode({ database: test.database, bus: createMemoryWorld().connect() })
 })
 beforeEach(async () => {
-  await test.database.pool.query('delete from idempotency; delete from task; delete from event; delete from topic')
+  await test.database.pool.query(
+    'delete from tidings.idempotency; delete from tidings.task; delete from tidings.event; delete from tidings.topic',
+  )
 })
 afterAll(async () => {
   await node[Symbol.asyncDispose]()
@@ -35,14 +37,14 @@ async function createEnded(topic: string, hoursAgo: number): Promise<void> {
   await createTopic(test.database, topic)
   await appendMany(node, topic, 2)
   await append(node, topic, 'Last')
-  await test.database.pool.query(`update event set at = now() - $2::float8 * interval '1 hour' where topic = $1`, [
-    topic,
-    hoursAgo,
-  ])
+  await test.database.pool.query(
+    `update tidings.event set at = now() - $2::float8 * interval '1 hour' where topic = $1`,
+    [topic, hoursAgo],
+  )
 }
 const readTopics = async (): Promise<unknown[]> => {
   const { rows } = await test.database.pool.query(
-    `select name, pruned_seq as pruned, (select count(*)::int from event where topic = name) as events from topic order by name`,
+    `select name, pruned_seq as pruned, (select count(*)::int from tidings.event where topic = name) as events from tidings.topic order by name`,
   )
   return rows.map(({ name, pruned, events }) => `${name} ${pruned} ${events}`)
 }
@@ -53,7 +55,7 @@ describe('pruning topics', () => {
     await createEnded('ended-lately', 20)
     await createTopic(test.database, 'open')
     await appendMany(node, 'open', 2)
-    await test.database.pool.query(`update event set at = now() - interval '1 year' where topic = 'open'`)
+    await test.database.pool.query(`update tidings.event set at = now() - interval '1 year' where topic = 'open'`)
     expect(await pruneTopics(test.database, { retentionHours: 24 })).toEqual({ topics: 1, events: 3 })
     expect(await readTopics()).toEqual(['ended-lately 0 3', 'ended-long-ago 3 0', 'open 0 2'])
     expect(await pruneTopics(test.database, { retentionHours: 24 })).toEqual({ topics: 0, events: 0 })
@@ -67,7 +69,7 @@ describe('pruning topics', () => {
     ] as const) {
       await createEnded(`task:${id}`, 20)
       await test.database.pool.query(
-        `insert into task (id, kind, status, owner, input, max_attempts, progress, queue_key, created_at)
+        `insert into tidings.task (id, kind, status, owner, input, max_attempts, progress, queue_key, created_at)
          values ($1, $2, 'COMPLETED', 'u_1', '{}', 1, '{}', now(), now())`,
         [id, kind],
       )
@@ -75,7 +77,7 @@ describe('pruning topics', () => {
     const options = { retentionHours: 24, retentionHoursByKind: { SHORT: 12, LONG: 36 } }
     await pruneTopics(test.database, options)
     expect(await readTopics()).toEqual(['task:long 0 3', 'task:other 0 3', 'task:short 3 0'])
-    await test.database.pool.query(`update event set at = at - interval '10 hours'`)
+    await test.database.pool.query(`update tidings.event set at = at - interval '10 hours'`)
     await pruneTopics(test.database, options)
     expect(await readTopics()).toEqual(['task:long 0 3', 'task:other 3 0', 'task:short 3 0'])
   })
@@ -112,7 +114,7 @@ describe('trimming topics that continue', () => {
     await createTopic(test.database, 'goes-on')
     await appendMany(node, 'goes-on', 3)
     await test.database.pool.query(
-      `update event set at = now() - interval '30 hours' where topic = 'goes-on' and seq <= 2`,
+      `update tidings.event set at = now() - interval '30 hours' where topic = 'goes-on' and seq <= 2`,
     )
     await createTopic(test.database, 'fresh')
     await appendMany(node, 'fresh', 2)
@@ -125,7 +127,7 @@ describe('trimming topics that continue', () => {
   it('may delete all existing events; later events continue the numbering', async () => {
     await createTopic(test.database, 'goes-on')
     await appendMany(node, 'goes-on', 2)
-    await test.database.pool.query(`update event set at = now() - interval '30 hours'`)
+    await test.database.pool.query(`update tidings.event set at = now() - interval '30 hours'`)
     expect(await trimTopics(test.database, { retentionHours: 24 })).toEqual({ topics: 1, events: 2 })
     expect(await trimTopics(test.database, { retentionHours: 24 })).toEqual({ topics: 0, events: 0 })
     await appendMany(node, 'goes-on', 1)
@@ -137,12 +139,12 @@ describe('pruning idempotency keys', () => {
   it('deletes old ones, up to a limit', async () => {
     await createTask(test.database, 'keyed')
     await test.database.pool.query(
-      `insert into idempotency (owner, key, digest, task_id, created_at)
+      `insert into tidings.idempotency (owner, key, digest, task_id, created_at)
        select 'u_1', 'k_' || i, '', 'keyed', now() - i * interval '1 hour' from generate_series(1, 30) i`,
     )
     expect(await pruneIdempotencyKeys(test.database, { keptHours: 10.5, maxKeys: 15 })).toBe(15)
     expect(await pruneIdempotencyKeys(test.database, { keptHours: 10.5, maxKeys: 15 })).toBe(5)
-    const { rows } = await test.database.pool.query('select count(*)::int as n from idempotency')
+    const { rows } = await test.database.pool.query('select count(*)::int as n from tidings.idempotency')
     expect(rows).toEqual([{ n: 10 }])
   })
 })

@@ -318,8 +318,8 @@ describe('reports that events cannot be replayed', () => {
     const ahead = record(followTopic(reading, topic, { after: positionOf(reading, 2) }), 2)
     await ahead.reach(4)
     await append(writing, topic, 'Last')
-    await test.database.pool.query('delete from event where topic = $1 and seq <= 4', [topic])
-    await test.database.pool.query('update topic set pruned_seq = 4 where name = $1', [topic])
+    await test.database.pool.query('delete from tidings.event where topic = $1 and seq <= 4', [topic])
+    await test.database.pool.query('update tidings.topic set pruned_seq = 4 where name = $1', [topic])
     await reading.feeds.check()
     await Promise.all([behind.ended, ahead.ended])
     expect([behind.text, ahead.text]).toEqual(['SUBSCRIBED@2 PRUNED@5', '3 4 5'])
@@ -332,8 +332,8 @@ describe('reports that events cannot be replayed', () => {
     // It knows that the topic has ended, and has not read so far.
     const slow = followTopic(node, topic, { fromStart: true })
     await slow.next()
-    await test.database.pool.query('delete from event where topic = $1 and seq > 2', [topic])
-    await test.database.pool.query('update topic set seq = 2, closed = false where name = $1', [topic])
+    await test.database.pool.query('delete from tidings.event where topic = $1 and seq > 2', [topic])
+    await test.database.pool.query('update tidings.topic set seq = 2, closed = false where name = $1', [topic])
     await node.feeds.check()
     await appendMany(node, topic, 4)
     const rest = record(slow, 1)
@@ -350,7 +350,7 @@ describe('reports that events cannot be replayed', () => {
     const followers = [record(followTopic(node, topic)), record(followTopic(node, other))]
     for (const follower of followers) await follower.reach(2)
     const before = node.reader.epoch
-    await test.database.pool.query(`update meta set value = 'cluster:00000000' where key = 'origin'`)
+    await test.database.pool.query(`update tidings.meta set value = 'cluster:00000000' where key = 'origin'`)
     // Several statements notice it together; one of them renews the epoch.
     await Promise.all(Array.from({ length: 5 }, () => newTopic(node, 1)))
     await append(node, topic)
@@ -372,8 +372,8 @@ describe('reports that events cannot be replayed', () => {
     await recording.reach(5)
     await append(node, topic)
     await recording.reach(6)
-    await test.database.pool.query('delete from event where topic = $1 and seq > 3', [topic])
-    await test.database.pool.query('update topic set seq = 3 where name = $1', [topic])
+    await test.database.pool.query('delete from tidings.event where topic = $1 and seq > 3', [topic])
+    await test.database.pool.query('update tidings.topic set seq = 3 where name = $1', [topic])
     await eventually(() => expect(recording.text).toBe('SUBSCRIBED@5 6 RESET@3'))
     await append(node, topic)
     await eventually(() => expect(recording.text).toBe('SUBSCRIBED@5 6 RESET@3 4'))

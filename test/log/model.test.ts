@@ -256,9 +256,9 @@ async function play(world: BusWorld, kill: () => Promise<unknown>, steps: readon
         const names = [...logs.keys()]
         await database.pool.query(
           `with kept as (
-             update topic set seq = k.seq, closed = exists (select from event e where e.topic = name and e.seq <= k.seq and type = 'Last')
+             update tidings.topic set seq = k.seq, closed = exists (select from tidings.event e where e.topic = name and e.seq <= k.seq and type = 'Last')
              from unnest($1::text[], $2::bigint[]) as k(topic, seq) where name = k.topic returning name, topic.seq
-           ) delete from event e using kept where e.topic = kept.name and e.seq > kept.seq`,
+           ) delete from tidings.event e using kept where e.topic = kept.name and e.seq > kept.seq`,
           [names, names.map((name) => Math.floor((logs.get(name)?.length ?? 0) * one.share))],
         )
         await check()

@@ -15,14 +15,14 @@ import { busKey, createTestBus, redisAddressOf } from '../support/redis-bus.ts'
 
 /** Creates a topic without a task. */
 export async function createTopic(database: Database, name: string): Promise<void> {
-  await database.pool.query('insert into topic (name) values ($1)', [name])
+  await database.pool.query('insert into tidings.topic (name) values ($1)', [name])
 }
 
 /** Creates a task that worker `w_1` runs for the first time, and its topic `task:<id>`. */
 export async function createTask(database: Database, id: string): Promise<void> {
   await createTopic(database, `task:${id}`)
   await database.pool.query(
-    `insert into task (id, kind, status, owner, input, attempt, max_attempts, progress, queue_key, worker, created_at, started_at)
+    `insert into tidings.task (id, kind, status, owner, input, attempt, max_attempts, progress, queue_key, worker, created_at, started_at)
      values ($1, 'TEST', 'RUNNING', 'u_1', '{}', 1, 3, '{"percent":0}', now(), 'w_1', now(), now())`,
     [id],
   )

@@ -154,7 +154,7 @@ test('ends at once on a second signal', async () => {
   const locking = await database.database.pool.connect()
   stack.defer(() => locking.release(true))
   await locking.query('begin')
-  await locking.query(`select from task where status = 'RUNNING' for update`)
+  await locking.query(`select from tidings.task where status = 'RUNNING' for update`)
   child.kill('SIGTERM')
   await readUntil(child, 'shutting down')
   // A second signal sent earlier would be taken for the same one, which npm passes on a second

@@ -124,7 +124,7 @@ test('a stream that is not read for too long is cut, recorded in the audit log, 
   await vi.waitFor(() => expect(server.connections.size).toBe(1))
   const { audit } = fixture.engine.admin
   await audit.flush()
-  const { rows } = await fixture.database.pool.query(`select subject, count from audit where reason = 'slow'`)
+  const { rows } = await fixture.database.pool.query(`select subject, count from tidings.audit where reason = 'slow'`)
   expect(rows).toEqual([{ subject: 'sse', count: 1 }])
 
   const cursor = slow.seen().at(-1)

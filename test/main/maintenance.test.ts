@@ -9,7 +9,9 @@ const command = (name: string) => new URL(`../../src/main/${name}.ts`, import.me
 test('npm run db:new-epoch renews the epoch of the configured database, and prints it', async () => {
   await using test = await createTestDatabase()
   const readEpoch = async (): Promise<string> => {
-    const { rows } = await test.database.pool.query<{ value: string }>(`select value from meta where key = 'epoch'`)
+    const { rows } = await test.database.pool.query<{ value: string }>(
+      `select value from tidings.meta where key = 'epoch'`,
+    )
     return rows[0]?.value ?? ''
   }
   const before = await readEpoch()
@@ -51,5 +53,7 @@ test('db:new-epoch refuses a database without tables of Tidings', async () => {
   await using test = await createTestDatabase({ empty: true })
   await using child = startProcess(command('new-epoch'), [], { DATABASE_URL: test.url })
   await expect(child.readLine()).rejects.toThrow('has no tables of Tidings; correct DATABASE_URL')
-  expect(await test.database.pool.query(`select to_regclass('meta') as meta`)).toMatchObject({ rows: [{ meta: null }] })
+  expect(await test.database.pool.query(`select to_regclass('tidings.meta') as meta`)).toMatchObject({
+    rows: [{ meta: null }],
+  })
 })

@@ -41,7 +41,7 @@ function listen(presence: Presence, topic: string): string[] {
 const textOf = (present: readonly Present[]): string =>
   present.map(({ userId, mark }) => (mark === null ? userId : `${userId} ${mark}`)).join(', ')
 const rows = async (): Promise<number> =>
-  (await base.database.pool.query<{ n: number }>('select count(*) as n from presence')).rows[0]?.n ?? -1
+  (await base.database.pool.query<{ n: number }>('select count(*) as n from tidings.presence')).rows[0]?.n ?? -1
 
 describe('presence at a topic', () => {
   test('includes each user once until the last subscription ends', async () => {
@@ -89,7 +89,7 @@ describe('presence at a topic', () => {
     presence.enter('t', 'u_1')()
     presence.enter('t', 'u_2')
     await eventually(async () => expect(await presence.of('t')).toEqual(['u_2']))
-    const { rows: servers } = await base.database.pool.query('select from presence_server')
+    const { rows: servers } = await base.database.pool.query('select from tidings.presence_server')
     expect(servers).toHaveLength(1)
   })
 
@@ -126,7 +126,7 @@ describe('presence at a topic', () => {
     presence.enter('t', 'u_1')
     presence.enter('t', 'u_2')
     await eventually(async () => expect(await presence.of('t')).toHaveLength(2))
-    await base.database.pool.query('truncate presence_server cascade')
+    await base.database.pool.query('truncate tidings.presence_server cascade')
     await eventually(async () => expect(await presence.of('t')).toEqual(['u_1', 'u_2']))
   })
 
@@ -134,11 +134,11 @@ describe('presence at a topic', () => {
     const presence = serve({ beatMs: 20 })
     const leave = presence.enter('t', 'u_1')
     await eventually(async () => expect(await presence.of('t')).toEqual(['u_1']))
-    await base.database.pool.query('alter table presence rename to hidden')
+    await base.database.pool.query('alter table tidings.presence rename to hidden')
     leave()
     presence.enter('t', 'u_2')
     await eventually(() => expect(presence.of('t')).rejects.toThrow())
-    await base.database.pool.query('alter table hidden rename to presence')
+    await base.database.pool.query('alter table tidings.hidden rename to presence')
     await eventually(async () => expect(await presence.of('t')).toEqual(['u_2']))
   })
 

@@ -81,7 +81,7 @@ test('connections to several addresses lead to the primary, before and after a f
   await pair.restartFormer()
   // Both accept writes, and the former primary is on an older timeline.
   await using late = await connectDatabase({ url: pair.urlOfBoth, maxConnections: 4, logger: silentLogger })
-  const { rows } = await late.pool.query('select seq from topic where name = $1', [topic])
+  const { rows } = await late.pool.query('select seq from tidings.topic where name = $1', [topic])
   expect(rows).toEqual([{ seq: 2 }])
   await recording.leave()
 })

@@ -341,7 +341,7 @@ test('sendMessage: the key of a message that wants a reply is refused for one wi
 test('every mutation that starts a task applies the priority boost of the plan', async () => {
   await mutate('startSelfTest', { items: 0 }, 'task { id }')
   const { rows: kinds } = await api.database.pool.query<{ kind: string; boostMs: number }>(
-    `select kind, min(extract(epoch from created_at - queue_key) * 1000)::float8 as "boostMs" from task group by kind`,
+    `select kind, min(extract(epoch from created_at - queue_key) * 1000)::float8 as "boostMs" from tidings.task group by kind`,
   )
   expect(kinds.map(({ kind }) => kind)).toContain('SELF_TEST')
   // All that the tests of this file have started; without a boost both times are nearly the same.

@@ -17,9 +17,10 @@ export interface TestDatabase extends AsyncDisposable {
  *
  * @param options.empty - true omits the tables, for tests of the migrations themselves
  * @param options.maxConnections - of `database`; 20 by default
+ * @param options.searchPath - of all connections; `public` by default, where none of the tables of Tidings are
  */
 export async function createTestDatabase(
-  options: { empty?: boolean; maxConnections?: number } = {},
+  options: { empty?: boolean; maxConnections?: number; searchPath?: string } = {},
 ): Promise<TestDatabase> {
   const name = `test_${randomBytes(8).toString('hex')}`
   const template = new URL(inject('templateUrl'))
@@ -28,6 +29,8 @@ export async function createTestDatabase(
   await administrate(`create database ${name} template ${source} strategy file_copy`)
   const url = new URL(template)
   url.pathname = `/${name}`
+  if (options.searchPath !== undefined)
+    await administrate(`alter role ${template.username} in database ${name} set search_path = ${options.searchPath}`)
   const drop = () => administrate(`drop database if exists ${name} with (force)`)
   try {
     const database = await connectDatabase({

@@ -65,20 +65,18 @@ let fileDatabase: TestDatabase | undefined
  * takes longer than most tests. For files with tests that dispose everything that they start.
  */
 export function shareDatabase(): void {
-  // A role of the name `tidings` creates tables in the schema of that name.
-  const own = `select format('%I.%I', schemaname, tablename) as name from pg_tables where schemaname in ('public', 'tidings')`
-  let known: string[] = []
   beforeAll(async () => {
     fileDatabase = await createTestDatabase()
-    known = (await fileDatabase.database.pool.query<{ name: string }>(own)).rows.map(({ name }) => name)
   })
   beforeEach(async () => {
     const pool = fileDatabase?.database.pool
-    const rows = (await pool?.query<{ name: string }>(own))?.rows ?? []
-    const made = rows.filter(({ name }) => !known.includes(name)).map(({ name }) => `drop table ${name};`)
-    await pool?.query(`${made.join('')}
-      delete from task; delete from event; delete from topic; delete from idempotency; delete from worker;
-      delete from notification; delete from inbox;
+    // Tables of tests.
+    const own = await pool?.query<{ name: string }>(
+      `select tablename as name from pg_tables where schemaname = 'public'`,
+    )
+    await pool?.query(`${(own?.rows ?? []).map(({ name }) => `drop table public.${name};`).join('')}
+      delete from tidings.task; delete from tidings.event; delete from tidings.topic; delete from tidings.idempotency; delete from tidings.worker;
+      delete from studio.notification; delete from studio.inbox;
       do $$ begin if to_regclass('bullmq.job') is not null then delete from bullmq.job; end if; end $$`)
   })
   afterAll(async () => {

@@ -5,6 +5,7 @@ import { connectDatabase } from '../../src/db/connect.ts'
 import { startEmbeddedPostgres } from '../../src/db/embedded.ts'
 import { migrate } from '../../src/db/migrate.ts'
 import { silentLogger } from '../../src/logger.ts'
+import { studioMigrations } from '../../src/studio/migrations.ts'
 import { createTestDirectory } from './directory.ts'
 
 declare module 'vitest' {
@@ -38,14 +39,16 @@ export async function setup(project: TestProject): Promise<void> {
   )
   await using template = await connectDatabase({ url: postgres.url, maxConnections: 1, logger: silentLogger })
   await migrate(template, silentLogger)
+  await migrate(template, silentLogger, studioMigrations)
   // Every engine would create BullMQ's tables otherwise, a tenth of a second each.
   const client = await template.pool.connect()
   await runMigrations(client, DEFAULT_SCHEMA)
   client.release()
   const { username, password } = new URL(postgres.url)
-  // Thousands of connections are opened in a run: their passwords need not resist guessing.
+  // Thousands of connections are opened in a run: their passwords need not resist guessing. A statement that does not name
+  // the schema of a table fails, also if the role has the name of a schema.
   await template.pool.query(
-    `set scram_iterations = 1; alter role ${pg.escapeIdentifier(username)} password ${pg.escapeLiteral(decodeURIComponent(password))}`,
+    `alter role ${pg.escapeIdentifier(username)} set search_path = public; set scram_iterations = 1; alter role ${pg.escapeIdentifier(username)} password ${pg.escapeLiteral(decodeURIComponent(password))}`,
   )
   project.provide('templateUrl', postgres.url)
 }

@@ -56,7 +56,7 @@ export async function loseWorker(
     ...(index < times - 1 ? { finishedAt: now, outcome: 'WORKER_LOST' } : {}),
   }))
   await database.pool.query(
-    `update task set status = 'RUNNING', attempt = $2, attempts = $3, started_at = now(), worker = 'w_dead',
+    `update tidings.task set status = 'RUNNING', attempt = $2, attempts = $3, started_at = now(), worker = 'w_dead',
        lease_until = now() + $4 * interval '1 ms' where id = $1`,
     [id, times, JSON.stringify(attempts), leaseMs],
   )

@@ -63,7 +63,7 @@ test.for<TransportName>(['websocket', 'sse', 'polling'])(
       await eventually(() => expect(seqs.length).toBeGreaterThan(before))
     }
     await done
-    const { rows } = await database.database.pool.query('select seq from event where topic = $1 order by seq', [
+    const { rows } = await database.database.pool.query('select seq from tidings.event where topic = $1 order by seq', [
       `task:${id}`,
     ])
     expect(seqs).toEqual(rows.map(({ seq }) => Number(seq)))

@@ -123,7 +123,7 @@ test('the Yoga of a team serves its own operations with its plugins, and those o
     headers,
   )) as { greet: { task: { id: string } } }
   const { id: taskId } = started.greet.task
-  const { rows } = await database.database.pool.query('select owner from task where id = $1', [taskId])
+  const { rows } = await database.database.pool.query('select owner from tidings.task where id = $1', [taskId])
   expect(rows).toEqual([{ owner: 'org_of_ada' }])
 
   // Errors of the team stay with its Yoga.
@@ -173,7 +173,7 @@ test('the Yoga of a team serves its own operations with its plugins, and those o
   const watch = 'subscription ($taskId: ID!) { taskProgress(taskId: $taskId) { seq } }'
   const waiting = await tidings.start(wait, {}, { owner: 'org_of_ada' })
   const present = async () => {
-    const { rows: viewers } = await database.database.pool.query('select from presence where topic = $1', [
+    const { rows: viewers } = await database.database.pool.query('select from tidings.presence where topic = $1', [
       `task:${waiting.id}`,
     ])
     return viewers.length

@@ -29,7 +29,7 @@ export function createAnalytics({ database }: { readonly database: Database }): 
       withTransaction(database, async (client) => {
         // All statements see the same snapshot, in which figures and seq are consistent.
         await client.query('set transaction isolation level repeatable read, read only')
-        const { rows } = await client.query<{ seq: number }>('select seq from topic where name = $1', [
+        const { rows } = await client.query<{ seq: number }>('select seq from tidings.topic where name = $1', [
           analyticsTopic(owner),
         ])
         const [topic] = rows

@@ -14,11 +14,11 @@ const milliseconds = 'extract(epoch from completed_at - started_at) * 1000'
 const figuresOf = (condition: string): string => /* sql */ `
   (select count(*) filter (where kind = 'GENERATE_QUIZ')::int as generated,
       count(*) filter (where kind = 'REPLACE_QUESTION')::int as replaced
-    from analytics_question where owner = $1 ${condition} and completed_at is not null) made
+    from studio.analytics_question where owner = $1 ${condition} and completed_at is not null) made
   cross join lateral (select count(*)::int as accepted
-    from analytics_review where owner = $1 ${condition} and is_accepted) reviewed
+    from studio.analytics_review where owner = $1 ${condition} and is_accepted) reviewed
   cross join lateral (select percentile_cont(array[0.5, 0.9]) within group (order by ms) as ms
-    from (select ${milliseconds} as ms from analytics_question
+    from (select ${milliseconds} as ms from studio.analytics_question
       where owner = $1 ${condition} and completed_at is not null and started_at is not null
       order by completed_at desc, topic, question_id limit ${maxSamples}) last) times
   cross join lateral (select count(*) filter (where status = 'QUEUED')::int as queued,
@@ -27,13 +27,13 @@ const figuresOf = (condition: string): string => /* sql */ `
       count(*) filter (where status = 'COMPLETED')::int as completed,
       count(*) filter (where status = 'FAILED')::int as failed,
       count(*) filter (where status = 'CANCELED')::int as canceled
-    from analytics_topic where owner = $1 ${condition} and kind <> 'REVIEW') tasks`
+    from studio.analytics_topic where owner = $1 ${condition} and kind <> 'REVIEW') tasks`
 
 const totalsQuery = `select * from ${figuresOf('')}`
 const documentsQuery = /* sql */ `
   select d.document_id, d.title, d.last_at, made.*, reviewed.*, times.*, tasks.*
   from (select document_id, (array_agg(title order by at desc))[1] as title, max(at) as last_at
-    from analytics_topic where owner = $1 and at is not null and ($2::text[] is null or document_id = any($2))
+    from studio.analytics_topic where owner = $1 and at is not null and ($2::text[] is null or document_id = any($2))
     group by document_id order by last_at desc, document_id limit ${maxTold}) d
   cross join lateral ${figuresOf('and document_id = d.document_id')}
   order by d.last_at desc, d.document_id`
@@ -99,11 +99,11 @@ export async function readHours(
     hours === null
       ? `select date_trunc('hour', completed_at, 'UTC') as hour, count(*) filter (where kind = 'GENERATE_QUIZ')::int as generated,
           count(*) filter (where kind = 'REPLACE_QUESTION')::int as replaced
-        from analytics_question where owner = $1 and completed_at > now() - $2 * interval '1 day' group by 1 order by 1`
+        from studio.analytics_question where owner = $1 and completed_at > now() - $2 * interval '1 day' group by 1 order by 1`
       : `select h.hour, made.* from unnest($2::timestamptz[]) as h(hour)
         cross join lateral (select count(*) filter (where kind = 'GENERATE_QUIZ')::int as generated,
             count(*) filter (where kind = 'REPLACE_QUESTION')::int as replaced
-          from analytics_question where owner = $1
+          from studio.analytics_question where owner = $1
             and completed_at >= h.hour and completed_at < h.hour + interval '1 hour') made order by 1`,
     [owner, hours ?? toldDays],
   )
@@ -128,7 +128,7 @@ export async function readTimings(
     completed_at: Date
     ms: number | null
   }>(
-    `select topic, question_id, document_id, kind, completed_at, (${milliseconds})::float8 as ms from analytics_question
+    `select topic, question_id, document_id, kind, completed_at, (${milliseconds})::float8 as ms from studio.analytics_question
      where owner = $1 and completed_at is not null
        and ($2::text[] is null or (topic, question_id) in (select * from unnest($2::text[], $3::text[])))
      order by completed_at desc, topic desc, question_id desc limit ${maxTold}`,

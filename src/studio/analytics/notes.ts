@@ -36,7 +36,7 @@ export async function noteQuiz(
   },
 ): Promise<void> {
   await client.query(
-    `insert into analytics_topic (topic, owner, kind, document_id, title, is_due)
+    `insert into studio.analytics_topic (topic, owner, kind, document_id, title, is_due)
      values ($1, $3, 'GENERATE_QUIZ', $4, $5, true), ($2, $3, 'REVIEW', $4, $5, false) on conflict do nothing`,
     [taskTopic(taskId), reviewTopic(quizId), owner, documentId, title],
   )
@@ -49,8 +49,8 @@ export async function noteReplacement(
   { taskId, quizId }: { readonly taskId: string; readonly quizId: string },
 ): Promise<void> {
   await client.query(
-    `insert into analytics_topic (topic, owner, kind, document_id, title, is_due)
-     select $1, owner, 'REPLACE_QUESTION', document_id, title, true from analytics_topic where topic = $2`,
+    `insert into studio.analytics_topic (topic, owner, kind, document_id, title, is_due)
+     select $1, owner, 'REPLACE_QUESTION', document_id, title, true from studio.analytics_topic where topic = $2`,
     [taskTopic(taskId), reviewTopic(quizId)],
   )
 }
@@ -67,7 +67,7 @@ export async function noteReview(
   const topic = reviewTopic(quizId)
   // Locks this row before the topic's row, in the same order as the projector. It serialises with
   // the projector, which clears the mark.
-  await client.query('update analytics_topic set is_due = true where topic = $1', [topic])
+  await client.query('update studio.analytics_topic set is_due = true where topic = $1', [topic])
   const result = await appendInTransaction(appender, client, {
     topic,
     events: [{ type: 'QuestionReviewed', payload }],

@@ -42,7 +42,7 @@ export async function projectTopics(
   // Read after the rows are locked: a writer that marks a topic as due waits for that lock, and
   // everything before it is visible here.
   const { rows } = await client.query<Head>(
-    'select name, seq, pruned_seq, closed from topic where name = any($1::text[])',
+    'select name, seq, pruned_seq, closed from tidings.topic where name = any($1::text[])',
     [topics.map(({ topic }) => topic)],
   )
   const heads = new Map(rows.map((head) => [head.name, head]))
@@ -84,13 +84,15 @@ async function projectOne(
  */
 async function settleErased(client: PoolClient, locked: LockedTopic, touched: Touched): Promise<void> {
   const { rows } = await client.query(
-    `select 1 from analytics_topic where topic = $1 and (kind = 'REVIEW' or status = any($2::text[]))`,
+    `select 1 from studio.analytics_topic where topic = $1 and (kind = 'REVIEW' or status = any($2::text[]))`,
     [locked.topic, finalStatuses],
   )
   if (rows.length === 1)
-    return void (await client.query('update analytics_topic set is_due = false where topic = $1', [locked.topic]))
+    return void (await client.query('update studio.analytics_topic set is_due = false where topic = $1', [
+      locked.topic,
+    ]))
   await forgetFacts(client, locked, touched)
-  await client.query('delete from analytics_topic where topic = $1', [locked.topic])
+  await client.query('delete from studio.analytics_topic where topic = $1', [locked.topic])
 }
 
 async function countUpTo(
@@ -102,7 +104,7 @@ async function countUpTo(
 ): Promise<void> {
   const { rows } = await client.query<{ type: string; at: Date; payload: LogEvent['payload'] }>(
     `select type, at, case when type like 'TaskItem%' then jsonb_build_object('item', payload->'item') else payload end as payload
-     from event where topic = $1 and seq > $2 and seq <= $3 and type = any($4::text[]) order by seq`,
+     from tidings.event where topic = $1 and seq > $2 and seq <= $3 and type = any($4::text[]) order by seq`,
     [locked.topic, at, upTo, countedTypes],
   )
   const facts = foldFacts(rows.map((row) => ({ ...row, at: row.at.toISOString() })))
@@ -112,7 +114,7 @@ async function countUpTo(
   const isLost = isTask && head.closed && upTo === head.seq && (facts.status === null || !isFinal(facts.status))
   const end = isLost ? await readEnd(client, locked.topic) : {}
   await writeFacts(client, locked, { ...facts, ...end }, touched)
-  await client.query('update analytics_topic set seq = greatest(seq, $2), is_due = $3 where topic = $1', [
+  await client.query('update studio.analytics_topic set seq = greatest(seq, $2), is_due = $3 where topic = $1', [
     locked.topic,
     upTo,
     upTo < head.seq || (isTask && !head.closed),
@@ -121,7 +123,7 @@ async function countUpTo(
 
 async function readEnd(client: PoolClient, topic: string): Promise<Partial<Pick<Facts, 'status' | 'at'>>> {
   const { rows } = await client.query<{ status: TaskStatus; finished_at: Date | null }>(
-    'select status, finished_at from task where id = $1',
+    'select status, finished_at from tidings.task where id = $1',
     [topic.replace(/^task:/, '')],
   )
   const [row] = rows
@@ -138,7 +140,7 @@ async function publishChange(
   await createTopic(client, topic)
   // Figures are read after the topic is locked, when no other process can append for this owner:
   // the last event is therefore the current state.
-  await client.query('select from topic where name = $1 for no key update', [topic])
+  await client.query('select from tidings.topic where name = $1 for no key update', [topic])
   const changes: AnalyticsState = {
     totals: await readTotals(client, owner),
     documents: await readFigures(client, owner, [...documentIds]),

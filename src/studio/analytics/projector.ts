@@ -41,7 +41,7 @@ export function createProjector(options: {
   const step = (): Promise<boolean> =>
     withTransaction(database, async (client) => {
       const { rows } = await client.query<LockedTopic>(
-        `select ${lockedColumns} from analytics_topic a left join topic t on t.name = a.topic
+        `select ${lockedColumns} from studio.analytics_topic a left join tidings.topic t on t.name = a.topic
          where a.is_due and (t.name is null or t.seq > a.seq) order by a.topic limit $1
          for no key update of a skip locked`,
         [topicsPerStep],

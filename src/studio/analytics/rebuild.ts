@@ -30,7 +30,7 @@ export async function rebuildAnalytics({
   for (let last = ''; ; ) {
     const rows = await withTransaction(database, async (client) => {
       const result = await client.query<LockedTopic & { is_kept: boolean }>(
-        `select ${lockedColumns}, t.pruned_seq > 0 as is_kept from analytics_topic a join topic t on t.name = a.topic
+        `select ${lockedColumns}, t.pruned_seq > 0 as is_kept from studio.analytics_topic a join tidings.topic t on t.name = a.topic
          where a.topic > $1 order by a.topic limit $2 for no key update of a`,
         [last, topicsPerStep],
       )
@@ -48,17 +48,17 @@ export async function rebuildAnalytics({
 async function registerMissing(database: Database): Promise<void> {
   await withTransaction(database, async (client) => {
     await client.query(
-      `insert into analytics_topic (topic, owner, kind, document_id, title, is_due)
+      `insert into studio.analytics_topic (topic, owner, kind, document_id, title, is_due)
        select 'review:' || z.id, z.owner, 'REVIEW', coalesce(z.document_id, (
-         select t.input->>'documentId' from task t where t.subject = z.id and t.kind = 'GENERATE_QUIZ'
+         select t.input->>'documentId' from tidings.task t where t.subject = z.id and t.kind = 'GENERATE_QUIZ'
          order by t.created_at limit 1), ''), z.title, true
-       from quiz z on conflict do nothing`,
+       from studio.quiz z on conflict do nothing`,
     )
     await client.query(
-      `insert into analytics_topic (topic, owner, kind, document_id, title, is_due)
+      `insert into studio.analytics_topic (topic, owner, kind, document_id, title, is_due)
        select 'task:' || t.id, t.owner, t.kind, r.document_id, r.title, true
-       from task t left join question q on t.kind = 'REPLACE_QUESTION' and q.id = t.subject
-       join analytics_topic r on r.topic = 'review:' || coalesce(q.quiz_id, t.subject)
+       from tidings.task t left join studio.question q on t.kind = 'REPLACE_QUESTION' and q.id = t.subject
+       join studio.analytics_topic r on r.topic = 'review:' || coalesce(q.quiz_id, t.subject)
        where t.kind in ('GENERATE_QUIZ', 'REPLACE_QUESTION') on conflict do nothing`,
     )
   })

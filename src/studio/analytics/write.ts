@@ -26,7 +26,7 @@ export async function writeFacts(
   touched: Touched,
 ): Promise<void> {
   if (at !== null) {
-    await client.query('update analytics_topic set status = coalesce($2, status), at = $3 where topic = $1', [
+    await client.query('update studio.analytics_topic set status = coalesce($2, status), at = $3 where topic = $1', [
       locked.topic,
       status,
       at,
@@ -45,7 +45,7 @@ async function writeQuestions(
 ): Promise<void> {
   const entries = [...questions]
   await client.query(
-    `insert into analytics_question (topic, question_id, owner, kind, document_id, started_at, completed_at)
+    `insert into studio.analytics_question (topic, question_id, owner, kind, document_id, started_at, completed_at)
      select $1, v.id, $2, $3, $4, v.started_at, v.completed_at
      from unnest($5::text[], $6::timestamptz[], $7::timestamptz[]) as v(id, started_at, completed_at)
      on conflict (topic, question_id) do update set
@@ -74,7 +74,7 @@ async function writeReviews(
   reviews: Facts['reviews'],
 ): Promise<void> {
   await client.query(
-    `insert into analytics_review (question_id, topic, owner, document_id, is_accepted)
+    `insert into studio.analytics_review (question_id, topic, owner, document_id, is_accepted)
      select v.id, $1, $2, $3, v.is_accepted from unnest($4::text[], $5::boolean[]) as v(id, is_accepted)
      on conflict (question_id) do update set is_accepted = excluded.is_accepted`,
     [topic, owner, documentId, [...reviews.keys()], [...reviews.values()]],
@@ -89,12 +89,12 @@ export async function forgetFacts(
 ): Promise<void> {
   documentIds.add(documentId)
   const { rows } = await client.query<{ completed_at: Date | null }>(
-    'delete from analytics_question where topic = $1 returning completed_at',
+    'delete from studio.analytics_question where topic = $1 returning completed_at',
     [topic],
   )
   for (const { completed_at: completedAt } of rows) if (completedAt !== null) hours.add(hourOf(completedAt))
-  await client.query('delete from analytics_review where topic = $1', [topic])
-  await client.query('update analytics_topic set seq = 0, status = null, at = null where topic = $1', [topic])
+  await client.query('delete from studio.analytics_review where topic = $1', [topic])
+  await client.query('update studio.analytics_topic set seq = 0, status = null, at = null where topic = $1', [topic])
 }
 
 function hourOf(date: Date): string {

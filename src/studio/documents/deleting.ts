@@ -36,12 +36,12 @@ export function createDeleting(options: {
       return deleteWithTasks(options, {
         reason: 'The document was deleted.',
         async lock(client) {
-          const { rowCount } = await client.query('select from document where id = $1 for update', [id])
+          const { rowCount } = await client.query('select from studio.document where id = $1 for update', [id])
           if (rowCount === 0) throw new TidingsError('NOT_FOUND', `There is no document "${id}"`, { id })
           return [id]
         },
         async remove(client) {
-          await client.query('delete from document where id = $1', [id])
+          await client.query('delete from studio.document where id = $1', [id])
           await noteChange(appender, client, id, 'DELETED')
         },
         async cancelOthers(reason) {

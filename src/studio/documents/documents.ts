@@ -88,7 +88,10 @@ export function createDocuments(options: {
   const { pool } = database
 
   const getMany = async (ids: readonly string[]): Promise<readonly (Document | null)[]> => {
-    const { rows } = await pool.query<DocumentRow>(`select ${columns} from document where id = any($1::text[])`, [ids])
+    const { rows } = await pool.query<DocumentRow>(
+      `select ${columns} from studio.document where id = any($1::text[])`,
+      [ids],
+    )
     const byId = new Map(rows.map((row) => [row.id, toDocument(row)]))
     return ids.map((id) => byId.get(id) ?? null)
   }
@@ -104,7 +107,7 @@ export function createDocuments(options: {
     getMany,
     async conversionIds(ids) {
       const { rows } = await pool.query<{ id: string; subject: string }>(
-        `select distinct on (subject) id, subject from task where subject = any($1::text[])
+        `select distinct on (subject) id, subject from tidings.task where subject = any($1::text[])
          order by subject, created_at desc, id desc`,
         [ids],
       )
@@ -117,10 +120,10 @@ export function createDocuments(options: {
         order by d.created_at desc, d.id desc limit $4`
       // Each branch uses its own index; a single condition with `or` would scan all documents.
       const { rows } = await pool.query<DocumentRow>(
-        `select ${columns} from document where id in (
-           (select d.id from document d where d.owner = $1 and ${page})
+        `select ${columns} from studio.document where id in (
+           (select d.id from studio.document d where d.owner = $1 and ${page})
            union all
-           (select d.id from document_share s join document d on d.id = s.document_id where s.user_id = $1 and $5 and ${page})
+           (select d.id from studio.document_share s join studio.document d on d.id = s.document_id where s.user_id = $1 and $5 and ${page})
          ) order by created_at desc, id desc limit $4`,
         [owner, before?.createdAt ?? null, before?.id ?? null, limit, isShared],
       )
@@ -128,14 +131,14 @@ export function createDocuments(options: {
     },
     async sections(id) {
       const { rows } = await pool.query<DocumentSection>(
-        'select key, level, heading, body, position, page from section where document_id = $1 order by position',
+        'select key, level, heading, body, position, page from studio.section where document_id = $1 order by position',
         [id],
       )
       return rows
     },
     async sectionsByKey(places) {
       const { rows } = await pool.query<DocumentSection & { document_id: string }>(
-        `select document_id, key, level, heading, body, position, page from section
+        `select document_id, key, level, heading, body, position, page from studio.section
          where (document_id, key) in (select * from unnest($1::text[], $2::text[]))`,
         [places.map(({ documentId }) => documentId), places.map(({ sectionKey }) => sectionKey)],
       )

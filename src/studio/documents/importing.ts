@@ -64,7 +64,7 @@ export function createImporting(options: {
 
   const firstTask = async (id: string): Promise<Task | null> => {
     const { rows } = await pool.query<{ id: string }>(
-      'select id from task where subject = $1 order by created_at limit 1',
+      'select id from tidings.task where subject = $1 order by created_at limit 1',
       [id],
     )
     return rows[0] === undefined ? null : store.get(rows[0].id)
@@ -82,7 +82,7 @@ export function createImporting(options: {
     const id = typeid('document').toString()
     const isNew = await withTransaction(database, async (client) => {
       const { rowCount } = await client.query(
-        `insert into document (id, owner, name, status, title, size_bytes, original, import_key)
+        `insert into studio.document (id, owner, name, status, title, size_bytes, original, import_key)
        values ($1, $2, $3, 'PROCESSING', $3, $4, $5, $6)
        on conflict (owner, import_key) where import_key is not null do nothing`,
         [id, owner, name, bytes.length, bytes, idempotencyKey ?? null],
@@ -92,7 +92,7 @@ export function createImporting(options: {
     })
     if (isNew) return { id, isNew }
     const { rows } = await pool.query<{ id: string; name: string; digest: string }>(
-      `select id, name, encode(sha256(original), 'hex') as digest from document where owner = $1 and import_key = $2`,
+      `select id, name, encode(sha256(original), 'hex') as digest from studio.document where owner = $1 and import_key = $2`,
       [owner, idempotencyKey],
     )
     const [earlier] = rows
@@ -135,7 +135,7 @@ export function createImporting(options: {
         // Rejected (e.g. by the rate limit): the document is removed completely.
         if (isNew && isTidingsError(error))
           await withTransaction(database, async (client) => {
-            await client.query('delete from document where id = $1', [id])
+            await client.query('delete from studio.document where id = $1', [id])
             await deleteTopic(client, documentTopic(id))
           })
         throw error

@@ -74,14 +74,14 @@ export async function searchPassages(
   const terms = alternatives.flatMap(({ included }) => included)
   const { rows } = await pool.query<MatchRow>(
     `with ${queryTable}, readable as (
-       select id from document
-       where (owner = $4 or exists (select from document_share s where s.document_id = id and s.user_id = $4))
+       select id from studio.document
+       where (owner = $4 or exists (select from studio.document_share s where s.document_id = id and s.user_id = $4))
          and status = 'READY' and ($5::text is null or id = $5)
      ), found as (
        select p.document_id, p.position, p.section_key, p.page, p.text,
          ts_rank_cd(p.search, w.q, 1) as rank,
          row_number() over (partition by p.document_id order by ts_rank_cd(p.search, w.q, 1) desc, p.position) as place
-       from passage p join readable r on r.id = p.document_id cross join search_query w
+       from studio.passage p join readable r on r.id = p.document_id cross join search_query w
        where ${alternatives.length === 0 ? 'p.search @@ w.q' : hasAlternative}
      )
      select document_id, section_key, page, text from found

@@ -38,14 +38,14 @@ export function createSharing(options: {
   return {
     async sharedWith(ids, userId) {
       const { rows } = await pool.query<{ document_id: string }>(
-        'select document_id from document_share where document_id = any($1::text[]) and user_id = $2',
+        'select document_id from studio.document_share where document_id = any($1::text[]) and user_id = $2',
         [ids, userId],
       )
       return new Set(rows.map(({ document_id }) => document_id))
     },
     async readers(ids) {
       const { rows } = await pool.query<{ document_id: string; user_id: string; created_at: Date }>(
-        `select document_id, user_id, created_at from document_share
+        `select document_id, user_id, created_at from studio.document_share
          where document_id = any($1::text[]) order by document_id, created_at, user_id`,
         [ids],
       )
@@ -60,10 +60,10 @@ export function createSharing(options: {
         throw new TidingsError('BAD_INPUT', message, { issues: [{ path: 'input.userId', message }] })
       }
       await withTransaction(database, async (client) => {
-        const document = await client.query('select from document where id = $1 for key share', [id])
+        const document = await client.query('select from studio.document where id = $1 for key share', [id])
         if (document.rowCount === 0) throw new TidingsError('NOT_FOUND', `There is no document "${id}"`, { id })
         const { rowCount } = await client.query(
-          'insert into document_share (document_id, user_id) values ($1, $2) on conflict do nothing',
+          'insert into studio.document_share (document_id, user_id) values ($1, $2) on conflict do nothing',
           [id, userId],
         )
         if (rowCount !== 0) await noteChange(appender, client, id, 'SHARED')
@@ -71,10 +71,10 @@ export function createSharing(options: {
     },
     async revoke(id, userId) {
       await withTransaction(database, async (client) => {
-        const { rowCount } = await client.query('delete from document_share where document_id = $1 and user_id = $2', [
-          id,
-          userId,
-        ])
+        const { rowCount } = await client.query(
+          'delete from studio.document_share where document_id = $1 and user_id = $2',
+          [id, userId],
+        )
         if (rowCount !== 0) await noteChange(appender, client, id, 'REVOKED')
       })
       notifyChange(id)

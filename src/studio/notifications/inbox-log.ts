@@ -25,15 +25,15 @@ const registryLock = [0x696e6278, 1] as const
 /** Ensures that a user's inbox exists, and locks it until the end of the transaction. */
 export async function lockInbox(client: PoolClient, userId: string): Promise<void> {
   await ensureInbox(client, userId)
-  await client.query('select from topic where name = $1 for no key update', [inboxTopic(userId)])
+  await client.query('select from tidings.topic where name = $1 for no key update', [inboxTopic(userId)])
 }
 
 /** Ensures that a user's inbox exists. */
 export async function ensureInbox(client: Pick<PoolClient, 'query'>, userId: string): Promise<void> {
-  const { rowCount } = await client.query('select from inbox where user_id = $1', [userId])
+  const { rowCount } = await client.query('select from studio.inbox where user_id = $1', [userId])
   if (rowCount !== 0) return
   await client.query('select pg_advisory_xact_lock_shared($1, $2)', [...registryLock])
-  await client.query('insert into inbox (user_id) values ($1) on conflict do nothing', [userId])
+  await client.query('insert into studio.inbox (user_id) values ($1) on conflict do nothing', [userId])
   await createTopic(client, inboxTopic(userId))
 }
 
@@ -45,7 +45,7 @@ export async function lockAllInboxes(client: PoolClient): Promise<readonly strin
   await client.query('select pg_advisory_xact_lock($1, $2)', [...registryLock])
   // In the order in which appends lock topics.
   const { rows } = await client.query<{ user_id: string }>(
-    `select i.user_id from inbox i join topic t on t.name = 'inbox:' || i.user_id order by t.name for no key update of t`,
+    `select i.user_id from studio.inbox i join tidings.topic t on t.name = 'inbox:' || i.user_id order by t.name for no key update of t`,
   )
   return rows.map((row) => row.user_id)
 }
@@ -58,11 +58,11 @@ export async function countUnread(
   const { rows } = await client.query<{ user_id: string; count: number }>(
     `select u.user_id, own.count + everyones.count as count from unnest($1::text[]) as u(user_id)
      cross join lateral (
-       select count(*) from notification where user_id = u.user_id and read_at is null and expires_at > now()
+       select count(*) from studio.notification where user_id = u.user_id and read_at is null and expires_at > now()
      ) own
      cross join lateral (
-       select count(*) from notification n where n.user_id is null and n.expires_at > now()
-         and not exists (select from broadcast_read where user_id = u.user_id and notification_id = n.id)
+       select count(*) from studio.notification n where n.user_id is null and n.expires_at > now()
+         and not exists (select from studio.broadcast_read where user_id = u.user_id and notification_id = n.id)
      ) everyones`,
     [userIds],
   )

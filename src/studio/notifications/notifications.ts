@@ -81,7 +81,7 @@ export interface Notifications {
 
 const newestCount = 20
 /** The notifications of the user `$1`. */
-const ownSource = `notification n left join broadcast_read r on r.user_id = $1 and r.notification_id = n.id`
+const ownSource = `studio.notification n left join studio.broadcast_read r on r.user_id = $1 and r.notification_id = n.id`
 const ownColumns = `${notificationColumns}, coalesce(n.read_at, r.read_at) as read_at`
 const isOwn = `(n.user_id = $1 or n.user_id is null) and n.expires_at > now()`
 
@@ -106,7 +106,7 @@ export function createNotifications(options: {
   ): Promise<NotificationRow | undefined> => {
     const { level, title, message = null, aboutId = null, expiresAt = null, key = null } = draft
     const { rows } = await client.query<NotificationRow>(
-      `insert into notification as n (id, user_id, level, title, message, about_id, made_key, expires_at)
+      `insert into studio.notification as n (id, user_id, level, title, message, about_id, made_key, expires_at)
        values ($1, $2, $3, $4, $5, $6, $7, coalesce($8, now() + $9::float8 * interval '1 day'))
        on conflict (made_key) do nothing returning ${notificationColumns}, n.read_at`,
       [typeid('notification').toString(), userId, level, title, message, aboutId, key, expiresAt, keptDays],
@@ -132,7 +132,7 @@ export function createNotifications(options: {
     // Without an explicit expiry, the default is compared with tolerance for the difference between
     // the two clocks.
     const { rowCount } = await client.query(
-      `select from notification n where made_key = $1
+      `select from studio.notification n where made_key = $1
          and (user_id, level, title, message, about_id) is not distinct from ($2::text, $3::text, $4::text, $5::text, $6::text)
          and abs(extract(epoch from expires_at - coalesce($7::timestamptz(3), created_at + $8::float8 * interval '1 day'))) < 1`,
       [key, userId, level, title, message, aboutId, expiresAt, keptDays],
@@ -209,7 +209,7 @@ export function createNotifications(options: {
     async snapshot(userId) {
       // One statement, so that all parts belong to the same snapshot.
       const { rows } = await pool.query<Partial<NotificationRow> & { seq: number; unread: number }>(
-        `select t.seq, u.unread, n.* from topic t
+        `select t.seq, u.unread, n.* from tidings.topic t
          cross join lateral (
            select count(*) as unread from ${ownSource} where ${isOwn} and n.read_at is null and r.read_at is null
          ) u
@@ -230,12 +230,12 @@ export function createNotifications(options: {
         await lockInbox(client, userId)
         const { rows } = await client.query<{ id: string }>(
           `with own as (
-             update notification set read_at = clock_timestamp()
+             update studio.notification set read_at = clock_timestamp()
              where user_id = $1 and read_at is null and ($2::text[] is null or id = any($2::text[])) returning id
            ),
            everyones as (
-             insert into broadcast_read (user_id, notification_id)
-             select $1, id from notification
+             insert into studio.broadcast_read (user_id, notification_id)
+             select $1, id from studio.notification
              where user_id is null and expires_at > now() and ($2::text[] is null or id = any($2::text[]))
              on conflict do nothing returning notification_id as id
            )

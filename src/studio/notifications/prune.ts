@@ -19,7 +19,7 @@ export async function pruneNotifications(parts: Parts): Promise<number> {
   let count = await removeForEveryone(parts)
   for (;;) {
     const { rows } = await parts.database.pool.query<{ user_id: string }>(
-      'select distinct user_id from notification where user_id is not null and expires_at < now() limit $1',
+      'select distinct user_id from studio.notification where user_id is not null and expires_at < now() limit $1',
       [usersPerLook],
     )
     for (const row of rows) count += await removeFor(parts, row.user_id)
@@ -43,7 +43,7 @@ function removeFor({ database, appender }: Parts, userId: string): Promise<numbe
 
 async function removeForEveryone({ database, appender }: Parts): Promise<number> {
   const { rowCount } = await database.pool.query(
-    'select from notification where user_id is null and expires_at < now() limit 1',
+    'select from studio.notification where user_id is null and expires_at < now() limit 1',
   )
   if (rowCount === 0) return 0
   return withTransaction(database, async (client) => {
@@ -56,7 +56,7 @@ async function removeForEveryone({ database, appender }: Parts): Promise<number>
 
 async function remove(client: PoolClient, userId: string | null): Promise<readonly string[]> {
   const { rows } = await client.query<{ id: string }>(
-    'delete from notification where user_id is not distinct from $1 and expires_at < now() returning id',
+    'delete from studio.notification where user_id is not distinct from $1 and expires_at < now() returning id',
     [userId],
   )
   return rows.map(({ id }) => id)

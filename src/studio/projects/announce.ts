@@ -8,7 +8,7 @@ export async function announceProject(
   { subject, status }: Ending,
   did: { readonly completed: string; readonly failed: string },
 ): Promise<Announcement | null> {
-  const { rows } = await client.query<{ title: string }>('select title from project where id = $1', [subject])
+  const { rows } = await client.query<{ title: string }>('select title from studio.project where id = $1', [subject])
   const [project] = rows
   if (project === undefined) return null
   return { title: `Your project ${quote(project.title)} ${status === 'COMPLETED' ? did.completed : did.failed}` }

@@ -28,8 +28,8 @@ export async function decideProject(
   let title = shorten(prompt, 80)
   if (documentId !== null) {
     const { rows } = await client.query<{ status: string; title: string }>(
-      `select status, title from document d where id = $1
-         and (owner = $2 or exists (select from document_share where document_id = d.id and user_id = $2)) for share of d`,
+      `select status, title from studio.document d where id = $1
+         and (owner = $2 or exists (select from studio.document_share where document_id = d.id and user_id = $2)) for share of d`,
       [documentId, owner],
     )
     const [document] = rows
@@ -41,7 +41,7 @@ export async function decideProject(
   }
   if (quizId !== null) {
     const { rows } = await client.query<{ status: string; title: string }>(
-      'select status, title from quiz where id = $1 and owner = $2 for share',
+      'select status, title from studio.quiz where id = $1 and owner = $2 for share',
       [quizId, owner],
     )
     const [quiz] = rows

@@ -59,7 +59,7 @@ export function createProjects(options: {
 
   const filesOf: Projects['filesOf'] = async (projectIds) => {
     const { rows } = await pool.query<ProjectFile>(
-      `select ${fileColumns} from project_file where project_id = any($1::text[]) order by project_id, path collate "C"`,
+      `select ${fileColumns} from studio.project_file where project_id = any($1::text[]) order by project_id, path collate "C"`,
       [projectIds],
     )
     const byProject = Map.groupBy(rows, (file) => file.projectId)
@@ -67,12 +67,12 @@ export function createProjects(options: {
   }
 
   return {
-    ...createOwnedRows<Project>(database, 'project', projectColumns),
+    ...createOwnedRows<Project>(database, 'studio.project', projectColumns),
     previews,
     filesOf,
     async lastSyncs(projectIds) {
       const { rows } = await pool.query<{ subject: string; id: string }>(
-        `select distinct on (subject) subject, id from task
+        `select distinct on (subject) subject, id from tidings.task
          where subject = any($1::text[]) and kind = 'SYNC_PROJECT' order by subject, created_at desc`,
         [projectIds],
       )
@@ -97,9 +97,11 @@ export function createProjects(options: {
       const isRunning = await withTransaction(database, async (client) => {
         await lockProject(client, projectId, owner, expectedVersion)
         await storeFiles(client, projectId, [{ path: changedPath, content }])
-        await client.query('update project set version = version + 1, updated_at = now() where id = $1', [projectId])
+        await client.query('update studio.project set version = version + 1, updated_at = now() where id = $1', [
+          projectId,
+        ])
         const { rowCount } = await client.query(
-          `select from project_preview where project_id = $1 and status in ('STARTING', 'READY')`,
+          `select from studio.project_preview where project_id = $1 and status in ('STARTING', 'READY')`,
           [projectId],
         )
         return rowCount !== 0
@@ -111,20 +113,20 @@ export function createProjects(options: {
       deleteWithTasks(options, {
         reason: 'The project was deleted.',
         async lock(client) {
-          const { rowCount } = await client.query('select from project where id = $1 and owner = $2 for update', [
-            projectId,
-            owner,
-          ])
+          const { rowCount } = await client.query(
+            'select from studio.project where id = $1 and owner = $2 for update',
+            [projectId, owner],
+          )
           if (rowCount === 0)
             throw new TidingsError('NOT_FOUND', `There is no project "${projectId}"`, { id: projectId })
           return [projectId]
         },
         async remove(client) {
           const { rows } = await client.query<{ version: number }>(
-            'select version from project_preview where project_id = $1 for update',
+            'select version from studio.project_preview where project_id = $1 for update',
             [projectId],
           )
-          await client.query('delete from project where id = $1', [projectId])
+          await client.query('delete from studio.project where id = $1', [projectId])
           const preview = {
             projectId,
             status: 'STOPPED',
@@ -156,7 +158,7 @@ export async function lockProject(
   expectedVersion: number | undefined,
 ): Promise<Project> {
   const { rows } = await client.query<Project>(
-    `select ${projectColumns} from project where id = $1 and owner = $2 for no key update`,
+    `select ${projectColumns} from studio.project where id = $1 and owner = $2 for no key update`,
     [projectId, owner],
   )
   const [row] = rows

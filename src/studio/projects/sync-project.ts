@@ -72,7 +72,7 @@ async function* run(context: TaskContext<Input>) {
     commit: async (client) => {
       const counts = await replaceFiles(client, projectId, files)
       const { rows } = await client.query<{ version: number }>(
-        `update project set version = version + 1, status = 'READY', error = null, updated_at = now()
+        `update studio.project set version = version + 1, status = 'READY', error = null, updated_at = now()
          where id = $1 and owner = $2 returning version`,
         [projectId, owner],
       )

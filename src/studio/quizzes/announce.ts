@@ -5,8 +5,8 @@ import { quote } from '../text/text.ts'
 /** Describes the end of generating a quiz for its owner; null when the quiz no longer exists. */
 export async function announceQuiz(client: PoolClient, { subject, status }: Ending): Promise<Announcement | null> {
   const { rows } = await client.query<{ title: string; note: string | null; count: number }>(
-    `select title, note, (select count(*) from question where quiz_id = quiz.id and version is not null) as count
-     from quiz where id = $1`,
+    `select title, note, (select count(*) from studio.question where quiz_id = quiz.id and version is not null) as count
+     from studio.quiz where id = $1`,
     [subject],
   )
   const [quiz] = rows
@@ -25,7 +25,7 @@ export async function announceReplacement(
   { status }: Ending,
 ): Promise<Announcement | null> {
   const { rows } = await client.query<{ id: string; title: string }>(
-    'select z.id, z.title from quiz z join question q on q.quiz_id = z.id where q.id = $1',
+    'select z.id, z.title from studio.quiz z join studio.question q on q.quiz_id = z.id where q.id = $1',
     [questionId],
   )
   const [quiz] = rows

@@ -70,8 +70,8 @@ export function defineGenerateQuiz(provider: QuestionProvider, quizLog: QuizLog)
         label: `Question ${completedCount + index + 1}`,
       }))
       await client.query(
-        `insert into question (id, quiz_id, position)
-         select id, $1, (select coalesce(max(position), 0) from question where quiz_id = $1) + ord
+        `insert into studio.question (id, quiz_id, position)
+         select id, $1, (select coalesce(max(position), 0) from studio.question where quiz_id = $1) + ord
          from unnest($2::text[]) with ordinality as i(id, ord)`,
         [quizId, items.map(({ key }) => key)],
       )
@@ -149,7 +149,9 @@ function noteOf(completedCount: number, requested: number): string | null {
 }
 
 async function readSubject({ database, taskId }: TaskContext<Input>): Promise<string> {
-  const { rows } = await database.pool.query<{ subject: string }>('select subject from task where id = $1', [taskId])
+  const { rows } = await database.pool.query<{ subject: string }>('select subject from tidings.task where id = $1', [
+    taskId,
+  ])
   const subject = rows[0]?.subject
   if (subject === undefined) throw new Error(`Task "${taskId}" has no quiz`)
   return subject
@@ -163,7 +165,7 @@ async function insertQuiz(
   { documentId, questionCount, kinds }: Input,
 ): Promise<number> {
   await client.query(
-    `insert into quiz (id, owner, document_id, title, status, requested_count, kinds)
+    `insert into studio.quiz (id, owner, document_id, title, status, requested_count, kinds)
      values ($1, $2, $3, $4, 'GENERATING', $5, $6)`,
     [quizId, owner, documentId, title, questionCount, kinds],
   )
@@ -176,7 +178,7 @@ async function insertQuiz(
  */
 async function reopenQuiz(client: PoolClient, quizId: string, owner: string): Promise<number> {
   const { rows } = await client.query<{ status: string; requested_count: number }>(
-    'select status, requested_count from quiz where id = $1 and owner = $2 for no key update',
+    'select status, requested_count from studio.quiz where id = $1 and owner = $2 for no key update',
     [quizId, owner],
   )
   const [quiz] = rows
@@ -187,31 +189,31 @@ async function reopenQuiz(client: PoolClient, quizId: string, owner: string): Pr
     })
   if (quiz.status === 'PUBLISHED')
     throw new TidingsError('CONFLICT', `Quiz "${quizId}" is published and takes no more questions`)
-  const { rowCount } = await client.query('select 1 from question where quiz_id = $1', [quizId])
+  const { rowCount } = await client.query('select 1 from studio.question where quiz_id = $1', [quizId])
   const missing = quiz.requested_count - (rowCount ?? 0)
   if (missing <= 0) throw new TidingsError('CONFLICT', `Quiz "${quizId}" has all its questions`)
-  await client.query(`update quiz set status = 'GENERATING', error = null, note = null where id = $1`, [quizId])
+  await client.query(`update studio.quiz set status = 'GENERATING', error = null, note = null where id = $1`, [quizId])
   return missing
 }
 
 async function storeFirst(client: PoolClient, questionId: string, taskId: string, body: Question): Promise<void> {
   await client.query(
-    `insert into question_version (question_id, version, origin, task_id, body) values ($1, 1, 'GENERATED', $2, $3)`,
+    `insert into studio.question_version (question_id, version, origin, task_id, body) values ($1, 1, 'GENERATED', $2, $3)`,
     [questionId, taskId, JSON.stringify(body)],
   )
-  await client.query('update question set version = 1 where id = $1', [questionId])
+  await client.query('update studio.question set version = 1 where id = $1', [questionId])
 }
 
 /** Finished questions are kept, whatever the task's status; slots without a question are deleted. */
 async function settle(client: PoolClient, quizLog: QuizLog, { taskId, status, error }: Ending): Promise<void> {
   const quizzes = await client.query<{ id: string; requested_count: number }>(
-    `select z.id, z.requested_count from quiz z join task t on t.subject = z.id where t.id = $1 for no key update of z`,
+    `select z.id, z.requested_count from studio.quiz z join tidings.task t on t.subject = z.id where t.id = $1 for no key update of z`,
     [taskId],
   )
   const [quiz] = quizzes.rows
   if (quiz === undefined) return
-  await client.query('delete from question where quiz_id = $1 and version is null', [quiz.id])
-  const { rowCount } = await client.query('select 1 from question where quiz_id = $1', [quiz.id])
+  await client.query('delete from studio.question where quiz_id = $1 and version is null', [quiz.id])
+  const { rowCount } = await client.query('select 1 from studio.question where quiz_id = $1', [quiz.id])
   const completedCount = rowCount ?? 0
   const why = status === 'CANCELED' ? 'Canceled' : 'Failed'
   const note =
@@ -220,12 +222,10 @@ async function settle(client: PoolClient, quizLog: QuizLog, { taskId, status, er
       : `${why} after ${completedCount} of ${quiz.requested_count} questions; retry the task to have the others.`
   const failure = status === 'COMPLETED' ? null : (error ?? canceled)
   const quizStatus = completedCount === 0 ? 'FAILED' : 'DRAFT'
-  await client.query(`update quiz set status = $2, note = $3, error = $4 where id = $1 and status = 'GENERATING'`, [
-    quiz.id,
-    quizStatus,
-    note,
-    failure === null ? null : JSON.stringify(failure),
-  ])
+  await client.query(
+    `update studio.quiz set status = $2, note = $3, error = $4 where id = $1 and status = 'GENERATING'`,
+    [quiz.id, quizStatus, note, failure === null ? null : JSON.stringify(failure)],
+  )
   await quizLog.append(
     client,
     quiz.id,

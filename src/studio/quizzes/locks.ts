@@ -22,7 +22,7 @@ interface Locked {
  */
 export async function lockQuiz(client: PoolClient, quizId: string, owner: string): Promise<Quiz> {
   const { rows } = await client.query<Quiz>(
-    `select ${quizColumns} from quiz where id = $1 and owner = $2 for no key update`,
+    `select ${quizColumns} from studio.quiz where id = $1 and owner = $2 for no key update`,
     [quizId, owner],
   )
   const [row] = rows
@@ -43,7 +43,7 @@ export async function lockQuiz(client: PoolClient, quizId: string, owner: string
  */
 export async function lockForReview(client: PoolClient, questionId: string, owner: string): Promise<Locked> {
   const result = await client.query<{ quiz_id: string }>(
-    `select q.quiz_id from question q join quiz z on z.id = q.quiz_id
+    `select q.quiz_id from studio.question q join studio.quiz z on z.id = q.quiz_id
      where q.id = $1 and z.owner = $2 and q.version is not null`,
     [questionId, owner],
   )
@@ -53,9 +53,9 @@ export async function lockForReview(client: PoolClient, questionId: string, owne
   const quiz = await lockQuiz(client, quizId, owner)
   const { rows } = await client.query<{ version: number; parent: number | null; place: number }>(
     `select q.version, v.parent,
-       (select count(*)::int from question o where o.quiz_id = q.quiz_id and o.version is not null
+       (select count(*)::int from studio.question o where o.quiz_id = q.quiz_id and o.version is not null
          and (o.position, o.id) <= (q.position, q.id)) as place
-     from question q join question_version v on v.question_id = q.id and v.version = q.version
+     from studio.question q join studio.question_version v on v.question_id = q.id and v.version = q.version
      where q.id = $1 for no key update of q`,
     [questionId],
   )

@@ -11,7 +11,7 @@ export async function readDocument(
   { pool }: Database,
   documentId: string | null,
 ): Promise<{ readonly title: string; readonly sections: readonly QuestionSection[] }> {
-  const { rows } = await pool.query<{ title: string }>('select title from document where id = $1', [documentId])
+  const { rows } = await pool.query<{ title: string }>('select title from studio.document where id = $1', [documentId])
   const [document] = rows
   if (document === undefined)
     throw new FinalError('DOCUMENT_DELETED', 'The document was deleted meanwhile.', {
@@ -19,7 +19,7 @@ export async function readDocument(
     })
   // Rows, since one JSON value of 25 MB blocks the process.
   const { rows: sections } = await pool.query<QuestionSection>(
-    `select key, heading, coalesce(main_body, body) as body from section
+    `select key, heading, coalesce(main_body, body) as body from studio.section
      where document_id = $1 and is_main order by position`,
     [documentId],
   )
@@ -32,7 +32,7 @@ export async function readDocument(
  */
 export async function readAsked(client: Pool | PoolClient, quizId: string): Promise<QuestionBody[]> {
   const { rows } = await client.query<{ body: QuestionBody }>(
-    `select v.body from question_version v join question q on q.id = v.question_id where q.quiz_id = $1
+    `select v.body from studio.question_version v join studio.question q on q.id = v.question_id where q.quiz_id = $1
      order by q.position, v.version`,
     [quizId],
   )

@@ -57,7 +57,7 @@ export function createQuizzes(options: ReviewOptions & { readonly tasks: Pick<Ta
   const quizLog = createQuizLog(appender)
   const { pool } = database
 
-  const ownedRows = createOwnedRows<Quiz>(database, 'quiz', quizColumns)
+  const ownedRows = createOwnedRows<Quiz>(database, 'studio.quiz', quizColumns)
   const questionsOf: Quizzes['questionsOf'] = async (quizIds) => {
     const { rows } = await pool.query<Question>(
       `select ${questionColumns} from ${questionSource} where q.quiz_id = any($1::text[]) order by q.quiz_id, q.place`,
@@ -88,7 +88,7 @@ export function createQuizzes(options: ReviewOptions & { readonly tasks: Pick<Ta
       const { rows } = await pool.query<Quiz & { place: string }>(
         `select a.place, q.* from unnest($1::text[], $2::text[]) with ordinality as a(for_owner, for_document, place)
          cross join lateral (
-           select ${quizColumns} from quiz where document_id = a.for_document and owner = a.for_owner
+           select ${quizColumns} from studio.quiz where document_id = a.for_document and owner = a.for_owner
            order by created_at desc, id desc limit ${maxQuizzesOfDocument}) q
          order by a.place, q."createdAt" desc, q.id desc`,
         [documents.map(({ owner }) => owner), documents.map(({ documentId }) => documentId)],
@@ -99,7 +99,7 @@ export function createQuizzes(options: ReviewOptions & { readonly tasks: Pick<Ta
     },
     async questions(ids) {
       const result = await pool.query<{ quiz_id: string }>(
-        'select distinct quiz_id from question where id = any($1::text[])',
+        'select distinct quiz_id from studio.question where id = any($1::text[])',
         [ids],
       )
       // Selected by the quiz's id, the numbering reads no other quiz; a condition on the question's
@@ -110,7 +110,7 @@ export function createQuizzes(options: ReviewOptions & { readonly tasks: Pick<Ta
     },
     async questionIdsOf(documentId) {
       const { rows } = await pool.query<{ id: string }>(
-        'select q.id from question q join quiz z on z.id = q.quiz_id where z.document_id = $1',
+        'select q.id from studio.question q join studio.quiz z on z.id = q.quiz_id where z.document_id = $1',
         [documentId],
       )
       return rows.map((row) => row.id)
@@ -121,19 +121,22 @@ export function createQuizzes(options: ReviewOptions & { readonly tasks: Pick<Ta
       deleteWithTasks(options, {
         reason: 'The quiz was deleted.',
         async lock(client) {
-          const quiz = await client.query('select from quiz where id = $1 and owner = $2 for update', [id, owner])
+          const quiz = await client.query('select from studio.quiz where id = $1 and owner = $2 for update', [
+            id,
+            owner,
+          ])
           if (quiz.rowCount === 0) throw new TidingsError('NOT_FOUND', `There is no quiz "${id}"`, { id })
-          const { rows } = await client.query<{ id: string }>('select id from question where quiz_id = $1', [id])
+          const { rows } = await client.query<{ id: string }>('select id from studio.question where quiz_id = $1', [id])
           return [id, ...rows.map((row) => row.id)]
         },
         async remove(client) {
-          await client.query('delete from quiz where id = $1', [id])
+          await client.query('delete from studio.quiz where id = $1', [id])
           await quizLog.append(client, id, { type: 'QuizDeleted', payload: {} })
         },
       }),
     async versionsOf(questionIds) {
       const { rows } = await pool.query<QuestionVersion & { questionId: string }>(
-        `select v.question_id as "questionId", ${versionColumns} from question_version v
+        `select v.question_id as "questionId", ${versionColumns} from studio.question_version v
          where v.question_id = any($1::text[]) and not v.is_draft order by v.version desc`,
         [questionIds],
       )

@@ -56,9 +56,9 @@ export function defineReplaceQuestion(provider: QuestionProvider, quizLog: QuizL
     announce: (client, { questionId }, ending) => announceReplacement(client, questionId, ending),
     async settle(client, { questionId }, { taskId, status }) {
       if (status !== 'COMPLETED')
-        await client.query('delete from question_version where task_id = $1 and is_draft', [taskId])
+        await client.query('delete from studio.question_version where task_id = $1 and is_draft', [taskId])
       const { rows } = await client.query<{ quiz_id: string }>(
-        'select quiz_id from question where id = $1 for key share',
+        'select quiz_id from studio.question where id = $1 for key share',
         [questionId],
       )
       for (const { quiz_id: quizId } of rows)
@@ -149,9 +149,9 @@ async function findFirst(
 async function readPlace({ pool }: Database, questionId: string, taskId: string): Promise<Place> {
   const { rows } = await pool.query<Place>(
     `select q.quiz_id, z.document_id, z.kinds, v.body,
-       (select version from question_version where task_id = $2 and is_draft limit 1) as draft
-     from question q join quiz z on z.id = q.quiz_id
-     join question_version v on v.question_id = q.id and v.version = q.version where q.id = $1`,
+       (select version from studio.question_version where task_id = $2 and is_draft limit 1) as draft
+     from studio.question q join studio.quiz z on z.id = q.quiz_id
+     join studio.question_version v on v.question_id = q.id and v.version = q.version where q.id = $1`,
     [questionId, taskId],
   )
   const [place] = rows
@@ -176,14 +176,14 @@ function reserve(
   }: Place & { questionId: string; taskId: string; reason: string | undefined; found: Question },
 ): Promise<number | null> {
   return withTransaction(database, async (client) => {
-    await client.query('select 1 from quiz where id = $1 for no key update', [quizId])
+    await client.query('select 1 from studio.quiz where id = $1 for no key update', [quizId])
     const previousQuestions = await readAsked(client, quizId)
     if (previousQuestions.some((previous) => isSameQuestion(previous, newQuestion))) return null
     // An attempt that lost its lease must not insert a draft, as no task would delete it.
     const { rows } = await client.query<{ version: number }>(
-      `insert into question_version (question_id, version, parent, origin, is_draft, task_id, reason, body)
-       select q.id, (select max(version) + 1 from question_version where question_id = q.id), q.version, 'REPLACED', true, $2, $3, $4
-       from question q where q.id = $1 and exists (select 1 from task where id = $2 and status = 'RUNNING')
+      `insert into studio.question_version (question_id, version, parent, origin, is_draft, task_id, reason, body)
+       select q.id, (select max(version) + 1 from studio.question_version where question_id = q.id), q.version, 'REPLACED', true, $2, $3, $4
+       from studio.question q where q.id = $1 and exists (select 1 from tidings.task where id = $2 and status = 'RUNNING')
        returning version`,
       [questionId, taskId, reason ?? null, JSON.stringify(newQuestion)],
     )
@@ -193,9 +193,12 @@ function reserve(
 
 async function swap(client: PoolClient, questionId: string, version: number): Promise<void> {
   await client.query(
-    'update question_version set is_draft = false, created_at = now() where question_id = $1 and version = $2',
+    'update studio.question_version set is_draft = false, created_at = now() where question_id = $1 and version = $2',
     [questionId, version],
   )
-  const { rowCount } = await client.query('update question set version = $2 where id = $1', [questionId, version])
+  const { rowCount } = await client.query('update studio.question set version = $2 where id = $1', [
+    questionId,
+    version,
+  ])
   if (rowCount === 0) throw createDeletedError()
 }

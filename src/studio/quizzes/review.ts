@@ -56,7 +56,7 @@ export function createReview({ database, appender }: ReviewOptions): Review {
       inTransaction(async (client) => {
         const { quiz, version } = await lockForReview(client, questionId, owner)
         await client.query(
-          `update question_version set accepted_at = case when $3 then coalesce(accepted_at, now()) end
+          `update studio.question_version set accepted_at = case when $3 then coalesce(accepted_at, now()) end
            where question_id = $1 and version = $2`,
           [questionId, version, isAccepted],
         )
@@ -71,7 +71,7 @@ export function createReview({ database, appender }: ReviewOptions): Review {
       inTransaction(async (client) => {
         const { quiz, version } = await lockForReview(client, questionId, owner)
         const { rows } = await client.query<{ body: QuestionBody }>(
-          'select body from question_version where question_id = $1 and version = $2',
+          'select body from studio.question_version where question_id = $1 and version = $2',
           [questionId, version],
         )
         const before = rows[0]?.body
@@ -80,11 +80,11 @@ export function createReview({ database, appender }: ReviewOptions): Review {
         if (JSON.stringify(body) === JSON.stringify(before)) return
         const { rows: editedRows } = await client.query<{ version: number; isAccepted: boolean }>(
           `with made as (
-             insert into question_version (question_id, version, parent, origin, body, accepted_at)
-             select $1, (select max(version) + 1 from question_version where question_id = $1), $2, 'EDITED', $3, accepted_at
-             from question_version where question_id = $1 and version = $2
+             insert into studio.question_version (question_id, version, parent, origin, body, accepted_at)
+             select $1, (select max(version) + 1 from studio.question_version where question_id = $1), $2, 'EDITED', $3, accepted_at
+             from studio.question_version where question_id = $1 and version = $2
              returning version, accepted_at
-           ) update question set version = made.version from made where id = $1
+           ) update studio.question set version = made.version from made where id = $1
            returning made.version, made.accepted_at is not null as "isAccepted"`,
           [questionId, version, JSON.stringify(body)],
         )
@@ -98,7 +98,7 @@ export function createReview({ database, appender }: ReviewOptions): Review {
       inTransaction(async (client) => {
         const quizId = await lockForMove(client, questionId, owner)
         const { rows } = await client.query<{ id: string }>(
-          'select id from question where quiz_id = $1 order by position, id',
+          'select id from studio.question where quiz_id = $1 order by position, id',
           [quizId],
         )
         const otherIds = rows.map(({ id }) => id).filter((id) => id !== questionId)
@@ -106,7 +106,7 @@ export function createReview({ database, appender }: ReviewOptions): Review {
           throw badPosition(`Position ${position} is not in this quiz; allowed: 1 to ${otherIds.length + 1}`)
         const order = otherIds.toSpliced(position - 1, 0, questionId)
         await client.query(
-          `update question set position = ord from unnest($1::text[]) with ordinality as o(id, ord)
+          `update studio.question set position = ord from unnest($1::text[]) with ordinality as o(id, ord)
            where question.id = o.id and question.position <> ord`,
           [order],
         )
@@ -119,7 +119,7 @@ export function createReview({ database, appender }: ReviewOptions): Review {
         if (parent === null)
           throw new TidingsError('CONFLICT', `Question "${questionId}" is as it was made; there is nothing to undo`)
         const { rows } = await client.query<{ accepted: boolean }>(
-          `update question q set version = v.version from question_version v
+          `update studio.question q set version = v.version from studio.question_version v
            where q.id = $1 and v.question_id = q.id and v.version = $2 returning v.accepted_at is not null as accepted`,
           [questionId, parent],
         )
@@ -134,7 +134,7 @@ export function createReview({ database, appender }: ReviewOptions): Review {
       inTransaction(async (client) => {
         const quiz = await lockQuiz(client, quizId, owner)
         const { rows } = await client.query<{ id: string; accepted_at: Date | null }>(
-          `select q.id, v.accepted_at from question q join question_version v on v.question_id = q.id and v.version = q.version
+          `select q.id, v.accepted_at from studio.question q join studio.question_version v on v.question_id = q.id and v.version = q.version
            where q.quiz_id = $1`,
           [quizId],
         )
@@ -149,7 +149,7 @@ export function createReview({ database, appender }: ReviewOptions): Review {
             'CONFLICT',
             `No question of quiz "${quiz.title}" is accepted; only accepted ones are published`,
           )
-        await client.query(`update quiz set status = 'PUBLISHED', published_at = now() where id = $1`, [quizId])
+        await client.query(`update studio.quiz set status = 'PUBLISHED', published_at = now() where id = $1`, [quizId])
         await quizLog.append(client, quizId, { type: 'QuizStatusChanged', payload: { status: 'PUBLISHED' } })
       }),
   }
@@ -158,7 +158,7 @@ export function createReview({ database, appender }: ReviewOptions): Review {
 /** @throws TidingsError `NOT_FOUND`, `CONFLICT` */
 async function lockForMove(client: PoolClient, questionId: string, owner: string): Promise<string> {
   const { rows } = await client.query<{ quiz_id: string }>(
-    `select q.quiz_id from question q join quiz z on z.id = q.quiz_id
+    `select q.quiz_id from studio.question q join studio.quiz z on z.id = q.quiz_id
      where q.id = $1 and z.owner = $2 and q.version is not null`,
     [questionId, owner],
   )

@@ -10,5 +10,5 @@ export const versionColumns =
 export const questionColumns = `q.id, q.quiz_id as "quizId", z.owner, q.place as position, v.parent, ${versionColumns}`
 /** Finished questions, numbered within their quiz by `place`, from 1. */
 export const questionSource = `(
-    select *, row_number() over (partition by quiz_id order by position, id)::int as place from question where version is not null
-  ) q join quiz z on z.id = q.quiz_id join question_version v on v.question_id = q.id and v.version = q.version`
+    select *, row_number() over (partition by quiz_id order by position, id)::int as place from studio.question where version is not null
+  ) q join studio.quiz z on z.id = q.quiz_id join studio.question_version v on v.question_id = q.id and v.version = q.version`

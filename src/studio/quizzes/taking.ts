@@ -45,7 +45,7 @@ export function createTaking(
   const findByKey = async (taker: string, key: string | undefined): Promise<Attempt | null> => {
     if (key === undefined) return null
     const { rows } = await pool.query<Attempt>(
-      `select ${columns} from quiz_attempt where taker = $1 and submit_key = $2`,
+      `select ${columns} from studio.quiz_attempt where taker = $1 and submit_key = $2`,
       [taker, key],
     )
     return rows[0] ?? null
@@ -60,7 +60,7 @@ export function createTaking(
       if (quiz === null) throw new TidingsError('NOT_FOUND', `There is no published quiz "${quizId}"`, { id: quizId })
       const gradedAnswers = grade(await read.questions(quizId), answers)
       const { rows } = await pool.query<Attempt>(
-        `insert into quiz_attempt (id, quiz_id, taker, answers, correct_count, question_count, submit_key)
+        `insert into studio.quiz_attempt (id, quiz_id, taker, answers, correct_count, question_count, submit_key)
          values ($1, $2, $3, $4, $5, $6, $7)
          on conflict (taker, submit_key) where submit_key is not null do nothing returning ${columns}`,
         [
@@ -81,13 +81,13 @@ export function createTaking(
     },
     async attemptsOf(taker, quizIds) {
       const { rows } = await pool.query<Attempt>(
-        `select ${columns} from quiz_attempt where taker = $1 and quiz_id = any($2::text[]) order by created_at desc, id desc`,
+        `select ${columns} from studio.quiz_attempt where taker = $1 and quiz_id = any($2::text[]) order by created_at desc, id desc`,
         [taker, quizIds],
       )
       return quizIds.map((id) => rows.filter(({ quizId }) => quizId === id))
     },
     async attempt(id) {
-      const { rows } = await pool.query<Attempt>(`select ${columns} from quiz_attempt where id = $1`, [id])
+      const { rows } = await pool.query<Attempt>(`select ${columns} from studio.quiz_attempt where id = $1`, [id])
       return rows[0] ?? null
     },
   }

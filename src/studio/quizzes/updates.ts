@@ -89,13 +89,13 @@ export async function readQuizState(
     `select t.seq, z.status,
        coalesce((select jsonb_agg(jsonb_build_object('questionId', q.id, 'version', q.version,
            'isAccepted', v.accepted_at is not null) order by q.position, q.id)
-         from question q join question_version v on v.question_id = q.id and v.version = q.version
+         from studio.question q join studio.question_version v on v.question_id = q.id and v.version = q.version
          where q.quiz_id = z.id), '[]') as questions,
        coalesce((select jsonb_agg(jsonb_build_object('taskId', k.id, 'questionId', nullif(k.subject, z.id))
            order by k.created_at, k.id)
-         from task k where k.status in ('QUEUED', 'RUNNING', 'RETRYING')
-           and k.subject in (select z.id union all select id from question where quiz_id = z.id)), '[]') as "activeTasks"
-     from topic t join quiz z on z.id = $2 where t.name = $1`,
+         from tidings.task k where k.status in ('QUEUED', 'RUNNING', 'RETRYING')
+           and k.subject in (select z.id union all select id from studio.question where quiz_id = z.id)), '[]') as "activeTasks"
+     from tidings.topic t join studio.quiz z on z.id = $2 where t.name = $1`,
     [quizTopic(id), id],
   )
   const [row] = rows

@@ -31,7 +31,7 @@ export async function announcePiece(
   { conceptId, piece }: { readonly conceptId: string; readonly piece: ContentPiece },
   { status }: Ending,
 ): Promise<Announcement | null> {
-  const { rows } = await client.query<{ title: string }>('select title from concept where id = $1', [conceptId])
+  const { rows } = await client.query<{ title: string }>('select title from studio.concept where id = $1', [conceptId])
   const [concept] = rows
   if (concept === undefined) return null
   const were = piece === 'RESOURCES' ? 'were' : 'was'
@@ -43,7 +43,7 @@ export async function announcePiece(
 }
 
 async function titleOf(client: PoolClient, { subject }: Ending): Promise<string | null> {
-  const { rows } = await client.query<{ title: string }>('select title from roadmap where id = $1', [subject])
+  const { rows } = await client.query<{ title: string }>('select title from studio.roadmap where id = $1', [subject])
   return rows[0]?.title ?? null
 }
 

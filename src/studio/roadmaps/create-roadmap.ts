@@ -64,7 +64,7 @@ export function defineCreateRoadmap(
       const document = await lockReadyDocument(client, documentId, owner, 'make a roadmap of')
       const subject = retriedSubject ?? roadmapIdOf(taskId)
       if (retriedSubject === null)
-        await client.query('insert into roadmap (id, owner, document_id, title) values ($1, $2, $3, $4)', [
+        await client.query('insert into studio.roadmap (id, owner, document_id, title) values ($1, $2, $3, $4)', [
           subject,
           owner,
           documentId,
@@ -145,7 +145,9 @@ function toItems(pieces: readonly Piece[]): { key: string; label: string }[] {
 }
 
 async function readSubject(database: Database, taskId: string): Promise<string> {
-  const { rows } = await database.pool.query<{ subject: string }>('select subject from task where id = $1', [taskId])
+  const { rows } = await database.pool.query<{ subject: string }>('select subject from tidings.task where id = $1', [
+    taskId,
+  ])
   const subject = rows[0]?.subject
   if (subject === undefined) throw new Error(`Task "${taskId}" has no roadmap`)
   return subject
@@ -153,7 +155,7 @@ async function readSubject(database: Database, taskId: string): Promise<string> 
 
 async function readPieces(database: Database, roadmapId: string): Promise<Piece[]> {
   const { rows } = await database.pool.query<Piece>(
-    `select c.id as "conceptId", c.title, n.piece, n.status from concept c join content n on n.concept_id = c.id
+    `select c.id as "conceptId", c.title, n.piece, n.status from studio.concept c join studio.content n on n.concept_id = c.id
      where c.roadmap_id = $1 order by c.position, array_position(array['TUTORIAL', 'RESOURCES', 'QUIZ'], n.piece)`,
     [roadmapId],
   )
@@ -163,7 +165,7 @@ async function readPieces(database: Database, roadmapId: string): Promise<Piece[
 /** Reads the structure of a document's main content: sections as rows, since one JSON value of 25 MB blocks the process. */
 async function readDocument({ pool }: Database, documentId: string): Promise<DocumentStructure> {
   const { rows } = await pool.query<{ title: string; word_count: number; notes: string[]; links: DocumentLink[] }>(
-    'select title, word_count, notes, links from document where id = $1',
+    'select title, word_count, notes, links from studio.document where id = $1',
     [documentId],
   )
   const row = rows[0]
@@ -171,7 +173,7 @@ async function readDocument({ pool }: Database, documentId: string): Promise<Doc
     throw new FinalError('DOCUMENT_DELETED', 'The document was deleted meanwhile.', { advice: 'Import it again.' })
   const { word_count: wordCount, links, ...rest } = row
   const { rows: sections } = await pool.query<Section>(
-    `select key, level, heading, coalesce(main_body, body) as body, position from section
+    `select key, level, heading, coalesce(main_body, body) as body, position from studio.section
      where document_id = $1 and is_main order by position`,
     [documentId],
   )
@@ -216,17 +218,17 @@ async function storeOutline(
   outline: Outline,
   concepts: readonly PlacedConcept[],
 ): Promise<void> {
-  await client.query('update roadmap set title = $2 where id = $1', [roadmapId, outline.title])
+  await client.query('update studio.roadmap set title = $2 where id = $1', [roadmapId, outline.title])
   await client.query(
-    `insert into concept (id, roadmap_id, position, stage_position, stage_title, module_position, module_title, title, source, links)
+    `insert into studio.concept (id, roadmap_id, position, stage_position, stage_title, module_position, module_title, title, source, links)
      select c.id, $1, c.position, c.stage_position, c.stage_title, c.module_position, c.module_title, c.title, c.source, c.links
      from jsonb_to_recordset($2::jsonb) as c(id text, position int, stage_position int, stage_title text, module_position int,
        module_title text, title text, source text, links jsonb)`,
     [roadmapId, JSON.stringify(concepts)],
   )
   await client.query(
-    `insert into content (concept_id, piece, task_id)
-     select c.id, p.piece, $2 from concept c cross join unnest($3::text[]) as p(piece) where c.roadmap_id = $1`,
+    `insert into studio.content (concept_id, piece, task_id)
+     select c.id, p.piece, $2 from studio.concept c cross join unnest($3::text[]) as p(piece) where c.roadmap_id = $1`,
     [roadmapId, taskId, contentPieces],
   )
 }
@@ -234,8 +236,8 @@ async function storeOutline(
 /** A retry task takes over the pieces that the earlier task did not complete. */
 async function takeOver(client: PoolClient, roadmapId: string, taskId: string): Promise<readonly PieceState[]> {
   const { rows } = await client.query<PieceState>(
-    `update content set task_id = $2, status = 'PENDING', error = null
-     from concept c where c.id = content.concept_id and c.roadmap_id = $1 and content.status <> 'COMPLETED'
+    `update studio.content set task_id = $2, status = 'PENDING', error = null
+     from studio.concept c where c.id = content.concept_id and c.roadmap_id = $1 and content.status <> 'COMPLETED'
      returning content.concept_id as "conceptId", content.piece, content.status, content.error`,
     [roadmapId, taskId],
   )

@@ -147,10 +147,10 @@ export async function settlePieces(
     advice: 'Retry this piece.',
   }
   // A deletion waits for this lock, and then cancels the tasks that it finds.
-  const roadmap = await client.query('select from roadmap where id = $1 for key share', [subject])
+  const roadmap = await client.query('select from studio.roadmap where id = $1 for key share', [subject])
   if (subject === null || roadmap.rowCount === 0) return
   const { rows: pieces } = await client.query<PieceState>(
-    `update content set status = case when body is null then 'FAILED' else 'COMPLETED' end,
+    `update studio.content set status = case when body is null then 'FAILED' else 'COMPLETED' end,
        error = case when body is null then $2::jsonb end
      where task_id = $1 and status in ('PENDING', 'GENERATING')
      returning concept_id as "conceptId", piece, status, error`,
@@ -163,8 +163,8 @@ async function readSources(database: Database, keys: readonly string[]): Promise
   const { rows } = await database.pool.query<PieceSource>(
     `select c.id as concept_id, c.roadmap_id, n.piece, c.title, r.title as roadmap, c.stage_title, c.module_title, left(c.source, $2) as source, c.links, n.revision
      from unnest($1::text[]) with ordinality as k(key, ord)
-     join content n on n.concept_id || ':' || n.piece = k.key and n.concept_id = split_part(k.key, ':', 1)
-     join concept c on c.id = n.concept_id join roadmap r on r.id = c.roadmap_id order by k.ord`,
+     join studio.content n on n.concept_id || ':' || n.piece = k.key and n.concept_id = split_part(k.key, ':', 1)
+     join studio.concept c on c.id = n.concept_id join studio.roadmap r on r.id = c.roadmap_id order by k.ord`,
     [keys, maxSourceCharacters],
   )
   return rows
@@ -173,8 +173,8 @@ async function readSources(database: Database, keys: readonly string[]): Promise
 async function readCorpus(database: Database, conceptId: string | undefined): Promise<readonly string[]> {
   if (conceptId === undefined) return []
   const { rows } = await database.pool.query<{ text: string }>(
-    `select title || E'\\n\\n' || left(source, $3) as text from concept
-     where roadmap_id = (select roadmap_id from concept where id = $1) order by position limit $2`,
+    `select title || E'\\n\\n' || left(source, $3) as text from studio.concept
+     where roadmap_id = (select roadmap_id from studio.concept where id = $1) order by position limit $2`,
     [conceptId, maxCorpus, maxSourceCharacters],
   )
   return rows.map(({ text }) => text)
@@ -192,9 +192,9 @@ async function markGenerating(
 ): Promise<boolean> {
   const { rows } = await client.query<{ status: string }>(
     `with old as materialized (
-       select concept_id, piece, status from content where concept_id = $1 and piece = $2 for no key update
+       select concept_id, piece, status from studio.content where concept_id = $1 and piece = $2 for no key update
      )
-     update content n set status = 'GENERATING', error = null, task_id = $3, revision = revision + 1
+     update studio.content n set status = 'GENERATING', error = null, task_id = $3, revision = revision + 1
      from old where n.concept_id = old.concept_id and n.piece = old.piece
      returning old.status`,
     [conceptId, piece, taskId],
@@ -204,7 +204,7 @@ async function markGenerating(
 
 async function storeBody(client: PoolClient, conceptId: string, piece: ContentPiece, body: string): Promise<void> {
   await client.query(
-    `update content set status = 'COMPLETED', body = $3, error = null where concept_id = $1 and piece = $2`,
+    `update studio.content set status = 'COMPLETED', body = $3, error = null where concept_id = $1 and piece = $2`,
     [conceptId, piece, body],
   )
 }
@@ -216,7 +216,7 @@ async function storeFailure(
   failure: FailureState,
 ): Promise<void> {
   await client.query(
-    `update content set status = 'FAILED', body = null, error = $3 where concept_id = $1 and piece = $2`,
+    `update studio.content set status = 'FAILED', body = null, error = $3 where concept_id = $1 and piece = $2`,
     [conceptId, piece, JSON.stringify(failure)],
   )
 }

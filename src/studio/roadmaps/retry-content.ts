@@ -36,7 +36,7 @@ export function defineRetryContent(
         roadmap_id: string
       }>(
         `select n.status, n.task_id, c.title, c.roadmap_id
-         from content n join concept c on c.id = n.concept_id join roadmap r on r.id = c.roadmap_id
+         from studio.content n join studio.concept c on c.id = n.concept_id join studio.roadmap r on r.id = c.roadmap_id
          where n.concept_id = $1 and n.piece = $2 and r.owner = $3 for no key update of n`,
         [conceptId, piece, owner],
       )
@@ -53,7 +53,7 @@ export function defineRetryContent(
           },
         )
       await client.query(
-        `update content set status = 'GENERATING', error = null, task_id = $3 where concept_id = $1 and piece = $2`,
+        `update studio.content set status = 'GENERATING', error = null, task_id = $3 where concept_id = $1 and piece = $2`,
         [conceptId, piece, taskId],
       )
       await roadmapLog.append(client, content.roadmap_id, {
@@ -88,20 +88,20 @@ export function defineRetryFailedContent(
     attempts: 5,
     concurrency: 2,
     async begin(client, { roadmapId }, { taskId, owner }) {
-      const { rowCount } = await client.query('select from roadmap where id = $1 and owner = $2 for key share', [
+      const { rowCount } = await client.query('select from studio.roadmap where id = $1 and owner = $2 for key share', [
         roadmapId,
         owner,
       ])
       if (rowCount === 0) throw noRoadmap(roadmapId)
       const { rows } = await client.query<{ concept_id: string; piece: ContentPiece; title: string }>(
-        `select n.concept_id, n.piece, c.title from content n join concept c on c.id = n.concept_id
+        `select n.concept_id, n.piece, c.title from studio.content n join studio.concept c on c.id = n.concept_id
          where c.roadmap_id = $1 and n.status = 'FAILED'
          order by c.position, array_position($2::text[], n.piece) for no key update of n`,
         [roadmapId, contentPieces],
       )
       if (rows.length === 0) throw new TidingsError('CONFLICT', `Nothing on roadmap "${roadmapId}" has failed`)
       await client.query(
-        `update content set status = 'PENDING', error = null, task_id = $2
+        `update studio.content set status = 'PENDING', error = null, task_id = $2
          from unnest($1::text[], $3::text[]) as f(concept_id, piece)
          where content.concept_id = f.concept_id and content.piece = f.piece`,
         [rows.map((row) => row.concept_id), taskId, rows.map((row) => row.piece)],

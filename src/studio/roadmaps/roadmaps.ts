@@ -78,10 +78,10 @@ export function createRoadmaps(options: {
   const { pool } = database
   const roadmapLog = createRoadmapLog(appender)
   return {
-    ...createOwnedRows<Roadmap>(database, 'roadmap', roadmapColumns),
+    ...createOwnedRows<Roadmap>(database, 'studio.roadmap', roadmapColumns),
     async conceptsOf(roadmapIds) {
       const { rows } = await pool.query<Concept>(
-        `select ${conceptColumns} from concept c join roadmap r on r.id = c.roadmap_id
+        `select ${conceptColumns} from studio.concept c join studio.roadmap r on r.id = c.roadmap_id
          where c.roadmap_id = any($1::text[]) order by c.roadmap_id, c.position`,
         [roadmapIds],
       )
@@ -90,7 +90,7 @@ export function createRoadmaps(options: {
     },
     async concepts(ids) {
       const { rows } = await pool.query<Concept>(
-        `select ${conceptColumns} from concept c join roadmap r on r.id = c.roadmap_id where c.id = any($1::text[])`,
+        `select ${conceptColumns} from studio.concept c join studio.roadmap r on r.id = c.roadmap_id where c.id = any($1::text[])`,
         [ids],
       )
       const byId = new Map(rows.map((concept) => [concept.id, concept]))
@@ -99,7 +99,7 @@ export function createRoadmaps(options: {
     async contentsOf(conceptIds) {
       const { rows } = await pool.query<Content>(
         `select concept_id as "conceptId", piece, status, case when status = 'COMPLETED' then body end as body, error
-         from content where concept_id = any($1::text[])`,
+         from studio.content where concept_id = any($1::text[])`,
         [conceptIds],
       )
       const byKey = new Map(rows.map((content) => [itemKey(content.conceptId, content.piece), content]))
@@ -116,15 +116,15 @@ export function createRoadmaps(options: {
       deleteWithTasks(options, {
         reason: 'The roadmap was deleted.',
         async lock(client) {
-          const { rowCount } = await client.query('select from roadmap where id = $1 and owner = $2 for update', [
-            id,
-            owner,
-          ])
+          const { rowCount } = await client.query(
+            'select from studio.roadmap where id = $1 and owner = $2 for update',
+            [id, owner],
+          )
           if (rowCount === 0) throw noRoadmap(id)
           return [id]
         },
         async remove(client) {
-          await client.query('delete from roadmap where id = $1', [id])
+          await client.query('delete from studio.roadmap where id = $1', [id])
           await roadmapLog.append(client, id, { type: 'RoadmapDeleted', payload: {} })
         },
       }),

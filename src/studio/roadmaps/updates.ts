@@ -98,10 +98,10 @@ export async function readRoadmapState(
     `select t.seq,
        coalesce((select jsonb_agg(jsonb_build_object('conceptId', c.id, 'piece', n.piece, 'status', n.status, 'error', n.error)
            order by c.position, array_position(array['TUTORIAL', 'RESOURCES', 'QUIZ'], n.piece))
-         from concept c join content n on n.concept_id = c.id where c.roadmap_id = $2), '[]') as pieces,
-       array(select id from task where subject = $2 and status in ('QUEUED', 'RUNNING', 'RETRYING')
+         from studio.concept c join studio.content n on n.concept_id = c.id where c.roadmap_id = $2), '[]') as pieces,
+       array(select id from tidings.task where subject = $2 and status in ('QUEUED', 'RUNNING', 'RETRYING')
          order by created_at, id) as active_task_ids
-     from topic t join roadmap r on r.id = $2 where t.name = $1`,
+     from tidings.topic t join studio.roadmap r on r.id = $2 where t.name = $1`,
     [roadmapTopic(id), id],
   )
   const [row] = rows

@@ -63,7 +63,7 @@ export function createCards(options: { readonly database: Database; readonly ses
         const title = storableText(content.title).trim().slice(0, maxTitleCharacters) || 'Without a title'
         await lockSession(client, sessionId, userId)
         const cards = await client.query<CardRow>(
-          'select * from session_card where session_id = $1 and added_by = $2 and client_id = $3',
+          'select * from studio.session_card where session_id = $1 and added_by = $2 and client_id = $3',
           [sessionId, userId, clientId],
         )
         const [existing] = cards.rows
@@ -82,9 +82,9 @@ export function createCards(options: { readonly database: Database; readonly ses
           )
         }
         const { rows } = await client.query<CardRow>(
-          `insert into session_card (id, session_id, kind, document_id, section_key, quiz_id, title, text, added_by, client_id, created_at)
+          `insert into studio.session_card (id, session_id, kind, document_id, section_key, quiz_id, title, text, added_by, client_id, created_at)
            select $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, clock_timestamp()
-           where (select count(*) from session_card where session_id = $2) < ${maxCards} returning *`,
+           where (select count(*) from studio.session_card where session_id = $2) < ${maxCards} returning *`,
           [
             typeid('card').toString(),
             sessionId,
@@ -101,14 +101,14 @@ export function createCards(options: { readonly database: Database; readonly ses
         if (rows[0] === undefined)
           throw new TidingsError('CONFLICT', `The session has ${maxCards} cards; remove one to add another`)
         const card = toCard(rows[0])
-        await client.query('update session set last_activity_at = clock_timestamp() where id = $1', [sessionId])
+        await client.query('update studio.session set last_activity_at = clock_timestamp() where id = $1', [sessionId])
         await sessionLog.append(client, sessionId, [{ type: 'SessionCardAdded', payload: { card } }])
         return card
       }),
     remove: (cardId, userId, sessionIds) =>
       withTransaction(database, async (client) => {
         const missing = new TidingsError('NOT_FOUND', `There is no card "${cardId}"`, { id: cardId })
-        const result = await client.query<CardRow>('select * from session_card where id = $1', [cardId])
+        const result = await client.query<CardRow>('select * from studio.session_card where id = $1', [cardId])
         const [card] = result.rows
         if (card === undefined || sessionIds?.includes(card.session_id) === false) throw missing
         const session = await lockSession(client, card.session_id, userId).catch((error: unknown) => {
@@ -116,7 +116,7 @@ export function createCards(options: { readonly database: Database; readonly ses
         })
         if (card.added_by !== userId && session.owner !== userId)
           throw new TidingsError('CONFLICT', `Only ${card.added_by} and the owner of the session can remove this card`)
-        const { rowCount } = await client.query('delete from session_card where id = $1', [cardId])
+        const { rowCount } = await client.query('delete from studio.session_card where id = $1', [cardId])
         if (rowCount !== 0)
           await sessionLog.append(client, card.session_id, [{ type: 'SessionCardRemoved', payload: { cardId } }])
         return card.session_id

@@ -78,12 +78,12 @@ export function createLinks(options: { readonly database: Database; readonly adm
         if (lifetimeMinutes < 1 || lifetimeMinutes > maxLifetimeMinutes)
           throw badInput('input.lifetimeMinutes', `A link lives for 1 to ${maxLifetimeMinutes} minutes`)
         await lockOwnSession(client, sessionId, owner)
-        await client.query('delete from session_link where session_id = $1 and expires_at <= now()', [sessionId])
+        await client.query('delete from studio.session_link where session_id = $1 and expires_at <= now()', [sessionId])
         const token = randomBytes(24).toString('base64url')
         const { rows } = await client.query<Invitation>(
-          `insert into session_link (id, digest, session_id, created_by, expires_at, is_single_use)
+          `insert into studio.session_link (id, digest, session_id, created_by, expires_at, is_single_use)
            select $1, $2, $3, $4, now() + $5 * interval '1 minute', $6
-           where (select count(*) from session_link where session_id = $3) < ${maxLinks} returning ${columns}`,
+           where (select count(*) from studio.session_link where session_id = $3) < ${maxLinks} returning ${columns}`,
           [typeid('invitation').toString(), digestOf(token), sessionId, owner, lifetimeMinutes, isSingleUse],
         )
         const [invitation] = rows
@@ -94,7 +94,7 @@ export function createLinks(options: { readonly database: Database; readonly adm
     async list(sessionId, owner) {
       await requireOwnSession(database, sessionId, owner)
       const { rows } = await pool.query<Invitation>(
-        `select ${columns} from session_link where session_id = $1 and expires_at > now() order by created_at desc, id desc`,
+        `select ${columns} from studio.session_link where session_id = $1 and expires_at > now() order by created_at desc, id desc`,
         [sessionId],
       )
       return rows
@@ -102,21 +102,21 @@ export function createLinks(options: { readonly database: Database; readonly adm
     revoke: (id, owner) =>
       withTransaction(database, async (client) => {
         const { rows } = await client.query<{ session_id: string }>(
-          `select l.session_id from session_link l join session_participant p using (session_id)
+          `select l.session_id from studio.session_link l join studio.session_participant p using (session_id)
            where l.id = $1 and p.user_id = $2`,
           [id, owner],
         )
         const [link] = rows
         if (link === undefined) throw noLink(id)
         await lockOwnSession(client, link.session_id, owner)
-        const { rowCount } = await client.query('delete from session_link where id = $1', [id])
+        const { rowCount } = await client.query('delete from studio.session_link where id = $1', [id])
         if (rowCount === 0) throw noLink(id)
         return link.session_id
       }),
     async join(token, userId) {
       const digest = digestOf(token)
       const { rows } = await pool.query<Invitation & { isExpired: boolean }>(
-        `select ${columns}, expires_at <= now() as "isExpired" from session_link where digest = $1`,
+        `select ${columns}, expires_at <= now() as "isExpired" from studio.session_link where digest = $1`,
         [digest],
       )
       const [link] = rows
@@ -130,19 +130,20 @@ export function createLinks(options: { readonly database: Database; readonly adm
       const { sessionId } = link
       await admit(sessionId, userId, {
         lock: async (client) => {
-          const sessions = await client.query<SessionRow>('select * from session where id = $1 for no key update', [
-            sessionId,
-          ])
+          const sessions = await client.query<SessionRow>(
+            'select * from studio.session where id = $1 for no key update',
+            [sessionId],
+          )
           const [session] = sessions.rows
           if (session === undefined || session.closed_at !== null)
             throw new TidingsError('CONFLICT', 'The session of this invitation is closed')
           return session
         },
         onJoin: async (client) => {
-          const removals = await client.query('select from session_removal where session_id = $1 and user_id = $2', [
-            sessionId,
-            userId,
-          ])
+          const removals = await client.query(
+            'select from studio.session_removal where session_id = $1 and user_id = $2',
+            [sessionId, userId],
+          )
           if (removals.rowCount !== 0)
             throw new TidingsError(
               'CONFLICT',
@@ -150,7 +151,7 @@ export function createLinks(options: { readonly database: Database; readonly adm
             )
           // Under the lock of the session, which revoking takes as well.
           const { rowCount } = await client.query(
-            `update session_link set use_count = use_count + 1
+            `update studio.session_link set use_count = use_count + 1
              where digest = $1 and (use_count = 0 or not is_single_use)`,
             [digest],
           )

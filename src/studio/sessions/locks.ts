@@ -18,8 +18,8 @@ export async function requireOwnSession({ pool }: Pick<Database, 'pool'>, id: st
   requireOwner(session, userId)
 }
 
-const sessionOfParticipant = `select ${sessionColumns} from session s
-  where s.id = $1 and exists (select from session_participant p where p.session_id = s.id and p.user_id = $2)`
+const sessionOfParticipant = `select ${sessionColumns} from studio.session s
+  where s.id = $1 and exists (select from studio.session_participant p where p.session_id = s.id and p.user_id = $2)`
 
 /**
  * Locks a session of a participant until the end of the transaction: all changes and additions are

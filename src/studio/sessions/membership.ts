@@ -87,11 +87,11 @@ async function storeRemoval(
 ): Promise<void> {
   const { rows } = await client.query<{ is_stored: boolean }>(
     `with stored as (
-       insert into session_removal (session_id, user_id)
-       select $1, $2 where $3 or (select count(*) from session_removal where session_id = $1) < ${maxRemovals}
+       insert into studio.session_removal (session_id, user_id)
+       select $1, $2 where $3 or (select count(*) from studio.session_removal where session_id = $1) < ${maxRemovals}
        on conflict do nothing returning user_id)
      select exists (select from stored) or
-       exists (select from session_removal where session_id = $1 and user_id = $2) as is_stored`,
+       exists (select from studio.session_removal where session_id = $1 and user_id = $2) as is_stored`,
     [sessionId, userId, wasParticipant],
   )
   if (rows[0]?.is_stored !== true)
@@ -112,15 +112,15 @@ export function createAdmit({
   return (sessionId, userId, { lock, onJoin }) =>
     withTransaction(database, async (client) => {
       const session = await lock(client)
-      const existing = await client.query('select from session_participant where session_id = $1 and user_id = $2', [
-        sessionId,
-        userId,
-      ])
+      const existing = await client.query(
+        'select from studio.session_participant where session_id = $1 and user_id = $2',
+        [sessionId, userId],
+      )
       if (existing.rowCount !== 0) return
       await onJoin(client)
       const { rows } = await client.query<ParticipantRow>(
-        `insert into session_participant (session_id, user_id)
-         select $1, $2 where (select count(*) from session_participant where session_id = $1) < ${maxParticipants}
+        `insert into studio.session_participant (session_id, user_id)
+         select $1, $2 where (select count(*) from studio.session_participant where session_id = $1) < ${maxParticipants}
          returning *`,
         [sessionId, userId],
       )
@@ -154,7 +154,7 @@ export function createMembership(options: {
       if (session.owner === userId)
         throw new TidingsError('CONFLICT', 'The owner cannot leave a session; close it instead')
       const { rowCount } = await client.query(
-        'delete from session_participant where session_id = $1 and user_id = $2',
+        'delete from studio.session_participant where session_id = $1 and user_id = $2',
         [sessionId, userId],
       )
       // Also for a user who has left before, and would be admitted by a link again.
@@ -169,7 +169,7 @@ export function createMembership(options: {
   /** Replies are stopped one by one; one that has just ended is skipped. */
   const stopReplies = async (sessionId: string): Promise<void> => {
     const { rows } = await database.pool.query<{ id: string }>(
-      `select id from task where subject = $1 and kind = $2 and status in ('QUEUED', 'RUNNING', 'RETRYING')`,
+      `select id from tidings.task where subject = $1 and kind = $2 and status in ('QUEUED', 'RUNNING', 'RETRYING')`,
       [sessionId, replyKind],
     )
     for (const { id } of rows) await cancelIfActive(tasks.cancel, id, 'The session was closed')
@@ -185,7 +185,7 @@ export function createMembership(options: {
           throw badInput('input.title', `A title has 1 to ${maxTitleCharacters} characters`)
         const id = typeid('session').toString()
         const { rows } = await client.query<SessionRow & { is_new: boolean }>(
-          `insert into session (id, owner, title, client_id) values ($1, $2, $3, $4)
+          `insert into studio.session (id, owner, title, client_id) values ($1, $2, $3, $4)
            on conflict (owner, client_id) do update set client_id = excluded.client_id returning *, id = $1 as is_new`,
           [id, owner, title, clientId],
         )
@@ -198,7 +198,7 @@ export function createMembership(options: {
           )
         if (row.is_new) {
           const participants = await client.query<ParticipantRow>(
-            'insert into session_participant (session_id, user_id) values ($1, $2) returning *',
+            'insert into studio.session_participant (session_id, user_id) values ($1, $2) returning *',
             [id, owner],
           )
           await createTopic(client, sessionTopic(id))
@@ -215,7 +215,10 @@ export function createMembership(options: {
       await admit(sessionId, userId, {
         lock: (client) => lockOwnSession(client, sessionId, owner),
         onJoin: (client) =>
-          client.query('delete from session_removal where session_id = $1 and user_id = $2', [sessionId, userId]),
+          client.query('delete from studio.session_removal where session_id = $1 and user_id = $2', [
+            sessionId,
+            userId,
+          ]),
       })
     },
     leave: (sessionId, userId) => dismiss(sessionId, userId, userId),
@@ -229,8 +232,10 @@ export function createMembership(options: {
       // nothing can follow it. If interrupted in between, a repeated call completes the close.
       await withTransaction(database, async (client) => {
         await lockOwnSession(client, sessionId, owner, { isClosedAllowed: true })
-        await client.query('update session set closed_at = coalesce(closed_at, now()) where id = $1', [sessionId])
-        await client.query('delete from session_link where session_id = $1', [sessionId])
+        await client.query('update studio.session set closed_at = coalesce(closed_at, now()) where id = $1', [
+          sessionId,
+        ])
+        await client.query('delete from studio.session_link where session_id = $1', [sessionId])
       })
       await stopReplies(sessionId)
       await withTransaction(database, async (client) => {

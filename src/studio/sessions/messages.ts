@@ -83,7 +83,7 @@ export async function addMessage(
 ): Promise<{ readonly message: Message; readonly events: readonly SessionEvent[] }> {
   const tokens = estimateTokens(draft.body)
   const { rows: sessions } = await client.query<SessionRow & { last_position: number }>(
-    `update session set last_position = last_position + 1, message_count = message_count + 1, token_count = token_count + $2,
+    `update studio.session set last_position = last_position + 1, message_count = message_count + 1, token_count = token_count + $2,
        last_activity_at = clock_timestamp()
      where id = $1 returning *`,
     [sessionId, tokens],
@@ -91,7 +91,7 @@ export async function addMessage(
   const [session] = sessions
   if (session === undefined) throw new Error(`There is no session "${sessionId}"`)
   const { rows } = await client.query<MessageRow>(
-    `insert into session_message (id, session_id, position, author, client_id, body, status, reply_to, task_id, token_count, created_at)
+    `insert into studio.session_message (id, session_id, position, author, client_id, body, status, reply_to, task_id, token_count, created_at)
      values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, clock_timestamp()) returning *`,
     [
       typeid('message').toString(),
@@ -136,8 +136,8 @@ export function createMessages(options: {
     text: string,
   ): Promise<{ readonly message: Message; readonly reply: Message | null } | null> => {
     const { rows } = await client.query<MessageRow>(
-      `with mine as (select * from session_message where session_id = $1 and author = $2 and client_id = $3)
-       select * from mine union all select m.* from session_message m join mine on m.reply_to = mine.id
+      `with mine as (select * from studio.session_message where session_id = $1 and author = $2 and client_id = $3)
+       select * from mine union all select m.* from studio.session_message m join mine on m.reply_to = mine.id
        order by position limit 2`,
       [sessionId, author, clientId],
     )
@@ -197,7 +197,7 @@ export function createMessages(options: {
     },
     async range(sessionId, { after, before, limit, isFromStart }) {
       const { rows } = await database.pool.query<MessageRow>(
-        `select * from session_message
+        `select * from studio.session_message
          where session_id = $1 and position > $2 and position < $3
          order by position ${isFromStart ? 'asc' : 'desc'} limit $4`,
         [sessionId, after ?? 0, before ?? 2_147_483_647, limit + 1],

@@ -38,16 +38,16 @@ export async function readReplyMaterial(
   { sessionId, replyId }: { readonly sessionId: string; readonly replyId: string },
 ): Promise<ReplyMaterial> {
   const { rows: messages } = await pool.query<{ author: string | null; body: string }>(
-    `select m.author, m.body from session_message m
-     join session_message reply on reply.id = $2
-     join session_message asked on asked.id = reply.reply_to
+    `select m.author, m.body from studio.session_message m
+     join studio.session_message reply on reply.id = $2
+     join studio.session_message asked on asked.id = reply.reply_to
      where m.session_id = $1 and m.position <= asked.position and m.body <> ''
      order by m.position desc limit ${maxHistory + 1}`,
     [sessionId, replyId],
   )
   const [questionMessage, ...before] = messages
   const question = questionMessage?.body ?? ''
-  const cards = await pool.query<{ n: number }>('select count(*) as n from session_card where session_id = $1', [
+  const cards = await pool.query<{ n: number }>('select count(*) as n from studio.session_card where session_id = $1', [
     sessionId,
   ])
   return {
@@ -83,23 +83,23 @@ async function findPassages(
        select string_agg(quote_literal(lexeme), ' | ')::tsquery as q
        from unnest(tsvector_to_array(to_tsvector('english', $2))) as l(lexeme)
      ), card as (
-       select * from session_card where session_id = $1
+       select * from studio.session_card where session_id = $1
      ), message_text as (
        select c.id as card_id, c.title, p.section_key,
-         coalesce((select heading from section s where s.document_id = p.document_id and s.key = p.section_key), p.heading) as heading,
+         coalesce((select heading from studio.section s where s.document_id = p.document_id and s.key = p.section_key), p.heading) as heading,
          p.page, p.text, p.search
        from card c
-       join document d on d.id = c.document_id
-         and (d.owner = c.added_by or exists (select from document_share s where s.document_id = d.id and s.user_id = c.added_by))
-       join passage p on p.document_id = d.id and (c.kind = 'DOCUMENT' or p.section_key = c.section_key)
+       join studio.document d on d.id = c.document_id
+         and (d.owner = c.added_by or exists (select from studio.document_share s where s.document_id = d.id and s.user_id = c.added_by))
+       join studio.passage p on p.document_id = d.id and (c.kind = 'DOCUMENT' or p.section_key = c.section_key)
        cross join search_query w where p.search @@ w.q
        union all
        select c.id, c.title, null, '', null, translate(c.text, '${start}${stop}', ''), to_tsvector('english', c.text)
        from card c where c.kind = 'NOTE'
        union all
        select c.id, c.title, null, '', null, t.text, to_tsvector('english', t.text)
-       from card c join question q on q.quiz_id = c.quiz_id
-       join question_version v on v.question_id = q.id and v.version = q.version
+       from card c join studio.question q on q.quiz_id = c.quiz_id
+       join studio.question_version v on v.question_id = q.id and v.version = q.version
        cross join lateral (
          select translate(concat_ws(' ', v.body->>'explanation', v.body->'citation'->>'quotation'), '${start}${stop}', '') as text
        ) t

@@ -97,9 +97,9 @@ async function reopen(
   { taskId, owner }: Start,
 ): Promise<void> {
   const { rows } = await client.query<MessageRow>(
-    `update session_message m set status = 'WRITING', body = '', citations = '[]', error = null, attempt = 1, task_id = $4,
+    `update studio.session_message m set status = 'WRITING', body = '', citations = '[]', error = null, attempt = 1, task_id = $4,
        finished_at = null
-     from session_message asked
+     from studio.session_message asked
      where asked.session_id = $1 and asked.author = $2 and asked.client_id = $3 and m.reply_to = asked.id
        and m.status in ('FAILED', 'STOPPED') returning m.*`,
     [sessionId, owner, clientId, taskId],
@@ -117,7 +117,9 @@ async function* run(
 ): AsyncGenerator<Report, StudioResultOf<'ReplyWritten'>, void> {
   const { taskId, attempt, signal, database, input: request } = context
   const { sessionId } = request
-  const { rows } = await database.pool.query<MessageRow>('select * from session_message where task_id = $1', [taskId])
+  const { rows } = await database.pool.query<MessageRow>('select * from studio.session_message where task_id = $1', [
+    taskId,
+  ])
   const [place] = rows
   if (place === undefined)
     throw new FinalError('SESSION_DELETED', 'The session was deleted meanwhile.', { advice: 'Begin another one.' })
@@ -133,7 +135,7 @@ async function* run(
     for (const { offset, text } of buffer.take(isEnd))
       yield advance({
         commit: async (client) => {
-          await client.query('update session_message set body = body || $2 where id = $1', [messageId, text])
+          await client.query('update studio.session_message set body = body || $2 where id = $1', [messageId, text])
           const payload = { messageId, attempt, offset, text }
           await sessionLog.append(client, sessionId, [{ type: 'SessionReplyAdvanced', payload }])
         },
@@ -166,7 +168,7 @@ async function* run(
     stagePercent: 100,
     commit: async (client) => {
       const citationsJson = JSON.stringify(storableJson(citations))
-      await client.query('update session_message set citations = $2 where id = $1', [messageId, citationsJson])
+      await client.query('update studio.session_message set citations = $2 where id = $1', [messageId, citationsJson])
     },
   })
   return { type: 'ReplyWritten', sessionId, messageId }
@@ -180,7 +182,7 @@ async function beginAnew(
   attempt: number,
 ): Promise<void> {
   const { rows } = await client.query<MessageRow>(
-    `update session_message set body = '', citations = '[]', attempt = $2 where id = $1 returning *`,
+    `update studio.session_message set body = '', citations = '[]', attempt = $2 where id = $1 returning *`,
     [messageId, attempt],
   )
   const [row] = rows
@@ -199,18 +201,18 @@ async function settle(
   sessionId: string,
   { taskId, status, error }: Ending,
 ): Promise<void> {
-  await client.query('select from session where id = $1 for no key update', [sessionId])
+  await client.query('select from studio.session where id = $1 for no key update', [sessionId])
   const { rows } = await client.query<MessageRow>(
-    `update session_message set status = $2, error = $3, finished_at = clock_timestamp()
+    `update studio.session_message set status = $2, error = $3, finished_at = clock_timestamp()
      where task_id = $1 and status = 'WRITING' returning *`,
     [taskId, statuses[status], error === null ? null : JSON.stringify(error)],
   )
   const [row] = rows
   if (row === undefined) return
   const tokens = estimateTokens(row.body)
-  await client.query('update session_message set token_count = $2 where id = $1', [row.id, tokens])
+  await client.query('update studio.session_message set token_count = $2 where id = $1', [row.id, tokens])
   const { rows: sessions } = await client.query<SessionRow>(
-    `update session set token_count = token_count + $2, last_activity_at = clock_timestamp() where id = $1 returning *`,
+    `update studio.session set token_count = token_count + $2, last_activity_at = clock_timestamp() where id = $1 returning *`,
     [sessionId, tokens - row.token_count],
   )
   const message = toMessage({ ...row, token_count: tokens })

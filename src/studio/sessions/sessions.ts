@@ -103,12 +103,12 @@ export function createSessions(options: {
       const [{ rows }, present] = await Promise.all([
         pool.query<SnapshotRow>(
           `select t.seq, ${sessionColumns},
-           (select jsonb_agg(to_jsonb(p) order by p.joined_at, p.user_id) from session_participant p where p.session_id = s.id) as participants,
-           coalesce((select jsonb_agg(to_jsonb(c) order by c.created_at, c.id) from session_card c where c.session_id = s.id), '[]') as cards,
+           (select jsonb_agg(to_jsonb(p) order by p.joined_at, p.user_id) from studio.session_participant p where p.session_id = s.id) as participants,
+           coalesce((select jsonb_agg(to_jsonb(c) order by c.created_at, c.id) from studio.session_card c where c.session_id = s.id), '[]') as cards,
            coalesce((select jsonb_agg(to_jsonb(m) order by m.position) from (
-             select * from session_message where session_id = s.id order by position desc limit ${snapshotMessages}
+             select * from studio.session_message where session_id = s.id order by position desc limit ${snapshotMessages}
            ) m), '[]') as messages
-         from session s join topic t on t.name = 'session:' || s.id where s.id = any($1::text[])`,
+         from studio.session s join tidings.topic t on t.name = 'session:' || s.id where s.id = any($1::text[])`,
           [ids],
         ),
         Promise.all(ids.map((id) => presence.list(sessionTopic(id)))),
@@ -142,7 +142,7 @@ export function createSessions(options: {
     snapshot,
     async getMany(ids) {
       const { rows } = await pool.query<SessionRow>(
-        `select ${sessionColumns} from session s where s.id = any($1::text[])`,
+        `select ${sessionColumns} from studio.session s where s.id = any($1::text[])`,
         [ids],
       )
       const byId = new Map(rows.map((row) => [row.id, toSession(row)]))
@@ -151,7 +151,7 @@ export function createSessions(options: {
     isParticipant: (sessionId, userId) => isParticipant([sessionId, userId]),
     async list({ userId, sessionIds, before, limit }) {
       const { rows } = await pool.query<SessionRow>(
-        `select ${sessionColumns} from session s join session_participant p on p.session_id = s.id and p.user_id = $1
+        `select ${sessionColumns} from studio.session s join studio.session_participant p on p.session_id = s.id and p.user_id = $1
          where ($2::timestamptz is null or (s.created_at, s.id) < ($2::timestamptz, $3::text))
            and ($5::text[] is null or s.id = any($5::text[]))
          order by s.created_at desc, s.id desc limit $4`,
@@ -161,7 +161,7 @@ export function createSessions(options: {
     },
     async participantsOf(sessions) {
       const { rows } = await pool.query<ParticipantRow>(
-        'select * from session_participant where session_id = any($1::text[]) order by joined_at, user_id',
+        'select * from studio.session_participant where session_id = any($1::text[]) order by joined_at, user_id',
         [sessions.map(({ id }) => id)],
       )
       const bySession = Map.groupBy(rows, ({ session_id }) => session_id)
@@ -169,7 +169,7 @@ export function createSessions(options: {
     },
     async cardsOf(sessionIds) {
       const { rows } = await pool.query<CardRow>(
-        'select * from session_card where session_id = any($1::text[]) order by created_at, id',
+        'select * from studio.session_card where session_id = any($1::text[]) order by created_at, id',
         [sessionIds],
       )
       const bySession = Map.groupBy(rows, ({ session_id }) => session_id)
@@ -180,7 +180,7 @@ export function createSessions(options: {
   }
 }
 
-const participants = { table: 'session_participant', columns: ['session_id', 'user_id'] } as const
+const participants = { table: 'studio.session_participant', columns: ['session_id', 'user_id'] } as const
 
 /** Returns whether each user is a participant of its session, in the order of `pairs`. */
 export function areParticipants(database: Database, pairs: readonly Watcher[]): Promise<readonly boolean[]> {

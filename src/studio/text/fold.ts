@@ -20,7 +20,7 @@ const cluster = /[\u1100-\u11ff]+|\P{M}\p{M}*|\p{M}+/gu
 
 /**
  * Folds case, accents and forms of characters, so that search finds `Café` by `cafe`, `Отчёт` by
- * `отчет` and `Straße` by `strasse`. The function `fold_text` of migration
+ * `отчет` and `Straße` by `strasse`. The function `fold_text` of the legacy migration
  * `0022_previous_versions.sql` does the same in SQL.
  */
 export function foldText(text: string): string {

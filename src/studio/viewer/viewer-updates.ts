@@ -52,25 +52,25 @@ const flushLock = [0x76696577, 1] as const
 const batch = 500
 
 /**
- * Moves recorded changes (migration 0016) to the log, in their order. Topics are locked in the order of their names, as by every append.
+ * Moves recorded changes (migration 0031) to the log, in their order. Topics are locked in the order of their names, as by every append.
  */
 const flushStatement = /* sql */ `
-with due as materialized (select id, user_id from viewer_change order by id limit $1),
+with due as materialized (select id, user_id from studio.viewer_change order by id limit $1),
 held as materialized (
-  select name, seq from topic where name in (select 'viewer:' || user_id from due) order by name for no key update
+  select name, seq from tidings.topic where name in (select 'viewer:' || user_id from due) order by name for no key update
 ),
 taken as (
-  delete from viewer_change c using due where c.id = due.id returning c.id, 'viewer:' || c.user_id as topic, c.type, c.payload
+  delete from studio.viewer_change c using due where c.id = due.id returning c.id, 'viewer:' || c.user_id as topic, c.type, c.payload
 ),
 numbered as materialized (
   select held.name, held.seq + row_number() over (partition by held.name order by taken.id) as seq, type, payload
   from held join taken on taken.topic = held.name
 ),
 moved as (
-  update topic set seq = newest.seq from (select name, max(seq) as seq from numbered group by name) newest
+  update tidings.topic set seq = newest.seq from (select name, max(seq) as seq from numbered group by name) newest
   where topic.name = newest.name
 )
-insert into event (topic, seq, type, at, payload)
+insert into tidings.event (topic, seq, type, at, payload)
 select name, seq, type, date_trunc('milliseconds', clock_timestamp()), payload from numbered
 returning topic, seq, type, at, payload`
 
@@ -85,7 +85,7 @@ export function createViewerUpdates({
     withTransaction(database, async (client) => {
       // A separate statement, so that the next one sees the result of the previous flush.
       await client.query('select pg_advisory_xact_lock($1, $2)', [...flushLock])
-      const current = await client.query<{ epoch: string }>('select log_epoch() as epoch')
+      const current = await client.query<{ epoch: string }>('select tidings.log_epoch() as epoch')
       const { rows } = await client.query<Omit<LogEvent, 'at'> & { at: Date }>(flushStatement, [batch])
       const events = rows.map(({ at, ...event }) => ({ ...event, at: toInstant(at) }))
       return { events, epoch: current.rows[0]?.epoch ?? '' }
@@ -93,7 +93,7 @@ export function createViewerUpdates({
   const flushAll = async (): Promise<number> => {
     let count = 0
     for (;;) {
-      const { rows } = await pool.query<{ found: boolean }>('select exists (select from viewer_change) as found')
+      const { rows } = await pool.query<{ found: boolean }>('select exists (select from studio.viewer_change) as found')
       if (rows[0]?.found !== true) return count
       const { events, epoch } = await flushBatch()
       const byTopic = Map.groupBy(events, ({ topic }) => topic)
@@ -129,7 +129,9 @@ export function createViewerUpdates({
   return {
     open: (userId) => createTopic(pool, viewerTopic(userId)),
     async snapshot(userId) {
-      const { rows } = await pool.query<{ seq: number }>('select seq from topic where name = $1', [viewerTopic(userId)])
+      const { rows } = await pool.query<{ seq: number }>('select seq from tidings.topic where name = $1', [
+        viewerTopic(userId),
+      ])
       return rows[0] === undefined ? null : { seq: rows[0].seq, state: null }
     },
     flush,

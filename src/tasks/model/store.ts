@@ -70,11 +70,11 @@ export interface TaskSnapshotState {
 const taskColumns = `k.id, k.kind, k.status, k.owner, k.subject, k.input, k.attempt, k.max_attempts as "maxAttempts", k.attempts, k.progress,
   k.result, k.error, k.cancel_reason as "cancelReason", k.retry_of as "retryOf", k.trace, k.variant, k.size, k.worker,
   k.next_attempt_at as "nextAttemptAt", k.created_at as "createdAt", k.started_at as "startedAt", k.finished_at as "finishedAt", t.seq`
-const taskSource = `task k join topic t on t.name = 'task:' || k.id`
+const taskSource = `tidings.task k join tidings.topic t on t.name = 'task:' || k.id`
 
 // The positions of a task's items are 0, 1, 2 … without gaps, so a page is a range of positions: whichever plan PostgreSQL chooses,
 // it reads no more rows. An `order by` with a `limit` alone was planned as a sort of all items. The index is on `task_id || ''`:
-// see migration 0024. The item before a page is found by a subquery, as a join was planned to read all items.
+// see migration 0030. The item before a page is found by a subquery, as a join was planned to read all items.
 
 /**
  * An item cannot be running when its task is not: an attempt that ended leaves the row of its last
@@ -123,9 +123,9 @@ export function createTaskStore(database: Database): TaskStore {
       text: `select ${taskColumns}, s.first, (
           select jsonb_agg(jsonb_build_object('key', i.key, 'position', i.position, 'label', i.label, 'status', ${itemStatus},
             'percent', i.percent, 'error', i.error) order by i.position)
-          from task_item i where i.task_id || '' = k.id and i.position < s.first
+          from tidings.task_item i where i.task_id || '' = k.id and i.position < s.first
         ) as items
-        from unnest($1::text[], $2::int[]) as s(id, first) join task k on k.id = s.id join topic t on t.name = 'task:' || k.id`,
+        from unnest($1::text[], $2::int[]) as s(id, first) join tidings.task k on k.id = s.id join tidings.topic t on t.name = 'task:' || k.id`,
       values: [possiblePages.map(({ taskId }) => taskId), possiblePages.map(({ first }) => first)],
     })
     // Many concurrent reads of the same task share one object.
@@ -153,12 +153,12 @@ export function createTaskStore(database: Database): TaskStore {
         name: 'tidings-items',
         text: `select p.page::int, p.after_key is not null and a.position is null as "isUnknown", i.*
           from unnest($1::text[], $2::int[], $3::text[], $4::text[]) with ordinality as p(task_id, first, after_key, statuses, page)
-            join task k on k.id = p.task_id
+            join tidings.task k on k.id = p.task_id
             cross join lateral (
-              select (select position from task_item where task_id = p.task_id and key = p.after_key) as position offset 0
+              select (select position from tidings.task_item where task_id = p.task_id and key = p.after_key) as position offset 0
             ) a
             left join lateral (
-              select i.key, i.position, i.label, ${itemStatus} as status, i.percent, i.error from task_item i
+              select i.key, i.position, i.label, ${itemStatus} as status, i.percent, i.error from tidings.task_item i
               where i.task_id || '' = k.id and i.position > coalesce(a.position, -1) and (p.after_key is null or a.position is not null)
                 and i.position <= case when p.statuses is null then coalesce(a.position, -1) + p.first else 2147483647 end
                 and (p.statuses is null or ${itemStatus} = any(string_to_array(p.statuses, ',')))
@@ -215,8 +215,8 @@ export function createTaskStore(database: Database): TaskStore {
     async outputs(id, seq) {
       const { rows } = await pool.query<{ stream: string; text: string }>(
         `select payload->>'stream' as stream, string_agg(payload->>'text', '' order by seq) as text
-         from event where topic = $1 and type = 'TaskOutput' and seq <= $2
-           and seq > coalesce((select max(seq) from event where topic = $1 and type = 'TaskStarted' and seq <= $2), 0)
+         from tidings.event where topic = $1 and type = 'TaskOutput' and seq <= $2
+           and seq > coalesce((select max(seq) from tidings.event where topic = $1 and type = 'TaskStarted' and seq <= $2), 0)
          group by 1 order by min(seq)`,
         [taskTopic(id), seq],
       )

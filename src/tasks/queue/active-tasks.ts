@@ -6,7 +6,10 @@ import type { PoolClient } from 'pg'
  * tasks ever created.
  */
 export const activeTasks = `(${['QUEUED', 'RUNNING', 'RETRYING']
-  .map((status) => `select id, kind, status, owner, subject, input, created_at from task where status = '${status}'`)
+  .map(
+    (status) =>
+      `select id, kind, status, owner, subject, input, created_at from tidings.task where status = '${status}'`,
+  )
   .join(' union all ')})`
 
 /** Returns the newest active task about one of these subjects. */
@@ -16,7 +19,7 @@ export async function findActiveTask(
 ): Promise<{ readonly id: string; readonly kind: string } | undefined> {
   // By the index of subjects, whose tasks are few; not by those of the states, which may have many.
   const { rows } = await client.query<{ id: string; kind: string }>(
-    `select id, kind from task where subject = any($1::text[]) and status in ('QUEUED', 'RUNNING', 'RETRYING')
+    `select id, kind from tidings.task where subject = any($1::text[]) and status in ('QUEUED', 'RUNNING', 'RETRYING')
      order by created_at desc limit 1`,
     [subjects],
   )

@@ -37,13 +37,13 @@ export function createEstimates(options: { readonly database: Database; readonly
       // An attempt that was lost has no end in tasks from before version 0015: the whole time counts.
       text: `with last as (
           select variant, size, (progress->>'totalItems')::int as items, attempt, attempts, started_at, finished_at
-          from task where kind = $1 and finished_at is not null and status = 'COMPLETED' and started_at is not null
+          from tidings.task where kind = $1 and finished_at is not null and status = 'COMPLETED' and started_at is not null
           order by finished_at desc limit $2
         ), ranked as (
           select *, row_number() over (partition by variant order by finished_at desc) as rank from last
         )
         select (
-            select coalesce(sum((slots->>$1)::int), 0)::int from worker
+            select coalesce(sum((slots->>$1)::int), 0)::int from tidings.worker
             where seen_at > now() - $4 * interval '1 ms'
           ) as slots,
           (

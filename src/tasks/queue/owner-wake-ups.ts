@@ -24,7 +24,7 @@ export async function wakeNextOfOwner(
   if (typeof definitions.get(kind)?.perUser !== 'number') return
   try {
     const { rows } = await database.pool.query<{ id: string; attempt: number }>(
-      `select id, attempt from task
+      `select id, attempt from tidings.task
        where kind = $1 and owner = $2 and (status = 'QUEUED' or (status = 'RETRYING' and next_attempt_at <= now()))
        order by status = 'QUEUED', queue_key, id limit 1`,
       [kind, owner],

@@ -95,7 +95,7 @@ export function createQueuePositions(options: {
       text: `with line as (
           select id, kind, row_number() over (partition by kind order by queue_key, id)::int as position,
             count(*) over (partition by kind)::int as waiting
-          from task where status = 'QUEUED' and kind = any($1::text[])
+          from tidings.task where status = 'QUEUED' and kind = any($1::text[])
         ) select * from line where id = any($2::text[])`,
       values: [kinds, tasks.map(({ id }) => id)],
     })

@@ -36,7 +36,7 @@ export async function readQueueState(
 ): Promise<QueueState> {
   const readWaiting = (key: string, ...values: readonly unknown[]) => ({
     name: values.length === 0 ? 'tidings-queue' : 'tidings-queue-limited',
-    text: `select id, owner, ${key} as key, ${workloadColumns} from task
+    text: `select id, owner, ${key} as key, ${workloadColumns} from tidings.task
       where status = 'QUEUED' and kind = $1 order by queue_key, id limit $2`,
     values: [kind, limit, ...values],
   })
@@ -49,7 +49,7 @@ export async function readQueueState(
       name: 'tidings-queue-running',
       text: `select owner, ${workloadColumns}, attempt, coalesce((progress->>'percent')::float8, 0) as percent,
           coalesce(extract(epoch from clock_timestamp() - (attempts->-1->>'startedAt')::timestamptz) * 1000, 0)::float8 as "elapsedMs"
-        from task where status = 'RUNNING' and kind = $1`,
+        from tidings.task where status = 'RUNNING' and kind = $1`,
       values: [kind],
     }),
   ])

@@ -22,11 +22,11 @@ const recentStarts = (from: number): string => {
   const since = `statement_timestamp() - $${from + 1}::float8 * interval '1 ms'`
   return `recent as materialized (
     select key, (entry->>'startedAt')::timestamptz as at from (
-      select ${rateKey(from)} as key, attempts from task where kind = $1 and status = 'RUNNING'
+      select ${rateKey(from)} as key, attempts from tidings.task where kind = $1 and status = 'RUNNING'
       union all
-      select ${rateKey(from)}, attempts from task where kind = $1 and status = 'RETRYING'
+      select ${rateKey(from)}, attempts from tidings.task where kind = $1 and status = 'RETRYING'
       union all
-      select ${rateKey(from)}, attempts from task where kind = $1 and finished_at is not null and finished_at > ${since}
+      select ${rateKey(from)}, attempts from tidings.task where kind = $1 and finished_at is not null and finished_at > ${since}
     ) t cross join lateral jsonb_array_elements(attempts) as entry
     where (entry->>'startedAt')::timestamptz > ${since}
   )`
@@ -48,10 +48,10 @@ export async function mayStart(
   { id, kind }: { readonly id: string; readonly kind: string },
   rateLimit: RateLimit,
 ): Promise<boolean> {
-  await client.query(`select pg_advisory_xact_lock(hashtextextended('tidings rate ' || $1, 0))`, [kind])
+  await client.query(`select pg_advisory_xact_lock(hashtextextended('tidings.rate ' || $1, 0))`, [kind])
   const { rowCount } = await client.query(
     `with ${limitedKeys(3)}
-     select from limited where key = (select ${rateKey(3)} from task where id = $2)`,
+     select from limited where key = (select ${rateKey(3)} from tidings.task where id = $2)`,
     [kind, id, ...rateValues(rateLimit)],
   )
   return rowCount === 0
@@ -78,10 +78,10 @@ export async function findLimited(
       select id, attempt, (extract(epoch from free_at) * 1000)::float8 as "freeAt",
         greatest(0, extract(epoch from free_at - clock_timestamp()) * 1000)::float8 as "waitMs"
       from limited cross join lateral (
-        (select id, attempt from task where status = 'RETRYING' and kind = $1 and next_attempt_at <= now()
+        (select id, attempt from tidings.task where status = 'RETRYING' and kind = $1 and next_attempt_at <= now()
            and ${rateKey(2)} = limited.key order by next_attempt_at limit 1)
         union all
-        (select id, attempt from task where status = 'QUEUED' and kind = $1 and ${rateKey(2)} = limited.key
+        (select id, attempt from tidings.task where status = 'QUEUED' and kind = $1 and ${rateKey(2)} = limited.key
            order by queue_key, id limit 1)
         limit 1
       ) next

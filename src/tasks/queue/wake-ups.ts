@@ -58,8 +58,6 @@ export interface WakeUps extends AsyncDisposable {
 const patienceMs = 1_000
 const closePatienceMs = 3_000
 
-const queueName = (kind: string): string => `tidings-${kind.toLowerCase()}`
-
 /**
  * The subset of BullMQ's classes that is used here; their full types differ between the backends.
  */
@@ -94,7 +92,8 @@ interface Backing extends AsyncDisposable {
 
 /**
  * Creates the wake-ups on BullMQ, which programs in other languages can send and handle with
- * BullMQ's own clients: the queue of a kind is `tidings-<kind>` in lower case, the data of a job `{ taskId }`.
+ * BullMQ's own clients: the queue of a kind is `tidings-<kind>` in lower case, or `<schema>-<kind>` with another schema of the engine; the data of a job is
+ * `{ taskId }`.
  *
  * @param options.kinds - number of kinds that this process handles; each holds one listening
  *   connection
@@ -114,6 +113,7 @@ export async function createWakeUps(options: {
     config.QUEUE_BACKEND === 'redis' && address !== null
       ? createRedisBacking(address, config.QUEUE_PREFIX)
       : await createPostgresBacking(database, kinds)
+  const queueName = (kind: string): string => `${database.schema}-${kind.toLowerCase()}`
   const queues = new Map<string, QueueLike>()
   const workers: WorkerLike[] = []
   let isClosing = false

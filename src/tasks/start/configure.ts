@@ -49,7 +49,7 @@ export async function recordKinds(
   // Sorted, as the rows are locked in this order.
   const kinds = [...definitions.values()].toSorted((a, b) => (a.kind < b.kind ? -1 : 1))
   await pool.query(
-    `insert into task_kind (name, attempts, has_begin) select * from unnest($1::text[], $2::int[], $3::boolean[])
+    `insert into tidings.task_kind (name, attempts, has_begin) select * from unnest($1::text[], $2::int[], $3::boolean[])
      on conflict (name) do update set attempts = excluded.attempts, has_begin = excluded.has_begin
        where (task_kind.attempts, task_kind.has_begin) <> (excluded.attempts, excluded.has_begin)`,
     [

@@ -17,7 +17,7 @@ export async function eraseTasks(
   reason: string,
 ): Promise<readonly string[]> {
   const { rows } = await database.pool.query<{ id: string; is_active: boolean }>(
-    `select id, status in ('QUEUED', 'RUNNING', 'RETRYING') as is_active from task where id = any($1::text[]) order by id`,
+    `select id, status in ('QUEUED', 'RUNNING', 'RETRYING') as is_active from tidings.task where id = any($1::text[]) order by id`,
     [ids],
   )
   const canceledIds: string[] = []
@@ -29,12 +29,12 @@ export async function eraseTasks(
       const topic = taskTopic(id)
       if (!isCanceled) {
         await deleteTopic(client, topic)
-        return client.query('delete from task where id = $1', [id])
+        return client.query('delete from tidings.task where id = $1', [id])
       }
       // As in pruning: a subscriber that has not received these events gets a snapshot instead.
-      await client.query('update topic set pruned_seq = greatest(pruned_seq, seq - 1) where name = $1', [topic])
+      await client.query('update tidings.topic set pruned_seq = greatest(pruned_seq, seq - 1) where name = $1', [topic])
       return client.query(
-        'delete from event where topic = $1 and seq <= (select pruned_seq from topic where name = $1)',
+        'delete from tidings.event where topic = $1 and seq <= (select pruned_seq from tidings.topic where name = $1)',
         [topic],
       )
     })
@@ -83,24 +83,24 @@ export async function deleteTasks(
     await withTransaction(database, async (client) => {
       const topic = taskTopic(id)
       // The topic's row is locked before the task's, as everywhere.
-      await client.query('select from topic where name = $1 for update', [topic])
+      await client.query('select from tidings.topic where name = $1 for update', [topic])
       const { rowCount } = await client.query(
-        `delete from task where id = $1 and finished_at < now() - interval '${recentMinutes} minute'`,
+        `delete from tidings.task where id = $1 and finished_at < now() - interval '${recentMinutes} minute'`,
         [id],
       )
       if (rowCount !== 0) return deleteTopic(client, topic)
       await client.query(
-        `with items as (delete from task_item where task_id = $1), keys as (
-           update idempotency set owner = 'erased ' || hashtextextended(owner, 0) where task_id = $1 and owner not like 'erased %'
+        `with items as (delete from tidings.task_item where task_id = $1), keys as (
+           update tidings.idempotency set owner = 'erased ' || hashtextextended(owner, 0) where task_id = $1 and owner not like 'erased %'
          )
-         update task set owner = '', erased_owner = hashtextextended(owner, 0), subject = null, input = '{}', result = null, error = null, attempts = '[]', trace = null,
+         update tidings.task set owner = '', erased_owner = hashtextextended(owner, 0), subject = null, input = '{}', result = null, error = null, attempts = '[]', trace = null,
            progress = progress || '{"stage": null, "message": null}'
          where id = $1`,
         [id],
       )
-      await client.query('update topic set pruned_seq = greatest(pruned_seq, seq - 1) where name = $1', [topic])
+      await client.query('update tidings.topic set pruned_seq = greatest(pruned_seq, seq - 1) where name = $1', [topic])
       await client.query(
-        'delete from event where topic = $1 and seq <= (select pruned_seq from topic where name = $1)',
+        'delete from tidings.event where topic = $1 and seq <= (select pruned_seq from tidings.topic where name = $1)',
         [topic],
       )
     })
@@ -110,7 +110,7 @@ export async function deleteTasks(
 
 async function isActive(database: Database, id: string): Promise<boolean> {
   const { rowCount } = await database.pool.query(
-    `select from task where id = $1 and status in ('QUEUED', 'RUNNING', 'RETRYING')`,
+    `select from tidings.task where id = $1 and status in ('QUEUED', 'RUNNING', 'RETRYING')`,
     [id],
   )
   return rowCount !== 0

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import type { JsonObject } from '../../db/tables.ts'
 import { inTransaction, type Transaction } from '../../db/transaction.ts'
 
-/** The input of `tidings.queue_task` (migration 0027), which describes its members. */
+/** The input of `tidings.queue_task` (migration 0031), which describes its members. */
 interface QueueRequest {
   readonly kind: string
   readonly input: JsonObject
@@ -32,10 +32,15 @@ const queued = z.discriminatedUnion('outcome', [
 /**
  * Queues a task in a transaction: writes its row, its topic with the first event, and its idempotency key.
  *
+ * @param schema - of the engine
  * @throws TypeError when the transaction does not return rows; any error of its statement
  */
-export async function queueTask(transaction: Transaction, request: QueueRequest): Promise<z.infer<typeof queued>> {
+export async function queueTask(
+  transaction: Transaction,
+  schema: string,
+  request: QueueRequest,
+): Promise<z.infer<typeof queued>> {
   return queued.parse(
-    await inTransaction(transaction)`select tidings.queue_task(${request}::text::jsonb)::text as answer`,
+    await inTransaction(transaction, schema)`select tidings.queue_task(${request}::text::jsonb)::text as answer`,
   )
 }

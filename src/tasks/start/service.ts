@@ -112,7 +112,7 @@ export function createTaskService(
     const { kind, input, owner, idempotencyKey, retryOf } = request
     const { items = [], subject, size, variant } = beginning
     checkItemCount(0, items.length)
-    const queued = await queueTask(client, {
+    const queued = await queueTask(client, database.schema, {
       id,
       kind,
       input,

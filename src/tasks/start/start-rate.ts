@@ -12,7 +12,7 @@ export async function lockStarts(
   { owner, idempotencyKey }: Pick<StartRequest, 'owner' | 'idempotencyKey'>,
 ): Promise<void> {
   if (idempotencyKey !== undefined) await client.query('select tidings.lock_key($1, $2)', [owner, idempotencyKey])
-  await client.query(`select pg_advisory_xact_lock(hashtextextended('tidings start ' || $1, 0))`, [owner])
+  await client.query(`select pg_advisory_xact_lock(hashtextextended('tidings.start ' || $1, 0))`, [owner])
 }
 
 /** Creates the error for a start beyond the limit of its owner. */

@@ -23,9 +23,11 @@ export async function startWithin(
     readonly definition: TaskDefinition
     readonly maxStartsPerMinute: number
     readonly idempotencyHours: number
+    /** The schema of the engine. */
+    readonly schema: string
   },
 ): Promise<{ readonly id: string; readonly isNew: boolean }> {
-  const { definition, maxStartsPerMinute, idempotencyHours } = options
+  const { definition, maxStartsPerMinute, idempotencyHours, schema } = options
   const parsed = checkStartRequest(definition, request)
   if (definition.begin !== undefined)
     throw new TidingsError(
@@ -33,7 +35,7 @@ export async function startWithin(
       `The kind ${request.kind} has a function begin, which runs in a transaction of Tidings; start it without transaction`,
     )
   const { kind, input, owner, idempotencyKey } = request
-  const queued = await queueTask(transaction, {
+  const queued = await queueTask(transaction, schema, {
     kind,
     input,
     owner,

@@ -161,12 +161,12 @@ async function appendWithin(
   return withTransaction(database, async (client) => {
     if (rateLimit !== undefined && !(await mayStart(client, task, rateLimit))) return null
     if (perUser === null) return appendInTransaction(appender, client, request)
-    await client.query(`select pg_advisory_xact_lock(hashtextextended('tidings run ' || $1 || ' ' || $2, 0))`, [
+    await client.query(`select pg_advisory_xact_lock(hashtextextended('tidings.run ' || $1 || ' ' || $2, 0))`, [
       kind,
       owner,
     ])
     const { rows } = await client.query<{ count: number }>(
-      `select count(*)::int as count from task where status = 'RUNNING' and kind = $1 and owner = $2`,
+      `select count(*)::int as count from tidings.task where status = 'RUNNING' and kind = $1 and owner = $2`,
       [kind, owner],
     )
     return (rows[0]?.count ?? 0) < perUser ? appendInTransaction(appender, client, request) : null
@@ -175,12 +175,12 @@ async function appendWithin(
 
 const createCandidateStatement = (rate: { readonly limited: string; readonly mayStart: string }): string => /* sql */ `
   with busy as materialized (
-    select owner from task where status = 'RUNNING' and kind = $1 group by owner having count(*) >= $2::int
+    select owner from tidings.task where status = 'RUNNING' and kind = $1 group by owner having count(*) >= $2::int
   )${rate.limited}
-  (select id from task where status = 'RETRYING' and kind = $1 and next_attempt_at <= now()
+  (select id from tidings.task where status = 'RETRYING' and kind = $1 and next_attempt_at <= now()
      and owner not in (select owner from busy)${rate.mayStart} order by next_attempt_at limit 1)
   union all
-  (select id from task where status = 'QUEUED' and kind = $1
+  (select id from tidings.task where status = 'QUEUED' and kind = $1
      and owner not in (select owner from busy)${rate.mayStart} order by queue_key, id limit 1)
   limit 1`
 

@@ -9,7 +9,7 @@ import type { TaskParts } from '../start/service.ts'
 const batch = 100
 
 /**
- * Sends the wake-ups of tasks that were started in transactions of the application (migration 0027), once these have committed:
+ * Sends the wake-ups of tasks that were started in transactions of the application, once these have committed:
  * PostgreSQL notifies every worker at the commit, and one of them takes the rows. Notifications are lost while their connection is
  * being opened again, and behind a pooler of transactions, so that rows are also looked for every `pollMs`.
  *
@@ -33,8 +33,8 @@ export function createCommittedStarts(
   const takeBatch = (): Promise<readonly { readonly id: string; readonly kind: string }[]> =>
     withTransaction(database, async (client) => {
       const { rows } = await client.query<{ id: string; kind: string }>(
-        `delete from started_task where task_id in (
-           select task_id from started_task where kind = any($1::text[]) limit $2 for update skip locked
+        `delete from tidings.started_task where task_id in (
+           select task_id from tidings.started_task where kind = any($1::text[]) limit $2 for update skip locked
          ) returning task_id as id, kind`,
         [kinds, batch],
       )
@@ -49,11 +49,11 @@ export function createCommittedStarts(
     if (tasks.length === 0) return
     // A task that is locked is being claimed, and needs no priority.
     const { rows } = await client.query<{ id: string; kind: string; input: unknown }>(
-      `select id, kind, input from task where id = any($1::text[]) and status = 'QUEUED' order by id for no key update skip locked`,
+      `select id, kind, input from tidings.task where id = any($1::text[]) and status = 'QUEUED' order by id for no key update skip locked`,
       [tasks.map(({ id }) => id)],
     )
     await client.query(
-      `update task set queue_key = created_at - ms * interval '1 ms' from unnest($1::text[], $2::float8[]) as p(task_id, ms) where id = task_id`,
+      `update tidings.task set queue_key = created_at - ms * interval '1 ms' from unnest($1::text[], $2::float8[]) as p(task_id, ms) where id = task_id`,
       [rows.map(({ id }) => id), rows.map((task) => priorityOf(task))],
     )
   }
@@ -89,8 +89,8 @@ export function createCommittedStarts(
   /** Logs each kind of waiting tasks once that no worker runs. */
   const logUnknownKinds = async (): Promise<void> => {
     const { rows } = await database.pool.query<{ kind: string }>(
-      `select distinct kind from started_task
-       where kind <> all($1::text[]) and not exists (select from worker where slots ? kind)`,
+      `select distinct kind from tidings.started_task
+       where kind <> all($1::text[]) and not exists (select from tidings.worker where slots ? kind)`,
       [[...kinds, ...loggedKinds]],
     )
     for (const { kind } of rows) {
@@ -120,7 +120,7 @@ export function createCommittedStarts(
 
   const listener = createListener({
     database,
-    channel: 'tidings_started',
+    channel: 'tidings.started',
     logger,
     // For commits before it listened.
     onListening: takeNotified,

@@ -56,13 +56,13 @@ export function createLeases(options: {
     const { rows } = await database.vitals.query<{ id: string }>({
       name: 'tidings-heartbeat',
       text: `with alive as (
-          insert into worker (id, slots, seen_at) values ($1, $2, now())
+          insert into tidings.worker (id, slots, seen_at) values ($1, $2, now())
           on conflict (id) do update set slots = excluded.slots, seen_at = excluded.seen_at
         ), mine as materialized (
-          select k.id from task k join unnest($3::text[], $4::int[]) as a(id, attempt) on a.id = k.id and a.attempt = k.attempt
+          select k.id from tidings.task k join unnest($3::text[], $4::int[]) as a(id, attempt) on a.id = k.id and a.attempt = k.attempt
           where k.status = 'RUNNING' and k.worker = $1 order by k.id for no key update of k
         )
-        update task set lease_until = now() + $5 * interval '1 ms' from mine where task.id = mine.id returning task.id`,
+        update tidings.task set lease_until = now() + $5 * interval '1 ms' from mine where task.id = mine.id returning task.id`,
       values: [
         worker,
         JSON.stringify(slots),
@@ -117,7 +117,7 @@ export function createLeases(options: {
       clearInterval(timer)
       await renewOnce.pending()
       await database.vitals
-        .query('delete from worker where id = $1', [worker])
+        .query('delete from tidings.worker where id = $1', [worker])
         .catch((error: unknown) => logger.warn({ err: error }, 'failed to deregister the worker'))
     },
   }

@@ -114,7 +114,7 @@ export function createSweeper(
 
   const takeBackLost = async (): Promise<void> => {
     const lostTasks = await database.pool.query<{ id: string }>(
-      `select id from task where status = 'RUNNING' and kind = any($1::text[]) and lease_until < now() order by id limit 100`,
+      `select id from tidings.task where status = 'RUNNING' and kind = any($1::text[]) and lease_until < now() order by id limit 100`,
       [kinds],
     )
     const tasks = await store.getMany(lostTasks.rows.map(({ id }) => id))
@@ -131,19 +131,19 @@ export function createSweeper(
 
   const ringForForgotten = async (): Promise<void> => {
     // Workers that were killed did not delete their row.
-    await database.pool.query(`delete from worker where seen_at < now() - interval '1 hour'`)
+    await database.pool.query(`delete from tidings.worker where seen_at < now() - interval '1 hour'`)
     // Tasks that may not run now get no wake-up: as the first fifty in the queue they could keep
     // all others from getting one.
     const expired = await database.pool.query<{ id: string; kind: string; attempt: number }>(
       `with busy as materialized (
-         select r.kind, r.owner from task r join unnest($1::text[], $3::int[]) as l(kind, per_user) on l.kind = r.kind
+         select r.kind, r.owner from tidings.task r join unnest($1::text[], $3::int[]) as l(kind, per_user) on l.kind = r.kind
          where r.status = 'RUNNING' group by r.kind, r.owner, l.per_user having count(*) >= l.per_user
        )
-       (select id, kind, attempt from task where status = 'RETRYING' and kind = any($1::text[])
+       (select id, kind, attempt from tidings.task where status = 'RETRYING' and kind = any($1::text[])
           and next_attempt_at < now() - $2 * interval '1 ms' and (kind, owner) not in (select kind, owner from busy)
           order by next_attempt_at limit 50)
        union all
-       (select id, kind, attempt from task where status = 'QUEUED' and kind = any($1::text[])
+       (select id, kind, attempt from tidings.task where status = 'QUEUED' and kind = any($1::text[])
           and created_at < now() - $2 * interval '1 ms' and (kind, owner) not in (select kind, owner from busy)
           order by queue_key, id limit 50)`,
       [unlimited.map(({ kind }) => kind), sweepMs, limits],

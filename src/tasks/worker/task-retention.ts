@@ -25,27 +25,27 @@ export async function pruneTasks(
   // tasks, as everywhere.
   const { rows } = await database.pool.query<{ count: number }>(
     `with recursive found(kind) as (
-      (select kind from task where finished_at is not null order by kind limit 1)
+      (select kind from tidings.task where finished_at is not null order by kind limit 1)
       union all
-      select (select kind from task where finished_at is not null and kind > found.kind order by kind limit 1)
+      select (select kind from tidings.task where finished_at is not null and kind > found.kind order by kind limit 1)
       from found where found.kind is not null
     ),
     rule as (
       select kind, coalesce(($1::jsonb->>kind)::int, ($1::jsonb->>'*')::int, 0) as days from found where kind is not null
     ),
     old as materialized (
-      select t.name, k.id from topic t join (
-        select k.id from rule r join task k on k.kind = r.kind
+      select t.name, k.id from tidings.topic t join (
+        select k.id from rule r join tidings.task k on k.kind = r.kind
         where r.days > 0 and k.finished_at < now() - r.days * interval '1 day'
         union
-        select id from task where owner = '' and finished_at < now() - interval '${deletedHours} hour'
+        select id from tidings.task where owner = '' and finished_at < now() - interval '${deletedHours} hour'
         limit $2
       ) k on t.name = 'task:' || k.id
       for update of t skip locked
     ),
-    events as (delete from event using old where event.topic = old.name),
-    topics as (delete from topic using old where topic.name = old.name),
-    tasks as (delete from task using old where task.id = old.id returning 1)
+    events as (delete from tidings.event using old where event.topic = old.name),
+    topics as (delete from tidings.topic using old where topic.name = old.name),
+    tasks as (delete from tidings.task using old where task.id = old.id returning 1)
     select count(*)::int as count from tasks`,
     [JSON.stringify(retentionDays), Math.min(batch, maxTasks)],
   )

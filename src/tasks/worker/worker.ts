@@ -174,7 +174,7 @@ export async function startWorker(
     // By the database's clock, which decides whether the attempt is due.
     const { rows } = await database.pool.query<{ kind: string; attempt: number; delayMs: number }>(
       `select kind, attempt, greatest(0, ceil(extract(epoch from next_attempt_at - clock_timestamp()) * 1000))::int as "delayMs"
-       from task where id = $1 and status = 'RETRYING'`,
+       from tidings.task where id = $1 and status = 'RETRYING'`,
       [taskId],
     )
     for (const { kind, attempt, delayMs } of rows) await wakeUps.add(kind, taskId, attempt + 1, { delayMs })

@@ -17,6 +17,7 @@ import { createLogger, silentLogger } from '../../../src/logger.ts'
 import { createLiveDelivery } from '../../../src/main/app.ts'
 import { startServer } from '../../../src/server/server.ts'
 import { createApplications } from '../../../src/studio/applications.ts'
+import { studioMigrations } from '../../../src/studio/migrations.ts'
 import { startEngine } from '../../../src/tasks/engine.ts'
 import { emptyProgress, taskTopic } from '../../../src/tasks/model/task.ts'
 import { localDeveloper } from '../../../src/tasks/model/viewer.ts'
@@ -46,6 +47,7 @@ const logger =
   process.env['BENCH_LOG'] === undefined ? silentLogger : createLogger({ level: config.LOG_LEVEL, production: false })
 const database = await connectDatabase({ url: config.DATABASE_URL ?? '', maxConnections: 10, logger })
 await migrate(database, logger)
+await migrate(database, logger, studioMigrations)
 const engine = await startEngine({ config, database, definitions: [], logger })
 const services = {
   engine,
@@ -63,9 +65,9 @@ const server = await startServer({
 
 const run = Date.now().toString(36)
 const tasks = Array.from({ length: topics }, (_, index) => `task_${run}_${index}`)
-await database.pool.query(`insert into topic (name) select 'task:' || unnest($1::text[])`, [tasks])
+await database.pool.query(`insert into tidings.topic (name) select 'task:' || unnest($1::text[])`, [tasks])
 await database.pool.query(
-  `insert into task (id, kind, status, owner, input, attempt, max_attempts, progress, queue_key, created_at, started_at)
+  `insert into tidings.task (id, kind, status, owner, input, attempt, max_attempts, progress, queue_key, created_at, started_at)
    select unnest($1::text[]), 'CREATE_ROADMAP', 'RUNNING', $2, '{}', 1, 3, $3, now(), now(), now()`,
   [tasks, localDeveloper.userId, JSON.stringify(emptyProgress)],
 )

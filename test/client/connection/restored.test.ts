@@ -16,9 +16,9 @@ let created = 0
 async function createTask(): Promise<string> {
   const id = `task_restored_${++created}`
   const { pool } = site.engine.database
-  await pool.query('insert into topic (name) values ($1)', [taskTopic(id)])
+  await pool.query('insert into tidings.topic (name) values ($1)', [taskTopic(id)])
   await pool.query(
-    `insert into task (id, kind, status, owner, input, attempt, max_attempts, progress, queue_key, created_at)
+    `insert into tidings.task (id, kind, status, owner, input, attempt, max_attempts, progress, queue_key, created_at)
      values ($1, 'CREATE_ROADMAP', 'RETRYING', $2, '{}', 1, 3, $3, now(), now())`,
     [id, localDeveloper.userId, JSON.stringify(emptyProgress)],
   )
@@ -41,7 +41,7 @@ async function append(id: string, count: number, close = false): Promise<void> {
 async function restore(id: string, seq: number): Promise<void> {
   const { pool } = site.engine.database
   await pool.query(
-    `with kept as (update topic set seq = $2 where name = $1) delete from event where topic = $1 and seq > $2`,
+    `with kept as (update tidings.topic set seq = $2 where name = $1) delete from tidings.event where topic = $1 and seq > $2`,
     [taskTopic(id), seq],
   )
 }

@@ -15,10 +15,10 @@ const archive = 'rig'
  * the archive.
  */
 export async function readLog(query: Query, names: readonly string[], startedAfter: Date): Promise<Log> {
-  const topics = await readTopics(query, names, ['public', archive])
+  const topics = await readTopics(query, names, ['tidings', archive])
   const tasks = await query<LoggedTask & Readonly<Record<string, unknown>>>(
     `select t.id, t.kind, t.status, t.owner, t.stored as "isStored", coalesce(t.input, '{}') as input, t.attempts, i.key
-     from (select *, true as stored from task union all select *, false from ${archive}.task) t left join idempotency i on i.task_id = t.id
+     from (select *, true as stored from tidings.task union all select *, false from ${archive}.task) t left join tidings.idempotency i on i.task_id = t.id
      where t.created_at >= $1`,
     [startedAfter],
   )

@@ -53,7 +53,7 @@ async function freezeAll(environment: Environment, ms: number): Promise<void> {
 }
 
 const runningTopics = (count: number): string =>
-  `select name from topic where name in (select 'task:' || id from task where status = 'RUNNING' order by id limit ${count})`
+  `select name from tidings.topic where name in (select 'task:' || id from tidings.task where status = 'RUNNING' order by id limit ${count})`
 
 /** Faults of PostgreSQL and of the connections to it. */
 export const postgresFaults: readonly Fault[] = [
@@ -169,19 +169,19 @@ export const postgresFaults: readonly Fault[] = [
     [
       [
         'tasks locked by somebody else 6 s',
-        `select from task where status = 'RUNNING' order by id limit 5 for update`,
+        `select from tidings.task where status = 'RUNNING' order by id limit 5 for update`,
         6,
       ],
       [
         'tasks locked by somebody else 40 s',
-        `select from task where status = 'RUNNING' order by id limit 3 for update`,
+        `select from tidings.task where status = 'RUNNING' order by id limit 3 for update`,
         40,
       ],
       ['topics locked by somebody else 6 s', `${runningTopics(5)} for update`, 6],
       ['topics locked by somebody else 14 s', `${runningTopics(3)} for update`, 14],
-      ['the table of events locked 5 s (an index is rebuilt)', 'lock table event in share mode', 5],
-      ['the table of tasks locked 5 s (a column is added)', 'lock table task in access exclusive mode', 5],
-      ['the table of topics locked 3 s (a column is added)', 'lock table topic in access exclusive mode', 3],
+      ['the table of events locked 5 s (an index is rebuilt)', 'lock table tidings.event in share mode', 5],
+      ['the table of tasks locked 5 s (a column is added)', 'lock table tidings.task in access exclusive mode', 5],
+      ['the table of topics locked 3 s (a column is added)', 'lock table tidings.topic in access exclusive mode', 3],
     ] as const
   ).map(
     ([name, statement, seconds]): Fault => ({
@@ -209,9 +209,9 @@ export const postgresFaults: readonly Fault[] = [
           create or replace function rig.full() returns trigger language plpgsql as $$ begin
             raise exception 'could not extend file: No space left on device' using errcode = '53100';
           end $$;
-          create trigger full_disk before insert on event for each statement execute function rig.full()`)
+          create trigger full_disk before insert on tidings.event for each statement execute function rig.full()`)
         await pause(8_000)
-        await client.query('drop trigger full_disk on event')
+        await client.query('drop trigger full_disk on tidings.event')
       }),
   },
   {

@@ -32,11 +32,11 @@ export async function backUp(postgres: RigPostgres): Promise<void> {
 /** Replaces the content of all tables by the backup. No process of the product runs. */
 export async function restore(postgres: RigPostgres): Promise<Omit<Restoration, 'topics'>> {
   await postgres.query(`drop schema if exists ${formerSchema} cascade; create schema ${formerSchema};
-    create table ${formerSchema}.topic as select name, seq, closed, pruned_seq from topic
+    create table ${formerSchema}.topic as select name, seq, closed, pruned_seq from tidings.topic
       union all select name, seq, closed, pruned_seq from rig.topic;
-    create table ${formerSchema}.event as select topic, seq, type, at, payload from event
+    create table ${formerSchema}.event as select topic, seq, type, at, payload from tidings.event
       union all select topic, seq, type, at, payload from rig.event`)
-  const [meta] = await postgres.query<{ value: string }>(`select value from meta where key = 'epoch'`)
+  const [meta] = await postgres.query<{ value: string }>(`select value from tidings.meta where key = 'epoch'`)
   await postgres.query(
     forEachTable(`execute format('delete from %s', source.name);
       execute format('insert into %s (%s) overriding system value select %s from %s', source.name, columns, columns, source.copy);`),

@@ -230,16 +230,16 @@ export async function startEnvironment(): Promise<Environment> {
 async function createArchive(postgres: RigPostgres): Promise<void> {
   await postgres.query(`
     create schema if not exists rig;
-    create table if not exists rig.event (like event);
-    create table if not exists rig.topic (like topic);
-    create table if not exists rig.task (like task);
+    create table if not exists rig.event (like tidings.event);
+    create table if not exists rig.topic (like tidings.topic);
+    create table if not exists rig.task (like tidings.task);
     create or replace function rig.keep() returns trigger language plpgsql as $$ begin
       execute format('insert into rig.%I select ($1).*', tg_table_name) using old;
       return old;
     end $$;
-    create or replace trigger keep before delete on event for each row execute function rig.keep();
-    create or replace trigger keep before delete on topic for each row execute function rig.keep();
-    create or replace trigger keep before delete on task for each row execute function rig.keep()`)
+    create or replace trigger keep before delete on tidings.event for each row execute function rig.keep();
+    create or replace trigger keep before delete on tidings.topic for each row execute function rig.keep();
+    create or replace trigger keep before delete on tidings.task for each row execute function rig.keep()`)
 }
 
 /** A full pipe would block a process with unread output. */

@@ -163,10 +163,10 @@ export function startLoad(options: LoadOptions): Load {
   const prune = async (id: string): Promise<void> => {
     await postgres.query(
       `with old as materialized (
-        select name, seq from topic where name = $1 and closed and pruned_seq < seq for no key update skip locked
+        select name, seq from tidings.topic where name = $1 and closed and pruned_seq < seq for no key update skip locked
       ),
-      gone as (delete from event e using old where e.topic = old.name and e.seq <= old.seq)
-      update topic set pruned_seq = old.seq from old where topic.name = old.name`,
+      gone as (delete from tidings.event e using old where e.topic = old.name and e.seq <= old.seq)
+      update tidings.topic set pruned_seq = old.seq from old where topic.name = old.name`,
       [`task:${id}`],
     )
   }
@@ -200,7 +200,7 @@ export function startLoad(options: LoadOptions): Load {
   /** Waits until a document is converted. @returns false when it is not before the load ends */
   const isReadySoon = async (id: string): Promise<boolean> => {
     while (!isOver()) {
-      const rows = await postgres.query<{ status: string }>('select status from document where id = $1', [id])
+      const rows = await postgres.query<{ status: string }>('select status from studio.document where id = $1', [id])
       if (rows[0]?.status !== 'PROCESSING') return rows[0]?.status === 'READY'
       await pause(200)
     }

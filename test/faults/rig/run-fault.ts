@@ -178,9 +178,10 @@ function createClients({
 }
 
 async function readHeads({ postgres }: Environment, { topics }: Load): Promise<ReadonlyMap<string, number>> {
-  const rows = await postgres.query<{ name: string; seq: string }>('select name, seq from topic where name = any($1)', [
-    [...topics],
-  ])
+  const rows = await postgres.query<{ name: string; seq: string }>(
+    'select name, seq from tidings.topic where name = any($1)',
+    [[...topics]],
+  )
   return new Map(rows.map(({ name, seq }) => [name, Number(seq)]))
 }
 
@@ -223,7 +224,9 @@ async function untilTaskCompleted(options: {
   )
   const { id } = (result?.['task'] ?? { id: '' }) as { readonly id: string }
   while (performance.now() - endedAt < longestEndMs) {
-    const rows = await environment.postgres.query<{ status: string }>('select status from task where id = $1', [id])
+    const rows = await environment.postgres.query<{ status: string }>('select status from tidings.task where id = $1', [
+      id,
+    ])
     if (rows[0]?.status === 'COMPLETED') return performance.now() - endedAt
     await pause(20)
   }
@@ -238,7 +241,7 @@ function startedTopics({ entries }: Recorder): readonly string[] {
 /** Returns the topics of all tasks that were stored since, also of those that no response named. */
 async function storedTopics({ postgres }: Environment, since: Date): Promise<readonly string[]> {
   const rows = await postgres.query<{ id: string }>(
-    'select id from task where created_at >= $1 union select id from rig.task where created_at >= $1',
+    'select id from tidings.task where created_at >= $1 union select id from rig.task where created_at >= $1',
     [since],
   )
   return rows.map(({ id }) => `task:${id}`)
@@ -253,8 +256,8 @@ async function untilOver({ postgres }: Environment, { topics }: Load, recorder: 
   let changedAt = performance.now()
   while (performance.now() - changedAt < longestEndMs) {
     const [row] = await postgres.query<{ open: string; events: string }>(
-      `select count(*) as open, coalesce(sum(seq), 0) as events from topic
-       where not closed and (name = any($1) or name in (select 'task:' || id from task where created_at >= $2))`,
+      `select count(*) as open, coalesce(sum(seq), 0) as events from tidings.topic
+       where not closed and (name = any($1) or name in (select 'task:' || id from tidings.task where created_at >= $2))`,
       [[...topics], since],
     )
     if (Number(row?.open) === 0 && recorder.open === 0) return

@@ -152,7 +152,9 @@ test.each([
 
   await trimTopics(database, { retentionHours: 0 })
   expect((await pruneTopics(database, { retentionHours: 0 })).topics).toBeGreaterThanOrEqual(5)
-  await database.pool.query(`update task set finished_at = finished_at - interval '2 days' where kind = 'REPLY'`)
+  await database.pool.query(
+    `update tidings.task set finished_at = finished_at - interval '2 days' where kind = 'REPLY'`,
+  )
   expect(await pruneTasks(database, { retentionDays: { '*': 1 }, maxTasks: 100 })).toBe(1)
   expect(await services.userData.delete(owner)).toEqual([])
   expect(await engine.store.list({ owner, limit: 20 })).toEqual([])

@@ -83,7 +83,7 @@ async function setScene(environment: NodeEnvironment, seconds: number): Promise<
     query,
     async recovered(fault, since) {
       for (const { sight } of watchers) expect((await sight.whole).at(-1)?.__typename).toBe('TaskCompleted')
-      const events = await query<{ topic: string; at: Date }>('select topic, at from event order by topic, seq')
+      const events = await query<{ topic: string; at: Date }>('select topic, at from tidings.event order by topic, seq')
       const next = (times: readonly number[]): number => (times.find((time) => time > since) ?? Number.NaN) - since
       const tasks = ids.map((id) =>
         next(events.filter(({ topic }) => topic === `task:${id}`).map(({ at }) => at.getTime())),
@@ -92,7 +92,7 @@ async function setScene(environment: NodeEnvironment, seconds: number): Promise<
         watchers.filter(({ node }) => node === server).map(({ arrivals }) => next(arrivals)),
       )
       const rows = await query<{ outcome: AttemptOutcome; count: number }>(
-        `select a->>'outcome' as outcome, count(*)::int from task, jsonb_array_elements(attempts) a group by 1`,
+        `select a->>'outcome' as outcome, count(*)::int from tidings.task, jsonb_array_elements(attempts) a group by 1`,
       )
       const outcomes = Object.fromEntries(rows.map(({ outcome, count }) => [outcome, count]))
       console.log(JSON.stringify({ fault, tasks, watchers: { first, second }, outcomes }))
@@ -170,6 +170,6 @@ describe('tasks and their subscribers continue', { timeout: 300_000 }, () => {
     await recovered('all connections terminated 8 times', since)
     // No process has ended.
     for (const { process } of cluster.nodes) process.kill('SIGCONT')
-    expect(await query(`select id from worker`)).toHaveLength(2)
+    expect(await query(`select id from tidings.worker`)).toHaveLength(2)
   })
 })

@@ -93,12 +93,12 @@ async function startBalancer(nodes: readonly Node[], draw: Draw): Promise<AsyncD
 
 async function createTask({ database }: TestDatabase): Promise<string> {
   const { rows } = await database.pool.query<{ id: string }>(
-    `insert into task (id, kind, status, owner, input, attempt, max_attempts, progress, queue_key, created_at)
+    `insert into tidings.task (id, kind, status, owner, input, attempt, max_attempts, progress, queue_key, created_at)
      values ('task_' || gen_random_uuid(), 'CREATE_ROADMAP', 'RUNNING', $1, '{}', 1, 3, $2, now(), now()) returning id`,
     [localDeveloper.userId, JSON.stringify(emptyProgress)],
   )
   const id = rows[0]?.id ?? ''
-  await database.pool.query('insert into topic (name) values ($1)', [taskTopic(id)])
+  await database.pool.query('insert into tidings.topic (name) values ($1)', [taskTopic(id)])
   return id
 }
 

@@ -84,7 +84,7 @@ describe('the self-test', () => {
     const only = ['server leaks']
     await eventually(() => expect(site.server.connections.size).toBe(0))
     const countTasks = async (): Promise<number> =>
-      (await site.engine.database.pool.query('select id from task')).rows.length
+      (await site.engine.database.pool.query('select id from tidings.task')).rows.length
     const earlier = await countTasks()
     await using kept = site.client()
     // Once its task exists, it has read the earlier statistics; its subscribers then request

@@ -126,7 +126,7 @@ describe('the page of a task', () => {
 
   test('refuses the task of another user, and one that does not exist', async () => {
     const id = await startTask(1, 0)
-    await world.database.pool.query('update task set owner = $2 where id = $1', [id, 'somebody-else'])
+    await world.database.pool.query('update tidings.task set owner = $2 where id = $1', [id, 'somebody-else'])
     await using opened = await openPage(browser, `${world.url}/?task=${id}`)
     const { page } = opened
     await page.getByRole('heading', { name: 'Task not found' }).waitFor()

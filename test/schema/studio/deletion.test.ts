@@ -29,10 +29,10 @@ async function kept(
   taskIds: readonly string[],
 ): Promise<readonly [tasks: number, items: number, topics: number, events: number]> {
   const { rows } = await api.database.pool.query<Record<'tasks' | 'items' | 'topics' | 'events', number>>(
-    `select (select count(*)::int from task where id = any($1)) as tasks,
-       (select count(*)::int from task_item where task_id = any($1)) as items,
-       (select count(*)::int from topic where name = any($2)) as topics,
-       (select count(*)::int from event where topic = any($2)) as events`,
+    `select (select count(*)::int from tidings.task where id = any($1)) as tasks,
+       (select count(*)::int from tidings.task_item where task_id = any($1)) as items,
+       (select count(*)::int from tidings.topic where name = any($2)) as topics,
+       (select count(*)::int from tidings.event where topic = any($2)) as events`,
     [taskIds, taskIds.map((id) => `task:${id}`)],
   )
   const [row] = rows
@@ -40,7 +40,9 @@ async function kept(
   return [row.tasks, row.items, row.topics, row.events]
 }
 async function tasksAbout(subject: string): Promise<string[]> {
-  const { rows } = await api.database.pool.query<{ id: string }>('select id from task where subject = $1', [subject])
+  const { rows } = await api.database.pool.query<{ id: string }>('select id from tidings.task where subject = $1', [
+    subject,
+  ])
   return rows.map(({ id }) => id)
 }
 /**
@@ -73,7 +75,7 @@ describe('deleting a document', () => {
   it('cancels the quiz being generated from it and the replacements that read it, and notifies their subscribers', async () => {
     const quiz = await api.makeQuiz({ count: 2 })
     const { rows } = await api.database.pool.query<{ document_id: string }>(
-      'select document_id from quiz where id = $1',
+      'select document_id from studio.quiz where id = $1',
       [quiz.id],
     )
     const documentId = rows[0]?.document_id
@@ -121,7 +123,7 @@ describe('deleting a quiz', () => {
     })
     expect(await kept(tasks)).toEqual([0, 0, 0, 0])
     expect(await api.quiz(quiz.id)).toBeNull()
-    const { rowCount } = await api.database.pool.query('select from question where quiz_id = $1', [quiz.id])
+    const { rowCount } = await api.database.pool.query('select from studio.question where quiz_id = $1', [quiz.id])
     expect(rowCount).toBe(0)
     expect(await api.run(removeQuiz, { id: quiz.id })).toMatchObject({ result: { __typename: 'NotFoundError' } })
   })
@@ -154,27 +156,27 @@ describe('a deletion that is interrupted', () => {
   it.each([
     [
       'document',
-      `insert into document (id, owner, name, title, format, status, size_bytes, original) values ($1, 'ann', 'a', 'a', 'MARKDOWN', 'READY', 1, 'a')`,
+      `insert into studio.document (id, owner, name, title, format, status, size_bytes, original) values ($1, 'ann', 'a', 'a', 'MARKDOWN', 'READY', 1, 'a')`,
     ],
     [
       'quiz',
-      `insert into quiz (id, owner, title, status, requested_count, kinds) values ($1, 'ann', 'a', 'DRAFT', 1, '{CLOZE}')`,
+      `insert into studio.quiz (id, owner, title, status, requested_count, kinds) values ($1, 'ann', 'a', 'DRAFT', 1, '{CLOZE}')`,
     ],
-    ['roadmap', `insert into roadmap (id, owner, title) values ($1, 'ann', 'a')`],
-    ['project', `insert into project (id, owner, title, prompt, status) values ($1, 'ann', 'a', 'a', 'READY')`],
+    ['roadmap', `insert into studio.roadmap (id, owner, title) values ($1, 'ann', 'a')`],
+    ['project', `insert into studio.project (id, owner, title, prompt, status) values ($1, 'ann', 'a', 'a', 'READY')`],
   ] as const)('has erased the tasks about the %s, and can be repeated', async (table, insert) => {
     const id = `${table}_interrupted`
     const { pool } = api.database
     const { documents, quizzes, roadmaps, projects } = api.services
     const stores = { quiz: quizzes, roadmap: roadmaps, project: projects }
     const remove = () => (table === 'document' ? documents.delete(id) : stores[table].delete('ann', id))
-    const objects = async () => (await pool.query(`select from ${table} where id = $1`, [id])).rowCount
+    const objects = async () => (await pool.query(`select from studio.${table} where id = $1`, [id])).rowCount
     await pool.query(insert, [id])
     const endTask = async (status: 'COMPLETED' | 'FAILED') => {
       const taskId = `task_${status}_${table}`
-      await pool.query('insert into topic (name, closed) values ($1, true)', [`task:${taskId}`])
+      await pool.query('insert into tidings.topic (name, closed) values ($1, true)', [`task:${taskId}`])
       await pool.query(
-        `insert into task (id, kind, status, owner, subject, input, max_attempts, progress, queue_key, created_at, finished_at)
+        `insert into tidings.task (id, kind, status, owner, subject, input, max_attempts, progress, queue_key, created_at, finished_at)
          values ($1, 'UNDEFINED_KIND', $2, 'ann', $3, '{}', 1, '{}', now(), now(), now())`,
         [taskId, status, id],
       )
@@ -182,7 +184,7 @@ describe('a deletion that is interrupted', () => {
     await endTask('FAILED')
     await pool.query(
       `create function interrupt() returns trigger language plpgsql as $$ begin raise 'interrupted'; end $$;
-       create trigger interrupt before delete on ${table} for each row execute function interrupt()`,
+       create trigger interrupt before delete on studio.${table} for each row execute function interrupt()`,
     )
     await expect(remove()).rejects.toThrow('interrupted')
     await pool.query('drop function interrupt() cascade')
@@ -224,7 +226,10 @@ async function startRunningTask(viewer: ReturnType<typeof viewerOf>, content: st
   return { documentId, taskId: result.task.id, quizId: result.quiz.id, received, ended }
 }
 const ageTask = (id: string, hours: number) =>
-  api.database.pool.query(`update task set finished_at = now() - $2 * interval '1 hour' where id = $1`, [id, hours])
+  api.database.pool.query(`update tidings.task set finished_at = now() - $2 * interval '1 hour' where id = $1`, [
+    id,
+    hours,
+  ])
 
 describe('deleteTask', () => {
   it('deletes a finished task and its history, and keeps what the task has created', async () => {
@@ -254,9 +259,10 @@ describe('deleteTask', () => {
     await ended
     expect(received.at(-1)).toEqual({ __typename: 'TaskCanceled', status: 'CANCELED' })
     expect(await api.run('query ($id: ID!) { task(id: $id) { id } }', { id: taskId }, viewer)).toEqual({ task: null })
-    const { rows } = await api.database.pool.query('select owner, subject, input, result from task where id = $1', [
-      taskId,
-    ])
+    const { rows } = await api.database.pool.query(
+      'select owner, subject, input, result from tidings.task where id = $1',
+      [taskId],
+    )
     expect(rows).toEqual([{ owner: '', subject: null, input: {}, result: null }])
     expect(await kept([taskId])).toEqual([1, 0, 1, 1])
     // The worker has stopped: its late reports are refused.
@@ -282,7 +288,7 @@ describe('a delayed repetition of the start of a deleted task', () => {
     const { result } = await startWith('k')
     await api.run(deleteTask, { id: result.task.id }, viewer)
     expect(await startWith('k')).toEqual({ result: { __typename: 'NotFoundError' } })
-    const { rows } = await api.database.pool.query(`select from idempotency where owner = $1 and key = 'k'`, [
+    const { rows } = await api.database.pool.query(`select from tidings.idempotency where owner = $1 and key = 'k'`, [
       viewer.userId,
     ])
     expect(rows).toEqual([])
@@ -291,7 +297,7 @@ describe('a delayed repetition of the start of a deleted task', () => {
     await ageTask(result.task.id, 2)
     await pruneTasks(api.database, { retentionDays: {}, maxTasks: 100 })
     const { rows: left } = await api.database.pool.query(
-      `select key from idempotency where owner like 'erased %' and key = 'k'`,
+      `select key from tidings.idempotency where owner like 'erased %' and key = 'k'`,
     )
     expect(left).toEqual([])
   })
@@ -305,7 +311,9 @@ describe('the retention of finished tasks', () => {
     const other = await api.importText('# Other', viewer)
     const [recent = ''] = await tasksAbout(other)
     await ageTask(conversion, 24 * 9)
-    await api.database.pool.query(`update task set created_at = now() - interval '1 year' where id = $1`, [taskId])
+    await api.database.pool.query(`update tidings.task set created_at = now() - interval '1 year' where id = $1`, [
+      taskId,
+    ])
     const prune = (retentionDays: Readonly<Record<string, number>>) =>
       pruneTasks(api.database, { retentionDays, maxTasks: 100 })
     expect(await prune({})).toBe(0)
@@ -324,8 +332,8 @@ describe('the retention of finished tasks', () => {
 
   it('deletes all expired tasks, in several statements', async () => {
     await api.database.pool.query(
-      `with made as (insert into topic (name, closed) select 'task:old_' || n, true from generate_series(1, 450) n)
-       insert into task (id, kind, status, owner, input, max_attempts, progress, queue_key, created_at, finished_at)
+      `with made as (insert into tidings.topic (name, closed) select 'task:old_' || n, true from generate_series(1, 450) n)
+       insert into tidings.task (id, kind, status, owner, input, max_attempts, progress, queue_key, created_at, finished_at)
        select 'old_' || n, 'UNDEFINED_KIND', 'FAILED', 'someone', '{}', 1, '{}', now(), now(), now() - interval '3 days'
        from generate_series(1, 450) n`,
     )
@@ -338,7 +346,7 @@ describe('the retention of finished tasks', () => {
       others: [(maxTasks) => pruneTasks(api.database, { retentionDays: { '*': 2 }, maxTasks })],
     })
     await pruner.run()
-    const { rows } = await api.database.pool.query(`select from task where kind = 'UNDEFINED_KIND'`)
+    const { rows } = await api.database.pool.query(`select from tidings.task where kind = 'UNDEFINED_KIND'`)
     expect(rows).toHaveLength(0)
   })
 })
@@ -392,8 +400,10 @@ describe('deleteUserData', () => {
     await sessions.cards.add({ sessionId: shared.id, userId, clientId: 'card', content: note, isTitleDerived: false })
     await notifications.notify(userId, { level: 'INFORMATION', title: marker } as never)
     api.engine.admin.audit.note('SHARED', { userId, address: '192.0.2.7', userAgent: marker })
-    await vi.waitFor(async () => expect(await tablesWith('192.0.2.7')).toEqual(['audit']))
-    expect(await tablesWith(userId)).toEqual(expect.arrayContaining(['document', 'roadmap', 'session_message', 'task']))
+    await vi.waitFor(async () => expect(await tablesWith('192.0.2.7')).toEqual(['tidings.audit']))
+    expect(await tablesWith(userId)).toEqual(
+      expect.arrayContaining(['studio.document', 'studio.roadmap', 'studio.session_message', 'tidings.task']),
+    )
 
     const { result } = (await api.run(deleteUser, { userId }, admin)) as {
       result: { readonly canceledTaskIds: readonly string[] }
@@ -406,9 +416,9 @@ describe('deleteUserData', () => {
     expect(await tablesWith(marker)).toEqual([])
     expect(await tablesWith('192.0.2.7')).toEqual([])
     // The audit log records the administrator and the deleted user.
-    await vi.waitFor(async () => expect(await tablesWith(userId)).toEqual(['audit']))
+    await vi.waitFor(async () => expect(await tablesWith(userId)).toEqual(['tidings.audit']))
     const { rows } = await api.database.pool.query(
-      `select event, user_id, subject from audit where subject like '%' || $1`,
+      `select event, user_id, subject from tidings.audit where subject like '%' || $1`,
       [userId],
     )
     expect(rows).toEqual([{ event: 'DELETED', user_id: admin.userId, subject: `user:${userId}` }])
@@ -427,11 +437,12 @@ describe('deleteUserData', () => {
   /** Returns the tables that contain a text in any column. */
   async function tablesWith(needle: string): Promise<readonly string[]> {
     const { rows: tables } = await api.database.pool.query<{ name: string }>(
-      `select table_name as name from information_schema.tables where table_schema = 'public' order by 1`,
+      `select format('%I.%I', table_schema, table_name) as name from information_schema.tables
+       where table_schema in ('public', 'tidings', 'studio') order by 1`,
     )
     const found: string[] = []
     for (const { name } of tables) {
-      const { rows } = await api.database.pool.query<Record<string, unknown>>(`select * from "${name}"`)
+      const { rows } = await api.database.pool.query<Record<string, unknown>>(`select * from ${name}`)
       const texts = rows.map((row) =>
         JSON.stringify(row, (_, value: unknown) => (isBytes(value) ? Buffer.from(value.data).toString() : value)),
       )

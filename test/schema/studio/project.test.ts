@@ -499,7 +499,7 @@ describe('previewStatus', () => {
 
   it('becomes FAILED without an index page, with the reason', async () => {
     const { id } = await make()
-    await api.database.pool.query(`delete from project_file where project_id = $1 and path = 'index.html'`, [id])
+    await api.database.pool.query(`delete from studio.project_file where project_id = $1 and path = 'index.html'`, [id])
     await changePreview('startPreview', id)
     expect((await project(id)).preview).toEqual({
       status: 'FAILED',
@@ -522,7 +522,7 @@ describe('previewStatus', () => {
     const store = api.services.projects.previews
     const keyOf = ({ preview }: ProjectData): string => preview.address?.split('/').at(-2) ?? ''
     await api.database.pool.query(
-      `update project_preview set used_at = now() - interval '1 hour' where project_id = any($1::text[])`,
+      `update studio.project_preview set used_at = now() - interval '1 hour' where project_id = any($1::text[])`,
       [[idle.id, used.id]],
     )
     expect(await store.readFile(keyOf(used), 'app.js')).not.toBeNull()
@@ -536,7 +536,7 @@ describe('previewStatus', () => {
   it('resumes a start that was interrupted by a crash', async () => {
     const { id } = await make()
     await api.database.pool.query(
-      `update project_preview set status = 'STARTING', changed_at = now() - interval '1 minute' where project_id = $1`,
+      `update studio.project_preview set status = 'STARTING', changed_at = now() - interval '1 minute' where project_id = $1`,
       [id],
     )
     await api.services.projects.previews.stopIdle(1_800_000)
@@ -560,7 +560,7 @@ describe('deleteProject', () => {
       owner,
     )
     expect(deleteProject.canceledTaskIds).toEqual([taskOf(answer)])
-    const { rows } = await withModel.database.pool.query('select from project_file where project_id = $1', [
+    const { rows } = await withModel.database.pool.query('select from studio.project_file where project_id = $1', [
       idOf(answer),
     ])
     expect(rows).toEqual([])
@@ -570,14 +570,14 @@ describe('deleteProject', () => {
     const { id } = await make()
     await end(taskOf(await sync(id, [{ path: 'index.html', content: '<!doctype html>unforgettable' }])))
     const { rows: tasks } = await api.database.pool.query<{ topic: string }>(
-      `select 'task:' || id as topic from task where subject = $1`,
+      `select 'task:' || id as topic from tidings.task where subject = $1`,
       [id],
     )
     expect(tasks).toHaveLength(2)
     await api.run('mutation ($id: ID!) { deleteProject(input: { projectId: $id }) { __typename } }', { id }, owner)
     const { rows } = await api.database.pool.query(
-      `select id from task where subject = $1 or input::text like '%unforgettable%'
-       union all select topic from event where topic = any($2) or payload::text like '%unforgettable%'`,
+      `select id from tidings.task where subject = $1 or input::text like '%unforgettable%'
+       union all select topic from tidings.event where topic = any($2) or payload::text like '%unforgettable%'`,
       [id, tasks.map(({ topic }) => topic)],
     )
     expect(rows).toEqual([])

@@ -328,7 +328,7 @@ describe('replaceQuestion', () => {
         if new.version > 1 and nextval('swaps') = 1 then raise exception 'once' using errcode = '40001'; end if;
         return new;
       end $$;
-      create trigger fail_first_swap before update on question for each row execute function fail_first_swap()`)
+      create trigger fail_first_swap before update on studio.question for each row execute function fail_first_swap()`)
     let found = 0
     api.questions.script = () => {
       found += 1
@@ -336,7 +336,7 @@ describe('replaceQuestion', () => {
     }
     const { task } = await api.replace(old.id)
     const names = (await watchAll(task.id)).map(({ __typename }) => __typename)
-    await api.database.pool.query('drop trigger fail_first_swap on question')
+    await api.database.pool.query('drop trigger fail_first_swap on studio.question')
     expect(names).toContain('TaskRetrying')
     expect(names.at(-1)).toBe('TaskCompleted')
     expect(found).toBe(1)

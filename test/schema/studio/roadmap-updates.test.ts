@@ -194,7 +194,7 @@ describe('roadmapUpdates', () => {
     await vi.waitFor(() => expect(api.engine.worker?.running).toBe(0))
 
     expect(await api.run('query ($id: ID!) { roadmap(id: $id) { id } }', { id: roadmapId })).toEqual({ roadmap: null })
-    const { rowCount } = await api.database.pool.query('select from concept where roadmap_id = $1', [roadmapId])
+    const { rowCount } = await api.database.pool.query('select from studio.concept where roadmap_id = $1', [roadmapId])
     expect(rowCount).toBe(0)
     expect(await api.run(remove, { roadmapId })).toEqual(notFound)
     await using late = await open(roadmapId)

@@ -139,7 +139,7 @@ describe('access', () => {
     const { link } = await createLink(id)
     expect(await join('made-up')).toMatchObject({ __typename: 'NotFoundError' })
     await api.database.pool.query(
-      `update session_link set expires_at = now() - interval '1 second' where session_id = $1`,
+      `update studio.session_link set expires_at = now() - interval '1 second' where session_id = $1`,
       [id],
     )
     expect(await join(link?.token)).toMatchObject({
@@ -213,7 +213,7 @@ describe('access', () => {
     await join(link?.token)
     await remove(id, 'stranger_0')
     await api.database.pool.query(
-      `insert into session_removal (session_id, user_id) select $1, 'stranger_' || n from generate_series(1, 999) n`,
+      `insert into studio.session_removal (session_id, user_id) select $1, 'stranger_' || n from generate_series(1, 999) n`,
       [id],
     )
     expect(await remove(id, 'stranger_1000')).toMatchObject({

@@ -62,7 +62,7 @@ describe('viewerUpdates', () => {
     await api.services.viewerUpdates.open(viewer.userId)
     // The state that a transaction leaves when its process dies after the commit.
     await api.database.pool.query(
-      `insert into viewer_change (user_id, type, payload)
+      `insert into studio.viewer_change (user_id, type, payload)
        select $1, 'ViewerTaskRemoved', jsonb_build_object('taskId', 'task_' || n) from generate_series(1, 1200) n`,
       [viewer.userId],
     )
@@ -134,19 +134,19 @@ describe('viewerUpdates', () => {
     const { pool } = api.database
     // The statements of the applications; which code runs them does not matter to the triggers.
     for (const statement of [
-      `insert into roadmap (id, owner, title) values ('roadmap_1', 'lists-objects', 'Bread')`,
-      `update roadmap set title = 'Dough' where id = 'roadmap_1'`,
-      `insert into quiz (id, owner, title, status, requested_count, kinds) values ('quiz_1', 'lists-objects', 'Bread', 'DRAFT', 1, '{CLOZE}')`,
-      `update quiz set status = 'PUBLISHED' where id = 'quiz_1'`,
-      `update quiz set published_at = now() where id = 'quiz_1'`,
-      `delete from quiz where id = 'quiz_1'`,
-      `insert into project (id, owner, title, prompt, status) values ('project_1', 'lists-objects', 'Bread', '', 'GENERATING')`,
-      `update project set version = version + 1 where id = 'project_1'`,
-      `insert into session (id, owner, title, client_id) values ('session_1', 'lists-objects', 'Bread', 'c')`,
-      `insert into session_participant (session_id, user_id) values ('session_1', 'lists-objects'), ('session_1', 'lists-invited')`,
-      `update session set closed_at = now() where id = 'session_1'`,
-      `update session set message_count = 1, last_activity_at = now() where id = 'session_1'`,
-      `delete from session_participant where user_id = 'lists-invited'`,
+      `insert into studio.roadmap (id, owner, title) values ('roadmap_1', 'lists-objects', 'Bread')`,
+      `update studio.roadmap set title = 'Dough' where id = 'roadmap_1'`,
+      `insert into studio.quiz (id, owner, title, status, requested_count, kinds) values ('quiz_1', 'lists-objects', 'Bread', 'DRAFT', 1, '{CLOZE}')`,
+      `update studio.quiz set status = 'PUBLISHED' where id = 'quiz_1'`,
+      `update studio.quiz set published_at = now() where id = 'quiz_1'`,
+      `delete from studio.quiz where id = 'quiz_1'`,
+      `insert into studio.project (id, owner, title, prompt, status) values ('project_1', 'lists-objects', 'Bread', '', 'GENERATING')`,
+      `update studio.project set version = version + 1 where id = 'project_1'`,
+      `insert into studio.session (id, owner, title, client_id) values ('session_1', 'lists-objects', 'Bread', 'c')`,
+      `insert into studio.session_participant (session_id, user_id) values ('session_1', 'lists-objects'), ('session_1', 'lists-invited')`,
+      `update studio.session set closed_at = now() where id = 'session_1'`,
+      `update studio.session set message_count = 1, last_activity_at = now() where id = 'session_1'`,
+      `delete from studio.session_participant where user_id = 'lists-invited'`,
     ])
       await pool.query(statement)
     await api.services.viewerUpdates.flush()
@@ -184,7 +184,7 @@ describe('viewerUpdates', () => {
         'COMPLETED',
       ])
     const { rows } = await api.database.pool.query(
-      `select from topic where name = 'viewer:lists-absent' union all select from viewer_change`,
+      `select from tidings.topic where name = 'viewer:lists-absent' union all select from studio.viewer_change`,
     )
     expect(rows).toEqual([])
   })

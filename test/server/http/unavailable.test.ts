@@ -65,7 +65,7 @@ const importText = `mutation ($text: String!) { importDocument(input: { source: 
 
 describe('a failure of the database', () => {
   test.each(states)('%s makes a mutation unavailable: status 503, with a time to retry', async (state) => {
-    await using _ = await failInserts('document', state, 1_000)
+    await using _ = await failInserts('studio.document', state, 1_000)
     for (const accept of ['application/json', 'application/graphql-response+json']) {
       const { status, retryAfter, body } = await post(importText, { text: '# A\n\nB.\n' }, accept)
       expect(body.errors?.[0]?.extensions).toEqual({
@@ -82,7 +82,7 @@ describe('a failure of the database', () => {
   test.each(states)('%s at an append delays a task, and does not fail it', async (state) => {
     const task = await api.start('STEADY')
     await api.history(task)
-    await using _ = await failInserts('event', state, 2)
+    await using _ = await failInserts('tidings.event', state, 2)
     const next = await api.engine.tasks
       .start({ kind: 'STEADY', input: {}, owner: 'u_1' })
       .catch(() => api.engine.tasks.start({ kind: 'STEADY', input: {}, owner: 'u_1' }))

@@ -65,7 +65,9 @@ test('every metric of a task changes, from its start to the last byte sent of it
   expect(await seen.ended).toBe('complete')
   const streamed = (await stream.rest()).filter((one) => 'event' in one && one.event === 'next').length
 
-  const events = Number((await database.database.pool.query('select count(*)::int as n from event')).rows[0]?.['n'])
+  const events = Number(
+    (await database.database.pool.query('select count(*)::int as n from tidings.event')).rows[0]?.['n'],
+  )
   expect(events).toBeGreaterThan(8)
   await expectValue(app, 'tidings_events_appended_total', events)
   await expectValue(app, 'tidings_sent_messages_total{transport="ws"}', seen.results.length)
@@ -104,7 +106,9 @@ test('reports the length and age of the queue, running tasks, subscribers and fo
   await ask(client, startTask, { input: { items: 0 } })
   await expectValue(app, 'tidings_queue_waiting{kind="SELF_TEST"}', 2)
   await expectValue(app, 'tidings_queue_waiting{kind="CREATE_ROADMAP"}', 0)
-  await database.database.pool.query(`update task set created_at = now() - interval '1 hour' where id = $1`, [id])
+  await database.database.pool.query(`update tidings.task set created_at = now() - interval '1 hour' where id = $1`, [
+    id,
+  ])
   await expectValue(app, 'tidings_queue_oldest_seconds{kind="SELF_TEST"}', expect.closeTo(3_600, -2))
   {
     await using watching = subscribe(client, watch, { id })

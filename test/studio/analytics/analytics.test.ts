@@ -1,8 +1,5 @@
-import { copyFile, mkdtemp, readdir, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { print } from 'graphql'
-import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import {
   type AnalyticsEvent,
   type AnalyticsState,
@@ -16,9 +13,10 @@ import { silentLogger } from '../../../src/logger.ts'
 import { createAnalytics } from '../../../src/studio/analytics/analytics.ts'
 import { createProjector, type Projector } from '../../../src/studio/analytics/projector.ts'
 import { rebuildAnalytics } from '../../../src/studio/analytics/rebuild.ts'
+import { studioMigrations } from '../../../src/studio/migrations.ts'
 import type { Viewer } from '../../../src/tasks/model/viewer.ts'
 import { viewerOf } from '../../support/api.ts'
-import { createTestDatabase } from '../../support/database.ts'
+import { createLegacyDatabase } from '../../support/legacy-database.ts'
 import { type QuizApi, startQuizApi } from '../quizzes/quiz-api.ts'
 
 let api: QuizApi
@@ -184,7 +182,7 @@ describe('figures', () => {
     api.questions.release()
     await api.end(taskId)
     const { rows } = await api.database.pool.query<{ topic: string }>(
-      `select topic from analytics_topic where owner = $1 and kind = 'GENERATE_QUIZ'`,
+      `select topic from studio.analytics_topic where owner = $1 and kind = 'GENERATE_QUIZ'`,
       [viewer.userId],
     )
     expect(rows).toHaveLength(2)
@@ -225,9 +223,9 @@ describe('figures', () => {
       create function break_off() returns trigger language plpgsql as $$ begin
         raise exception 'in the middle' using errcode = '40001';
       end $$;
-      create trigger break_off before update on analytics_topic for each row when (new.seq > old.seq) execute function break_off()`)
+      create trigger break_off before update on studio.analytics_topic for each row when (new.seq > old.seq) execute function break_off()`)
     await expect(projectors[0]?.run()).rejects.toThrow('in the middle')
-    await api.database.pool.query('drop trigger break_off on analytics_topic; drop function break_off()')
+    await api.database.pool.query('drop trigger break_off on studio.analytics_topic; drop function break_off()')
     expect((await snapshot(viewer)).totals.generatedCount).toBe(0)
     await using more = new AsyncDisposableStack()
     const many = Array.from({ length: 4 }, () => more.use(createOne(3_600_000)))
@@ -266,11 +264,11 @@ describe('a rebuild', () => {
     expect((await rebuild()).counted).toBeGreaterThan(5)
     expect(await snapshot(viewer)).toEqual(live)
     // Half of it is incorrect, and the other half is deleted.
-    await api.database.pool.query(`update analytics_question set completed_at = null where question_id < 'question_01'
-      or random() < 0.5; update analytics_review set is_accepted = not is_accepted`)
+    await api.database.pool.query(`update studio.analytics_question set completed_at = null where question_id < 'question_01'
+      or random() < 0.5; update studio.analytics_review set is_accepted = not is_accepted`)
     await rebuild()
     expect(await snapshot(viewer)).toEqual(live)
-    await api.database.pool.query('truncate analytics_topic cascade')
+    await api.database.pool.query('truncate studio.analytics_topic cascade')
     await rebuild()
     expect(await snapshot(viewer)).toEqual(live)
   })
@@ -279,7 +277,7 @@ describe('a rebuild', () => {
     const viewer = someone()
     await api.makeQuiz({ viewer, count: 2 })
     await count()
-    await api.database.pool.query('delete from analytics_question where owner = $1', [viewer.userId])
+    await api.database.pool.query('delete from studio.analytics_question where owner = $1', [viewer.userId])
     const [wrong] = await catchUp(viewer)
     await rebuild()
     let merged: AnalyticsState | undefined
@@ -297,11 +295,11 @@ describe('a rebuild', () => {
     const before = await snapshot(viewer)
     await api.makeQuiz({ viewer, count: 3 })
     await api.database.pool.query(
-      'delete from event where topic in (select topic from analytics_topic where owner = $1)',
+      'delete from tidings.event where topic in (select topic from studio.analytics_topic where owner = $1)',
       [viewer.userId],
     )
     await api.database.pool.query(
-      'update topic set pruned_seq = seq where name in (select topic from analytics_topic where owner = $1)',
+      'update tidings.topic set pruned_seq = seq where name in (select topic from studio.analytics_topic where owner = $1)',
       [viewer.userId],
     )
     expect((await rebuild()).kept).toBeGreaterThan(0)
@@ -313,18 +311,9 @@ describe('a rebuild', () => {
 })
 
 it('counts what existed before analytics were introduced', async () => {
-  await using older = await createTestDatabase({ empty: true })
-  const source = new URL('../../../src/db/migrations/', import.meta.url)
-  const directory = await mkdtemp(join(tmpdir(), 'tidings-before-analytics-'))
-  onTestFinished(() => rm(directory, { recursive: true }))
-  const names = (await readdir(source)).sort()
-  for (const name of names.slice(
-    0,
-    names.findIndex((one) => one.endsWith('_analytics.sql')),
-  ))
-    await copyFile(new URL(name, source), join(directory, name))
+  await using older = await createLegacyDatabase()
   const { database } = older
-  await migrate(database, silentLogger, { directory })
+  await older.migrateBefore('0006')
   await database.pool.query(`
     insert into quiz (id, owner, title, status, requested_count, kinds) values ('quiz_1', 'u_1', 'Old', 'DRAFT', 2, '{CLOZE}');
     insert into question (id, quiz_id, position, version) values ('question_1', 'quiz_1', 1, 1), ('question_2', 'quiz_1', 2, 1);
@@ -338,6 +327,7 @@ it('counts what existed before analytics were introduced', async () => {
     insert into task (id, kind, status, owner, subject, input, max_attempts, progress, queue_key, created_at)
       values ('task_1', 'GENERATE_QUIZ', 'COMPLETED', 'u_1', 'quiz_1', '{"documentId": "document_1"}', 1, '{}', now(), now())`)
   await migrate(database, silentLogger)
+  await migrate(database, silentLogger, studioMigrations)
   await using appender = createAppender({ database, logger: silentLogger, publish: () => undefined })
   await using projector = createProjector({ database, appender, logger: silentLogger, everyMs: 3_600_000 })
   await projector.run()

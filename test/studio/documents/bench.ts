@@ -7,6 +7,7 @@ import { connectDatabase } from '../../../src/db/connect.ts'
 import { startEmbeddedPostgres } from '../../../src/db/embedded.ts'
 import { migrate } from '../../../src/db/migrate.ts'
 import { silentLogger } from '../../../src/logger.ts'
+import { studioMigrations } from '../../../src/studio/migrations.ts'
 import { makeDocx } from '../../fixtures/documents/docx.ts'
 import { pageOf } from '../../fixtures/documents/make.ts'
 import { makePdf } from '../../fixtures/documents/pdf.ts'
@@ -51,6 +52,7 @@ stack.defer(() => rm(directory, { recursive: true, force: true }))
 const postgres = stack.use(await startEmbeddedPostgres({ dataDir: join(directory, 'data'), logger: silentLogger }))
 const database = stack.use(await connectDatabase({ url: postgres.url, maxConnections: 20, logger: silentLogger }))
 await migrate(database, silentLogger)
+await migrate(database, silentLogger, studioMigrations)
 const fixture = stack.use(
   await startDocuments({}, { url: postgres.url, database, [Symbol.asyncDispose]: async () => undefined }),
 )

@@ -8,17 +8,17 @@ beforeAll(async () => {
   database = await createTestDatabase()
   const { pool } = database.database
   await pool.query(
-    `insert into document (id, owner, name, format, status, title, size_bytes, original)
+    `insert into studio.document (id, owner, name, format, status, title, size_bytes, original)
      select 'document_' || i, 'ada', 'a.md', 'MARKDOWN', 'READY', 'A', 2, '' from generate_series(1, 50) i`,
   )
   await pool.query(
-    `insert into passage (document_id, position, section_key, page, heading, text)
+    `insert into studio.passage (document_id, position, section_key, page, heading, text)
      select 'document_' || d, p, '1', null, '', 'word' || d || 'x' || p || ' ' || filler
      from generate_series(1, 50) d, generate_series(1, 100) p,
        (select string_agg('filler' || i, ' ') as filler from generate_series(1, 100) i) f`,
   )
   // Also merges the pending entries of the index, which make it expensive to read.
-  await pool.query('vacuum analyze passage')
+  await pool.query('vacuum analyze studio.passage')
   return () => database[Symbol.asyncDispose]()
 })
 

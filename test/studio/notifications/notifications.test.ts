@@ -132,7 +132,7 @@ describe('a notification to all users', () => {
     }
     await using late = await listen(fixture, 'never seen')
     expect(late.heard).toEqual(['snapshot to all'])
-    expect((await database.pool.query('select user_id from notification')).rows).toEqual([{ user_id: null }])
+    expect((await database.pool.query('select user_id from studio.notification')).rows).toEqual([{ user_id: null }])
   })
 
   test('is read by each user separately', async () => {
@@ -222,7 +222,7 @@ describe('an expired notification', () => {
     expect(await notifications.prune()).toBe(0)
     await vi.waitFor(() => expect(tab.heard.slice(-2)).toEqual(['NotificationsRemoved 1', 'NotificationsRemoved 1']))
     expect(tab.unread()).toBe(1)
-    expect((await database.pool.query('select title from notification')).rows).toEqual([{ title: 'stays' }])
+    expect((await database.pool.query('select title from studio.notification')).rows).toEqual([{ title: 'stays' }])
   })
 
   test('is removed from live inboxes when it expires, so that they show what a new snapshot shows', async () => {

@@ -136,7 +136,10 @@ test('a task with a killed worker leaves one notification, for any number of swe
   // As if it had all but one of its allowed losses.
   const loss = { attempt: 0, startedAt: new Date().toISOString(), outcome: 'WORKER_LOST' }
   const losses = JSON.stringify(Array.from({ length: maxLosses - 1 }, () => loss))
-  await fixture.database.pool.query('update task set attempts = $2::jsonb || attempts where id = $1', [task.id, losses])
+  await fixture.database.pool.query('update tidings.task set attempts = $2::jsonb || attempts where id = $1', [
+    task.id,
+    losses,
+  ])
   child.kill('SIGKILL')
   await child.ended
   const sweeping = () => start(steady, { on: fixture.test, redisUrl: redis.url })

@@ -14,21 +14,21 @@ beforeAll(async () => {
   db = await createTestDatabase()
   // All of one user, as when a program starts them; all but twenty are finished.
   await db.database.pool.query(`
-    insert into task (id, kind, status, owner, subject, input, max_attempts, progress, queue_key, created_at, finished_at)
+    insert into tidings.task (id, kind, status, owner, subject, input, max_attempts, progress, queue_key, created_at, finished_at)
     select 'task_' || i, 'WORK', case when i <= 20 then 'QUEUED' else 'COMPLETED' end, 'u_1', 'thing_' || i, '{}', 3, '{}',
       now() - i * interval '1 minute', now() - i * interval '1 minute', case when i > 20 then now() end
     from generate_series(1, 20000) i`)
-  await db.database.pool.query('vacuum analyze task')
+  await db.database.pool.query('vacuum analyze tidings.task')
   // Not analyzed: PostgreSQL does not know yet how many items the tasks have.
   await db.database.pool.query(`
-    insert into topic (name) select 'task:task_' || i from generate_series(1, 2) i`)
+    insert into tidings.topic (name) select 'task:task_' || i from generate_series(1, 2) i`)
   await db.database.pool.query(`
-    insert into event (topic, seq, type, at, payload)
+    insert into tidings.event (topic, seq, type, at, payload)
     select 'task:task_1', i, case i when 1 then 'TaskStarted' when 7000 then 'TaskOutput' else 'TaskAdvanced' end, now(),
       '{"stream":"s","text":"Text"}'
     from generate_series(1, 10000) i`)
   await db.database.pool.query(`
-    insert into task_item (task_id, key, position, label, status)
+    insert into tidings.task_item (task_id, key, position, label, status)
     select 'task_' || task, 'item ' || i, i, 'Item', 'PENDING' from generate_series(1, 2) task, generate_series(0, 9999) i`)
 })
 afterAll(() => db?.[Symbol.asyncDispose]())
@@ -71,7 +71,7 @@ test('the streamed text of a task with many events is read without its other eve
 })
 
 test('reading them all would be detected', async () => {
-  expect(await countReadBy((client) => client.query('select from task where max_attempts = 0'))).toBe(20_000)
+  expect(await countReadBy((client) => client.query('select from tidings.task where max_attempts = 0'))).toBe(20_000)
 })
 
 function countReadBy(ask: (client: PoolClient) => Promise<unknown>, table = 'task'): Promise<number> {

@@ -208,7 +208,9 @@ test('no sequence of claims, reports, losses, cancels and ends from several writ
               if (!isTidingsError(error, 'CONFLICT')) throw error
             })
           else if (step.is === 'expire')
-            await database.pool.query(`update task set lease_until = now() - interval '1 s' where id = $1`, [task.id])
+            await database.pool.query(`update tidings.task set lease_until = now() - interval '1 s' where id = $1`, [
+              task.id,
+            ])
           else if (step.is === 'sweep') await sweeper.sweep()
           else if ('by' in step) await work(step.by, step.is)
         }

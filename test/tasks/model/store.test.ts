@@ -25,7 +25,7 @@ describe('the store', () => {
   test('lists an owner’s tasks page by page, newest first, each once, also when many have the same timestamp', async () => {
     await using fixture = await startTestEngine({ definitions: [idle], config: serving })
     for (let i = 0; i < 11; i++) await fixture.start('IDLE', { owner: i === 5 ? 'u_2' : 'u_1' })
-    await fixture.database.pool.query(`update task set created_at = date_trunc('minute', created_at)`)
+    await fixture.database.pool.query(`update tidings.task set created_at = date_trunc('minute', created_at)`)
     const { store, tasks } = fixture.engine
     const pages: string[][] = []
     for (let before: { createdAt: Date; id: string } | undefined; ; ) {
@@ -52,9 +52,10 @@ describe('the store', () => {
     const older = await fixture.start('IDLE', { input: { subject: 'r_1' } })
     const newer = await fixture.start('IDLE', { input: { subject: 'r_1' } })
     const other = await fixture.start('IDLE', { input: { subject: 'r_2' } })
-    await fixture.database.pool.query(`update task set created_at = created_at - interval '1 minute' where id = $1`, [
-      older.id,
-    ])
+    await fixture.database.pool.query(
+      `update tidings.task set created_at = created_at - interval '1 minute' where id = $1`,
+      [older.id],
+    )
     const active = async () => (await store.activeFor(['r_1', 'r_none', 'r_2', 'r_1'])).map((task) => task?.id ?? null)
     expect(await active()).toEqual([newer.id, null, other.id, newer.id])
     await tasks.cancel(newer.id)

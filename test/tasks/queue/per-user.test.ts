@@ -17,7 +17,7 @@ shareDatabase()
 /** Makes a completed task one that took some time. */
 const setDuration = ({ database }: EngineFixture, id: string, duration: string): Promise<unknown> =>
   database.pool.query(
-    `update task set finished_at = started_at + $2::interval,
+    `update tidings.task set finished_at = started_at + $2::interval,
        attempts = jsonb_set(attempts, '{0,finishedAt}', to_jsonb(started_at + $2::interval)) where id = $1`,
     [id, duration],
   )
@@ -94,7 +94,7 @@ test.each([
   [
     'has failed after its last loss',
     ({ database }: EngineFixture, id: string) =>
-      database.pool.query(`update task set lease_until = now() - interval '1 s' where id = $1`, [id]),
+      database.pool.query(`update tidings.task set lease_until = now() - interval '1 s' where id = $1`, [id]),
   ],
 ])('the next task of a user starts when one of a dead worker %s', async (_, end) => {
   const kind = createHolding({ concurrency: 2 })
@@ -237,14 +237,14 @@ test('a forecast matches the order of claims for any queue and any running tasks
   })
   for (const { waiting, running, free, perUser } of fc.sample(anyLine, { numRuns: 40, seed: 11 })) {
     if (perUser !== null && running.some((one) => running.filter((other) => other === one).length > perUser)) continue
-    await pool.query('delete from task')
+    await pool.query('delete from tidings.task')
     const rows = [
       ...waiting.map((of, index) => ({ id: `w${index}`, of, status: 'QUEUED', index })),
       ...running.map((of, index) => ({ id: `r${index}`, of, status: 'RUNNING', index })),
     ]
     for (const { id, of, status, index } of rows)
       await pool.query(
-        `insert into task (id, kind, status, owner, input, max_attempts, progress, queue_key, created_at)
+        `insert into tidings.task (id, kind, status, owner, input, max_attempts, progress, queue_key, created_at)
          values ($1, 'K', $2, $3, '{}', 1, '{}', now() + $4 * interval '1 s', now())`,
         [id, status, of, index],
       )
@@ -263,7 +263,7 @@ test('a forecast matches the order of claims for any queue and any running tasks
     while (order.length < waiting.length) {
       const id = under.length < slots ? await findCandidate(serve.database, 'K', perUser) : null
       const [status, which] = id === null ? ['COMPLETED', under.shift()] : ['RUNNING', id]
-      await pool.query('update task set status = $1 where id = $2', [status, which])
+      await pool.query('update tidings.task set status = $1 where id = $2', [status, which])
       if (id === null) continue
       order.push(id)
       under.push(id)
@@ -279,7 +279,7 @@ test('however much a paying user sends, a free task is overtaken only by tasks w
   const headStartMs = 30_000
   const insert = (id: string, atMs: number, aheadMs: number) =>
     pool.query(
-      `insert into task (id, kind, status, owner, input, max_attempts, progress, queue_key, created_at)
+      `insert into tidings.task (id, kind, status, owner, input, max_attempts, progress, queue_key, created_at)
        values ($1, 'K', 'QUEUED', $1, '{}', 1, '{}', timestamptz 'epoch' + $2 * interval '1 ms', now())`,
       [id, atMs - aheadMs],
     )
@@ -291,7 +291,7 @@ test('however much a paying user sends, a free task is overtaken only by tasks w
     await insert(`paid-${second}`, second * 1_000 + 1, headStartMs)
     const id = await findCandidate(serve.database, 'K', null)
     taken.push(id ?? '')
-    await pool.query(`update task set status = 'COMPLETED' where id = $1`, [id])
+    await pool.query(`update tidings.task set status = 'COMPLETED' where id = $1`, [id])
     expect(second).toBeLessThanOrEqual(headStartMs / 1_000)
   }
   expect(taken).toHaveLength(headStartMs / 1_000 + 1)

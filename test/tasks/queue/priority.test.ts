@@ -38,7 +38,7 @@ const positionsOf = async ({ engine }: EngineFixture, tasks: readonly Task[]): P
 /** Returns the seconds by which tasks were moved forward, by plan. */
 const boosts = async ({ database }: EngineFixture): Promise<unknown> => {
   const { rows } = await database.pool.query<{ plan: string; s: number }>(
-    `select input->>'plan' as plan, round(extract(epoch from created_at - queue_key))::int as s from task`,
+    `select input->>'plan' as plan, round(extract(epoch from created_at - queue_key))::int as s from tidings.task`,
   )
   return Object.fromEntries(rows.map(({ plan, s }) => [plan, s]))
 }
@@ -62,7 +62,7 @@ test('a priority applies to all tasks of a kind, and to those that a transaction
   await using server = await startTestEngine({ definitions: [definition], config: { ROLE: 'server' } })
   const request = { kind: 'CONVERT', input: { plan: 'paid' }, owner: 'u_1' }
   await withTransaction(server.database, (client) =>
-    startWithin(client, request, { definition, maxStartsPerMinute: 10, idempotencyHours: 1 }),
+    startWithin(client, request, { definition, maxStartsPerMinute: 10, idempotencyHours: 1, schema: 'tidings' }),
   )
   await server.database.pool.query(`select tidings.start_task('CONVERT', '{"plan": "trial"}', 'u_1')`)
   // Its input does not fit: it fails when it is claimed.

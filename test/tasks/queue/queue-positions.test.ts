@@ -74,7 +74,9 @@ describe('the queue', () => {
     const early = await serve.start('WAIT', { headStartMs })
     expect(await positions(serve, [early, free])).toEqual([1, 2])
     // Time passes: every task in the queue has waited for a little longer than the boost.
-    await serve.database.pool.query(`update task set queue_key = queue_key - $1 * interval '1 ms'`, [headStartMs + 1])
+    await serve.database.pool.query(`update tidings.task set queue_key = queue_key - $1 * interval '1 ms'`, [
+      headStartMs + 1,
+    ])
     const late = await Promise.all(Array.from({ length: 5 }, () => serve.start('WAIT', { headStartMs })))
     expect(await positions(serve, [early, free])).toEqual([1, 2])
     expect([...(await positions(serve, late))].sort()).toEqual([3, 4, 5, 6, 7])
@@ -93,7 +95,7 @@ describe('the queue', () => {
       if ('kind' in step) started.push(await serve.start(step.kind, step))
       else if (started.length > 0) await serve.engine.tasks.cancel(started[step.cancel % started.length]?.id ?? '')
       const { rows } = await serve.database.pool.query<{ id: string; kind: string }>(
-        `select id, kind from task where status = 'QUEUED' order by queue_key, id`,
+        `select id, kind from tidings.task where status = 'QUEUED' order by queue_key, id`,
       )
       const queuePositions = await serve.engine.queuePositions.of(started)
       expect(queuePositions.size).toBe(rows.length)
@@ -155,11 +157,13 @@ describe('TaskQueueMoved', () => {
   test('costs the same number of queries for any number of waiting tasks and subscribers', async () => {
     const { definition } = createWaiting()
     await using serve = await startTestEngine({ definitions: [definition], config: serving })
-    await serve.database.pool.query(`insert into topic (name) select 'task:t_' || i from generate_series(1, 2000) i`)
+    await serve.database.pool.query(
+      `insert into tidings.topic (name) select 'task:t_' || i from generate_series(1, 2000) i`,
+    )
     const queriesFor = async (waiting: number, watchers: number): Promise<number> => {
-      await serve.database.pool.query('delete from task')
+      await serve.database.pool.query('delete from tidings.task')
       await serve.database.pool.query(
-        `insert into task (id, kind, status, owner, input, max_attempts, progress, queue_key, created_at)
+        `insert into tidings.task (id, kind, status, owner, input, max_attempts, progress, queue_key, created_at)
          select 't_' || i, 'WAIT', 'QUEUED', 'u', '{}', 1, '{}', now() + i * interval '1 ms', now() from generate_series(1, $1) i`,
         [waiting],
       )
@@ -172,7 +176,7 @@ describe('TaskQueueMoved', () => {
         queuePositions.watch({ id: `t_${i}`, kind: 'WAIT' }, ({ position }) => last.set(`t_${i}`, position))
       await expect.poll(() => last.size).toBe(watchers)
       const before = counted.queries
-      await serve.database.pool.query(`delete from task where id = 't_1'`)
+      await serve.database.pool.query(`delete from tidings.task where id = 't_1'`)
       for (let i = 0; i < 1_000; i++) queuePositions.moved('WAIT')
       await expect.poll(() => last.get(`t_${waiting}`), { interval: 5 }).toBe(waiting - 1)
       return counted.queries - before
@@ -229,18 +233,18 @@ describe('the estimated wait', () => {
     }
     // It took 10 s, and two run at once.
     await pool.query(
-      `update task set attempts = jsonb_set(attempts, '{0,finishedAt}', to_jsonb(started_at + interval '10 s')),
+      `update tidings.task set attempts = jsonb_set(attempts, '{0,finishedAt}', to_jsonb(started_at + interval '10 s')),
          finished_at = started_at + interval '10 s' where id = $1`,
       [finished.id],
     )
     expect(await estimate()).toEqual([null, null, null])
     await pool.query(
-      `insert into worker (id, slots, seen_at) values ('w_1', '{"WAIT": 1}', now()), ('w_2', '{"WAIT": 1}', now())`,
+      `insert into tidings.worker (id, slots, seen_at) values ('w_1', '{"WAIT": 1}', now()), ('w_2', '{"WAIT": 1}', now())`,
     )
     expect(await estimate()).toEqual([0, 0, 10_000])
-    await pool.query(`update worker set seen_at = now() - interval '1 minute' where id = 'w_2'`)
+    await pool.query(`update tidings.worker set seen_at = now() - interval '1 minute' where id = 'w_2'`)
     expect(await estimate()).toEqual([0, 10_000, 20_000])
-    await pool.query('delete from task where id = $1', [finished.id])
+    await pool.query('delete from tidings.task where id = $1', [finished.id])
     expect(await estimate()).toEqual([null, null, null])
   })
 })

@@ -30,7 +30,7 @@ const createKind = (rateLimit: RateLimit): TaskDefinition =>
 const readStarts = async ({ database }: EngineFixture, where = 'true'): Promise<readonly number[]> => {
   const { rows } = await database.pool.query<{ at: number }>(
     `select (extract(epoch from (entry->>'startedAt')::timestamptz) * 1000)::float8 as at
-     from task cross join lateral jsonb_array_elements(attempts) as entry where ${where} order by at`,
+     from tidings.task cross join lateral jsonb_array_elements(attempts) as entry where ${where} order by at`,
   )
   return rows.map(({ at }) => at)
 }
@@ -127,13 +127,13 @@ test('a forecast matches the order of claims for any queue, limits and starts', 
     key: fc.constantFrom('owner' as const, 'input.customer' as const, undefined),
   })
   for (const { waiting, slots, perUser, limit, key } of fc.sample(anyQueue, { numRuns: 20, seed: 7 })) {
-    await pool.query('delete from task')
+    await pool.query('delete from tidings.task')
     const rateLimit: RateLimit = { limit, periodMs, ...(key === undefined ? {} : { key }) }
     const keyOf = (owner: string, customer: string): string =>
       key === undefined ? '' : key === 'owner' ? owner : customer
     for (const [index, [owner, customer]] of waiting.entries())
       await pool.query(
-        `insert into task (id, kind, status, owner, input, max_attempts, progress, queue_key, created_at)
+        `insert into tidings.task (id, kind, status, owner, input, max_attempts, progress, queue_key, created_at)
          values ($1, 'K', 'QUEUED', $2, $3, 1, '{}', now() + $4 * interval '1 s', now())`,
         [`w${index}`, owner, JSON.stringify({ customer }), index],
       )
@@ -157,14 +157,14 @@ test('a forecast matches the order of claims for any queue, limits and starts', 
     while (startedMs.size < waiting.length) {
       const ids = [...startedMs.keys()]
       await pool.query(
-        `update task set finished_at = case when finished_at is not null then clock_timestamp() - (ago - ${durationMs}) * interval '1 ms' end,
+        `update tidings.task set finished_at = case when finished_at is not null then clock_timestamp() - (ago - ${durationMs}) * interval '1 ms' end,
            attempts = jsonb_build_array(jsonb_build_object('startedAt', clock_timestamp() - ago * interval '1 ms'))
          from unnest($1::text[], $2::float8[]) as s(task_id, ago) where id = task_id`,
         [ids, ids.map((id) => nowMs - (startedMs.get(id) ?? 0))],
       )
       const id = running.length < slots ? await findCandidate(serve.database, 'K', perUser, rateLimit) : null
       if (id !== null) {
-        await pool.query(`update task set status = 'RUNNING' where id = $1`, [id])
+        await pool.query(`update tidings.task set status = 'RUNNING' where id = $1`, [id])
         startedMs.set(id, nowMs)
         running.push({ id, endMs: nowMs + durationMs })
         continue
@@ -175,7 +175,7 @@ test('a forecast matches the order of claims for any queue, limits and starts', 
       nowMs = Math.min(endMs, freeMs > nowMs ? freeMs : Number.POSITIVE_INFINITY)
       const ended = running.splice(0, running.filter((task) => task.endMs === nowMs).length).map((task) => task.id)
       await pool.query(
-        `update task set status = 'COMPLETED', finished_at = clock_timestamp() where id = any($1::text[])`,
+        `update tidings.task set status = 'COMPLETED', finished_at = clock_timestamp() where id = any($1::text[])`,
         [ended],
       )
     }

@@ -40,7 +40,7 @@ const start = (
   startWithin(
     transaction,
     { kind: 'WORK', input: {}, owner: 'u_1', ...request },
-    { definition: work, maxStartsPerMinute: 60, idempotencyHours: 24, ...options },
+    { definition: work, maxStartsPerMinute: 60, idempotencyHours: 24, schema: 'tidings', ...options },
   )
 
 /** Opens a connection of an application. */
@@ -69,7 +69,7 @@ const waits = async ({ database }: EngineFixture, { processID }: pg.Client & { p
 const stored = `select t.kind, t.status, t.owner, t.subject, t.input, t.attempt, t.max_attempts, t.progress, t.attempts, t.retry_of,
     t.trace, t.size, t.variant, p.seq, p.pruned_seq, p.closed, e.seq as event_seq, e.type, e.payload, e.at = t.created_at as is_same_time,
     k.key, k.digest
-  from task t join topic p on p.name = 'task:' || t.id join event e on e.topic = p.name join idempotency k on k.task_id = t.id`
+  from tidings.task t join tidings.topic p on p.name = 'task:' || t.id join tidings.event e on e.topic = p.name join tidings.idempotency k on k.task_id = t.id`
 
 describe('a start in a transaction of the application', () => {
   test('writes what every start writes, and so does one in SQL', async () => {
@@ -121,7 +121,7 @@ describe('a start in a transaction of the application', () => {
     await client.query('commit')
     expect(typesOf(await fixture.events(first))).toEqual(['TaskQueued'])
     for (const table of ['task', 'topic', 'event', 'started_task'])
-      expect((await client.query(`select from ${table}`)).rowCount, table).toBe(1)
+      expect((await client.query(`select from tidings.${table}`)).rowCount, table).toBe(1)
   })
 
   test('blocks no other start of its owner while its transaction is open', async () => {
@@ -131,7 +131,7 @@ describe('a start in a transaction of the application', () => {
     // Would hang.
     await fixture.start('WORK', { idempotencyKey: 'other' })
     await start(await begin(fixture), { idempotencyKey: 'third' })
-    expect((await open.query('select from task')).rowCount).toBe(2)
+    expect((await open.query('select from tidings.task')).rowCount).toBe(2)
   })
 
   test.each(['commit', 'rollback'])('lets another one with its key wait for its %s', async (end) => {
@@ -145,7 +145,7 @@ describe('a start in a transaction of the application', () => {
     else expect((await other).isNew).toBe(true)
     await second.query('commit')
     expect((await fixture.start('WORK', { idempotencyKey: 'k' })).id).toBe((await other).id)
-    expect((await first.query('select from task')).rowCount).toBe(1)
+    expect((await first.query('select from tidings.task')).rowCount).toBe(1)
   })
 
   test('lets a start of the API with its key wait for its end', async () => {
@@ -165,7 +165,7 @@ describe('a start in a transaction of the application', () => {
   test('fails in an isolated transaction that cannot see the task of its key', async () => {
     await using fixture = await startTestEngine({ definitions, config: idle })
     const client = await connect(fixture)
-    await client.query('begin isolation level repeatable read; select from task')
+    await client.query('begin isolation level repeatable read; select from tidings.task')
     await fixture.start('WORK', { idempotencyKey: 'k' })
     await expect(start(client, { idempotencyKey: 'k' })).rejects.toMatchObject({ code: '40001' })
   })
@@ -274,7 +274,7 @@ describe('tidings.start_task', () => {
     expect((await client.query(call)).rowCount).toBe(1)
     expect((await start(client)).isNew).toBe(true)
     await client.query('savepoint part')
-    await expect(client.query('select from public.task')).rejects.toMatchObject({ code: '42501' })
+    await expect(client.query('select from tidings.task')).rejects.toMatchObject({ code: '42501' })
     // With it the role, which is one of the whole cluster.
     await client.query('rollback')
   })

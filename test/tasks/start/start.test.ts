@@ -97,7 +97,7 @@ describe('start', () => {
       code: 'CONFLICT',
       message: 'The roadmap is busy',
     })
-    for (const table of ['begun', 'task', 'topic', 'event', 'idempotency'])
+    for (const table of ['public.begun', 'tidings.task', 'tidings.topic', 'tidings.event', 'tidings.idempotency'])
       expect((await fixture.database.pool.query(`select * from ${table}`)).rows).toEqual([])
   })
 })
@@ -156,14 +156,14 @@ describe('an idempotency key', () => {
     )
     expect(new Set(outcomes.map(({ task }) => task.id)).size).toBe(1)
     expect(outcomes.filter(({ isNew }) => isNew)).toHaveLength(1)
-    expect((await first.database.pool.query('select count(*) as count from task')).rows).toEqual([{ count: 1 }])
+    expect((await first.database.pool.query('select count(*) as count from tidings.task')).rows).toEqual([{ count: 1 }])
   })
 
   test('expires after its hours', async () => {
     await using fixture = await startTestEngine({ definitions, config: { ...idle, IDEMPOTENCY_HOURS: 2 } })
     const first = await fixture.start('WORK', { idempotencyKey: 'k' })
     const age = (interval: string) =>
-      fixture.database.pool.query(`update idempotency set created_at = now() - $1::interval`, [interval])
+      fixture.database.pool.query(`update tidings.idempotency set created_at = now() - $1::interval`, [interval])
     await age('119 minutes')
     expect((await fixture.start('WORK', { idempotencyKey: 'k' })).id).toBe(first.id)
     await age('121 minutes')
@@ -205,7 +205,7 @@ describe('the limit of starts', () => {
     // A repeated request starts nothing, and starts of other users do not count.
     expect((await first.start('WORK', { idempotencyKey: 'k' })).id).toBe(known.id)
     await first.start('WORK', { owner: 'u_2' })
-    await first.database.pool.query(`update task set created_at = created_at - interval '61 seconds'`)
+    await first.database.pool.query(`update tidings.task set created_at = created_at - interval '61 seconds'`)
     await first.start('WORK')
   })
 

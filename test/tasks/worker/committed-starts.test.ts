@@ -33,7 +33,7 @@ async function startInSql(
 }
 
 const countRows = async ({ database }: EngineFixture): Promise<number | null> =>
-  (await database.pool.query('select from started_task')).rowCount
+  (await database.pool.query('select from tidings.started_task')).rowCount
 
 test('workers run tasks that a transaction started, at its commit and once', async () => {
   await using fixture = await startTestEngine({ definitions, config: notified })
@@ -61,11 +61,11 @@ test('a worker that receives no notification finds tasks within its sweep interv
   // Too new to be one that lost its wake-up.
   await fixture.database.pool.query(
     `with queued as (
-       insert into task (id, kind, status, owner, input, max_attempts, progress, queue_key, created_at)
+       insert into tidings.task (id, kind, status, owner, input, max_attempts, progress, queue_key, created_at)
        values ('task_silent', 'WORK', 'QUEUED', 'u_1', '{}', 1, '{}', now(), now() + interval '1 hour')
      ), announced as (
-       insert into started_task (task_id, kind) values ('task_silent', 'WORK')
-     ) insert into topic (name) values ('task:task_silent')`,
+       insert into tidings.started_task (task_id, kind) values ('task_silent', 'WORK')
+     ) insert into tidings.topic (name) values ('task:task_silent')`,
   )
   expect(typesOf(await fixture.history({ id: 'task_silent', kind: 'WORK' }))).toEqual(['TaskStarted', 'TaskCompleted'])
 })

@@ -30,7 +30,7 @@ test('an engine disposed under full load leaves no connection, row or follower b
     fixture.engine.queuePositions.watch(task, () => undefined)
     await fixture[Symbol.asyncDispose]()
     expect(await observer.get(task)).toMatchObject({ status: 'RETRYING', error: { code: 'WORKER_SHUT_DOWN' } })
-    expect((await pool.query('select id from worker')).rows).toEqual([])
+    expect((await pool.query('select id from tidings.worker')).rows).toEqual([])
     await expect.poll(connections).toEqual(before)
     // The querying connection itself.
     await expect

@@ -344,7 +344,7 @@ describe('the journal', () => {
         yield declareItems(
           [...keys, 'item 7'].map((key) => ({ key, label: `Label of ${key}` })),
           async (client) => {
-            await client.query('insert into note select count(*)::text from task_item')
+            await client.query('insert into note select count(*)::text from tidings.task_item')
           },
         )
         if (attempt === 2) return {}

@@ -29,7 +29,7 @@ const lost = [
 async function addLosses({ database }: EngineFixture, { id }: Task): Promise<void> {
   const loss = JSON.stringify([{ attempt: 0, startedAt: new Date().toISOString(), outcome: 'WORKER_LOST' }])
   for (let count = 1; count < maxLosses; count++)
-    await database.pool.query('update task set attempts = $2::jsonb || attempts where id = $1', [id, loss])
+    await database.pool.query('update tidings.task set attempts = $2::jsonb || attempts where id = $1', [id, loss])
 }
 
 describe('a worker that is killed', () => {
@@ -195,7 +195,7 @@ describe('a worker that shuts down', () => {
       ['COMPLETED', undefined],
     ])
     expect(maxAttempts).toBe(1)
-    expect((await fixture.database.pool.query('select id from worker')).rows).toHaveLength(1)
+    expect((await fixture.database.pool.query('select id from tidings.worker')).rows).toHaveLength(1)
   })
 
   test('takes nothing new and hands over everything at once', async () => {

@@ -31,7 +31,7 @@ interface Source {
   readonly bytes: Uint8Array
 }
 
-const shares = { table: 'document_share', columns: ['document_id', 'user_id'] } as const
+const shares = { table: 'studio.document_share', columns: ['document_id', 'user_id'] } as const
 
 const deleted = (): FinalError =>
   new FinalError('DOCUMENT_DELETED', 'The document was deleted meanwhile.', { advice: 'Import it again.' })
@@ -56,7 +56,7 @@ export function defineConvertDocument(
     stages: { receiving: 5, checking: 5, extracting: 55, structuring: 25, storing: 10 },
     async begin(client, { documentId }, { owner }) {
       const { rows } = await client.query<{ name: string; size: number }>(
-        `update document set status = 'PROCESSING', error = null where id = $1 and owner = $2
+        `update studio.document set status = 'PROCESSING', error = null where id = $1 and owner = $2
          returning name, size_bytes as size`,
         [documentId, owner],
       )
@@ -70,7 +70,7 @@ export function defineConvertDocument(
       const { documentId } = context.input
       yield stage('receiving')
       const { rows } = await context.database.pool.query<{ name: string; original: Buffer }>(
-        'select name, original from document where id = $1',
+        'select name, original from studio.document where id = $1',
         [documentId],
       )
       const document = rows[0]
@@ -94,9 +94,9 @@ export function defineConvertDocument(
     announce: (client, { documentId }, ending) => announceConversion(client, documentId, ending),
     async settle(client, { documentId }, { status, error }) {
       if (status === 'COMPLETED')
-        await client.query(`update document set status = 'READY', error = null where id = $1`, [documentId])
+        await client.query(`update studio.document set status = 'READY', error = null where id = $1`, [documentId])
       else
-        await client.query(`update document set status = 'FAILED', error = $2 where id = $1`, [
+        await client.query(`update studio.document set status = 'FAILED', error = $2 where id = $1`, [
           documentId,
           JSON.stringify(
             error ?? {
@@ -171,16 +171,16 @@ async function* read(
 async function store(client: PoolClient, documentId: string, converted: ConvertedDocument): Promise<void> {
   const { format, title, wordCount, notes, links, pages = [], sections, passages } = converted
   const { rowCount } = await client.query(
-    'update document set title = $2, format = $3, word_count = $4, notes = $5, links = $6, pages = $7 where id = $1',
+    'update studio.document set title = $2, format = $3, word_count = $4, notes = $5, links = $6, pages = $7 where id = $1',
     [documentId, title, format, wordCount, JSON.stringify(notes), JSON.stringify(links), JSON.stringify(pages)],
   )
   if (rowCount === 0) throw deleted()
   // An earlier attempt may have stored some.
-  await client.query('delete from section where document_id = $1', [documentId])
-  await client.query('delete from passage where document_id = $1', [documentId])
+  await client.query('delete from studio.section where document_id = $1', [documentId])
+  await client.query('delete from studio.passage where document_id = $1', [documentId])
   for (const json of sections)
     await client.query(
-      `insert into section (document_id, key, position, level, heading, body, page, is_main, main_body)
+      `insert into studio.section (document_id, key, position, level, heading, body, page, is_main, main_body)
      select $1, s.key, s.position, s.level, s.heading, s.body, s.page, coalesce(s."isMain", true), s."mainBody"
      from jsonb_to_recordset($2::jsonb) as s(key text, position int, level smallint, heading text, body text, page int,
        "isMain" boolean, "mainBody" text)`,
@@ -188,7 +188,7 @@ async function store(client: PoolClient, documentId: string, converted: Converte
     )
   for (const json of passages)
     await client.query(
-      `insert into passage (document_id, position, section_key, page, heading, text, search)
+      `insert into studio.passage (document_id, position, section_key, page, heading, text, search)
      select $1, p.position, p."sectionKey", p.page, p.heading, p.text,
        setweight(to_tsvector('simple', p."foldedHeading"), 'A') || setweight(to_tsvector('english', p."foldedHeading"), 'A') ||
        to_tsvector('simple', p."foldedText") || to_tsvector('english', p."foldedText")
@@ -204,7 +204,7 @@ async function announceConversion(
   documentId: string,
   { status }: Ending,
 ): Promise<Announcement | null> {
-  const { rows } = await client.query<{ name: string }>('select name from document where id = $1', [documentId])
+  const { rows } = await client.query<{ name: string }>('select name from studio.document where id = $1', [documentId])
   const [document] = rows
   if (document === undefined) return null
   const name = quote(document.name)

@@ -40,15 +40,17 @@ export function defineGenerateProject(options: {
       const projectId = retriedSubject ?? projectIdOf(taskId)
       if (retriedSubject === null) {
         await client.query(
-          `insert into project (id, owner, title, prompt, template, document_id, quiz_id, status)
+          `insert into studio.project (id, owner, title, prompt, template, document_id, quiz_id, status)
            values ($1, $2, $3, $4, $5, $6, $7, 'GENERATING')`,
           [projectId, owner, title, request.prompt, template, request.documentId, request.quizId],
         )
-        await client.query(`insert into project_preview (project_id, status) values ($1, 'STOPPED')`, [projectId])
+        await client.query(`insert into studio.project_preview (project_id, status) values ($1, 'STOPPED')`, [
+          projectId,
+        ])
         await createTopic(client, previewTopic(projectId))
       } else {
         const { rowCount } = await client.query(
-          `update project set status = 'GENERATING', note = null, error = null
+          `update studio.project set status = 'GENERATING', note = null, error = null
            where id = $1 and owner = $2 and status = 'FAILED'`,
           [projectId, owner],
         )
@@ -82,8 +84,8 @@ async function settle(client: PoolClient, { taskId, status, error }: Ending): Pr
           advice: 'Retry the task to have it after all.',
         })
   await client.query(
-    `update project set status = $2, error = $3, updated_at = now()
-     where id = (select subject from task where id = $1) and status = 'GENERATING'`,
+    `update studio.project set status = $2, error = $3, updated_at = now()
+     where id = (select subject from tidings.task where id = $1) and status = 'GENERATING'`,
     [taskId, status === 'COMPLETED' ? 'READY' : 'FAILED', failure === null ? null : JSON.stringify(failure)],
   )
 }

@@ -140,11 +140,13 @@ async function* write(
     stagePercent: 100,
     commit: async (client) => {
       // Files of an earlier attempt that wrote other files.
-      await client.query('delete from project_file where project_id = $1 and not path = any($2::text[])', [
+      await client.query('delete from studio.project_file where project_id = $1 and not path = any($2::text[])', [
         projectId,
         files.map(({ path }) => path),
       ])
-      await client.query('update project set version = version + 1, updated_at = now() where id = $1', [projectId])
+      await client.query('update studio.project set version = version + 1, updated_at = now() where id = $1', [
+        projectId,
+      ])
     },
   })
   return files
@@ -161,7 +163,7 @@ async function readSubject({ database, taskId }: TaskContext<ProjectOrder>): Pro
   readonly template: ProjectTemplate | null
 }> {
   const { rows } = await database.pool.query<{ id: string; title: string; template: ProjectTemplate | null }>(
-    'select p.id, p.title, p.template from task t join project p on p.id = t.subject where t.id = $1',
+    'select p.id, p.title, p.template from tidings.task t join studio.project p on p.id = t.subject where t.id = $1',
     [taskId],
   )
   const [row] = rows
@@ -183,7 +185,7 @@ async function readMaterial(
       ? []
       : pool
           .query<Material['sections'][number]>(
-            'select key, level, heading, body from section where document_id = $1 order by position',
+            'select key, level, heading, body from studio.section where document_id = $1 order by position',
             [documentId],
           )
           .then(({ rows }) => rows),
@@ -191,7 +193,7 @@ async function readMaterial(
       ? []
       : pool
           .query<{ body: Question }>(
-            `select v.body from question q join question_version v on v.question_id = q.id and v.version = q.version
+            `select v.body from studio.question q join studio.question_version v on v.question_id = q.id and v.version = q.version
              where q.quiz_id = $1 order by q.position, q.id`,
             [quizId],
           )

@@ -63,7 +63,7 @@ export function createPreviews(options: {
   ): Promise<Preview> => {
     return withTransaction(database, async (client) => {
       const before = await client.query<PreviewRow>(
-        `select ${previewColumns} from project_preview p where project_id = $1 for no key update`,
+        `select ${previewColumns} from studio.project_preview p where project_id = $1 for no key update`,
         [projectId],
       )
       const [row] = before.rows
@@ -73,7 +73,7 @@ export function createPreviews(options: {
       if (target === null) return toPreview(row)
       const { status = row.status, key = row.key, version = row.version, error = null } = target
       const result = await client.query<PreviewRow>(
-        `update project_preview p set status = $2, key = $3, version = $4, error = $5, changed_at = clock_timestamp(),
+        `update studio.project_preview p set status = $2, key = $3, version = $4, error = $5, changed_at = clock_timestamp(),
            used_at = clock_timestamp()
          where project_id = $1 returning ${previewColumns}`,
         [projectId, status, key, version, error === null ? null : JSON.stringify(error)],
@@ -98,8 +98,8 @@ export function createPreviews(options: {
       // The preview was stopped in the meantime.
       if (status !== 'STARTING') return null
       const { rows } = await client.query<{ version: number; has_entry: boolean }>(
-        `select version, exists (select from project_file where project_id = project.id and path = $2) as has_entry
-         from project where id = $1`,
+        `select version, exists (select from studio.project_file where project_id = project.id and path = $2) as has_entry
+         from studio.project where id = $1`,
         [projectId, entryPath],
       )
       const [project] = rows
@@ -115,7 +115,7 @@ export function createPreviews(options: {
     stop,
     async getMany(projectIds) {
       const { rows } = await pool.query<PreviewRow>(
-        `select ${previewColumns} from project_preview p where project_id = any($1::text[])`,
+        `select ${previewColumns} from studio.project_preview p where project_id = any($1::text[])`,
         [projectIds],
       )
       const byProject = new Map(rows.map((row) => [row.project_id, toPreview(row)]))
@@ -123,7 +123,7 @@ export function createPreviews(options: {
     },
     async snapshot(projectId) {
       const { rows } = await pool.query<PreviewRow & { seq: number }>(
-        `select t.seq, ${previewColumns} from project_preview p join topic t on t.name = $2 where p.project_id = $1`,
+        `select t.seq, ${previewColumns} from studio.project_preview p join tidings.topic t on t.name = $2 where p.project_id = $1`,
         [projectId, previewTopic(projectId)],
       )
       const [row] = rows
@@ -131,7 +131,7 @@ export function createPreviews(options: {
     },
     async stopIdle(idleMs) {
       const { rows } = await pool.query<{ project_id: string; status: string }>(
-        `select project_id, status from project_preview
+        `select project_id, status from studio.project_preview
          where (status = 'READY' and used_at < now() - $1::float8 * interval '1 ms')
             or (status = 'STARTING' and changed_at < now() - $2::float8 * interval '1 ms')
          order by project_id limit 100`,
@@ -144,7 +144,7 @@ export function createPreviews(options: {
           // It may just have been used.
           const after = await change(id, async (client) => {
             const { rowCount } = await client.query(
-              `select from project_preview where project_id = $1 and status = 'READY' and used_at < now() - $2::float8 * interval '1 ms'`,
+              `select from studio.project_preview where project_id = $1 and status = 'READY' and used_at < now() - $2::float8 * interval '1 ms'`,
               [id, idleMs],
             )
             return rowCount === 0 ? null : { status: 'STOPPED', key: null }
@@ -157,7 +157,7 @@ export function createPreviews(options: {
     async readFile(key, path) {
       const { rows } = await pool.query<{ content: string }>({
         name: 'tidings-preview-file',
-        text: `select f.content from project_preview p join project_file f on f.project_id = p.project_id
+        text: `select f.content from studio.project_preview p join studio.project_file f on f.project_id = p.project_id
                where p.key = $1 and f.path = $2`,
         values: [key, path],
       })
@@ -167,7 +167,7 @@ export function createPreviews(options: {
       if (now - (notedUse.get(key) ?? 0) >= noteUseMs) {
         if (notedUse.size > 1_000) notedUse.clear()
         notedUse.set(key, now)
-        await pool.query('update project_preview set used_at = now() where key = $1', [key])
+        await pool.query('update studio.project_preview set used_at = now() where key = $1', [key])
       }
       return row
     },

@@ -37,7 +37,9 @@ async function untilOver(taskId: string): Promise<void> {
 async function untilWatched(taskId: string, isWatched: boolean): Promise<void> {
   await vi.waitFor(
     async () => {
-      const { rowCount } = await world.database.pool.query('select from presence where topic = $1', [`task:${taskId}`])
+      const { rowCount } = await world.database.pool.query('select from tidings.presence where topic = $1', [
+        `task:${taskId}`,
+      ])
       expect(rowCount !== 0).toBe(isWatched)
     },
     { interval: 50 },
