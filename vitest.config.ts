@@ -45,9 +45,14 @@ export default defineConfig({
       // As for programs that install the package; Vite does not find a package by its own name.
       { find: /^tidings$/, replacement: new URL('src/index.ts', import.meta.url).pathname },
       {
-        find: /^tidings\/(pothos|testing|yoga)$/,
+        find: /^tidings\/(async|pothos|server|testing|yoga)$/,
         replacement: `${new URL('src', import.meta.url).pathname}/$1/index.ts`,
       },
+      {
+        find: /^tidings\/(engine|environment)$/,
+        replacement: `${new URL('src', import.meta.url).pathname}/$1.ts`,
+      },
+      { find: /^tidings\/schema$/, replacement: new URL('schema/index.ts', import.meta.url).pathname },
       { find: /^tidings\/testing\/client$/, replacement: new URL('client/testing/index.ts', import.meta.url).pathname },
       { find: /^tidings\/client$/, replacement: new URL('client/index.ts', import.meta.url).pathname },
       { find: /^tidings\/react$/, replacement: new URL('client/react/index.ts', import.meta.url).pathname },

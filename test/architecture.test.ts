@@ -144,6 +144,18 @@ async function readImports(file: string): Promise<readonly string[]> {
   return [...specifiers].map(([, specifier = '']) => normalize(join(dirname(file), specifier)))
 }
 
+/** Returns the files that a file loads, and those that they load: without types. */
+async function loadedBy(file: string, loaded = new Set<string>()): Promise<ReadonlySet<string>> {
+  if (loaded.has(file)) return loaded
+  loaded.add(file)
+  const text = await readFile(join(root, file), 'utf8')
+  const statements = text.matchAll(/^(?:import (?!type\b)|export (?:\*|\{[^}]*\}) from )[^'"]*'(\.{1,2}\/[^']+\.ts)'/gm)
+  const dynamic = text.matchAll(/(?<!typeof )\bimport\('(\.{1,2}\/[^']+\.ts)'\)/g)
+  for (const [, specifier = ''] of [...statements, ...dynamic])
+    await loadedBy(normalize(join(dirname(file), specifier)), loaded)
+  return loaded
+}
+
 /** Returns the files of one cycle of imports; empty if there is none. */
 function findCycle(imports: ReadonlyMap<string, readonly string[]>): readonly string[] {
   const done = new Set<string>()
@@ -197,6 +209,17 @@ describe('the layers', () => {
         if (!isOfStudio(target) && !entries.has(target) && !target.startsWith('client/gql/'))
           wrong.push(`${file} → ${target}`)
     expect(wrong).toEqual([])
+  })
+
+  it('keep the engine out of the processes that read texts of users', async () => {
+    const programs = (await sources()).filter((file) => /^src\/studio\/.*(-child|-thread|\/jobs)\.ts$/.test(file))
+    expect(programs).toHaveLength(6)
+    const wrong: string[] = []
+    for (const program of programs)
+      for (const file of await loadedBy(program))
+        if (!file.startsWith('src/studio/') && !file.startsWith('src/async/')) wrong.push(`${program} → ${file}`)
+    expect(wrong).toEqual([])
+    expect(await loadedBy('src/main.ts')).toContain('src/tasks/engine.ts')
   })
 
   it('keep the applications separate: one uses another only through its public modules', async () => {

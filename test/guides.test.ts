@@ -56,6 +56,7 @@ test('the guides show the examples as a whole', async () => {
     ...['server.ts', 'tasks.ts', 'token.ts'].map((name) => `authentication/${name}`),
     'deployment/tidings.ts',
     'kinds/translate.ts',
+    ...['publish-article.ts', 'schema.ts', 'server.ts'].map((name) => `engine/${name}`),
     ...['export-report.test.ts', 'sync-calendar.test.ts', 'report.test.tsx'].map((name) => `testing/${name}`),
     ...['pg.ts', 'kysely.ts', 'drizzle.ts', 'postgres.ts', 'trigger.sql'].map((name) => `transactions/${name}`),
   ]

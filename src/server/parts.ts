@@ -12,7 +12,7 @@ import { createPruner, type Pruner } from '../log/event-retention.ts'
 import type { Logger } from '../logger.ts'
 import { createRateLimits, type RateLimits } from '../rate-limits/rate-limits.ts'
 import { pruneTasks } from '../tasks/worker/task-retention.ts'
-import type { Tracing } from '../tracing/tracing.ts'
+import { noTracing, type Tracing } from '../tracing/tracing.ts'
 import { createMaskError, createResultFormat } from './request/mask.ts'
 
 /** Parts of a process that serves or runs tasks: the same for the Studio and for a team. */
@@ -25,14 +25,15 @@ export function createLiveDelivery({
   services,
   config,
   logger,
-  tracing,
+  tracing = noTracing,
   isOwnField,
 }: {
   readonly schema: GraphQLSchema
   readonly services: Services
   readonly config: Config
   readonly logger: Logger
-  readonly tracing: Tracing
+  /** Off by default. */
+  readonly tracing?: Tracing
   /** See `createLive`. */
   readonly isOwnField?: ((field: OwnableField) => boolean) | undefined
 }): Live {

@@ -1,4 +1,4 @@
-import { cp, readFile, writeFile } from 'node:fs/promises'
+import { cp, mkdir, readFile, writeFile } from 'node:fs/promises'
 import { expect, test } from 'vitest'
 import { createTestDatabase } from '../../support/database.ts'
 import { checkTypes, installPacked, root, runIn, startServerIn } from '../../support/packed.ts'
@@ -97,6 +97,18 @@ test('the package is built, installed in an empty folder, type-checked there, an
   expect(await runIn(directory.path, process.execPath, 'script.ts')).toMatch(
     /https:\/\/files\.example\.com\/report_1\.pdf\n$/,
   )
+
+  // An application on the engine itself, in a database of its own.
+  const engineFiles = ['publish-article.ts', 'schema.ts', 'server.ts', 'main.ts']
+  await mkdir(directory.join('engine'))
+  for (const name of engineFiles) await cp(`${root}examples/engine/${name}`, directory.join(`engine/${name}`))
+  await checkTypes(directory, 'engine/main.ts')
+  await using articles = await createTestDatabase({ empty: true })
+  await using application = await startServerIn(directory.path, 'engine/main.ts', articles.url)
+  const answer = await fetch(
+    `${application.url}?query=${encodeURIComponent('{ __type(name: "TaskKind") { enumValues { name } } }')}`,
+  )
+  expect(await answer.text()).toContain('PUBLISH_ARTICLE')
 
   // The test kit, with the test runner of Node.
   const example = await readFile(`${root}examples/testing/export-report.test.ts`, 'utf8')
