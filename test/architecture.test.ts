@@ -211,6 +211,14 @@ describe('the layers', () => {
     expect(wrong).toEqual([])
   })
 
+  it('let the Studio change tables of the engine by its functions only', async () => {
+    const files = (await sources()).filter((file) => isOfStudio(file) && !file.startsWith('client/'))
+    const texts = await Promise.all(files.map(async (file) => [file, await readAll(file)] as const))
+    const changing = texts.filter(([, text]) => /\b(?:insert into|update|delete from) tidings\./.test(text))
+    // It moves many changes of many users in one statement (decision 319).
+    expect(changing.map(([file]) => file)).toEqual(['src/studio/viewer/viewer-updates.ts'])
+  })
+
   it('keep the engine out of the processes that read texts of users', async () => {
     const programs = (await sources()).filter((file) => /^src\/studio\/.*(-child|-thread|\/jobs)\.ts$/.test(file))
     expect(programs).toHaveLength(6)

@@ -15,3 +15,19 @@ export async function deleteTopic(client: Pick<ClientBase, 'query'>, topic: stri
   await client.query('delete from tidings.event where topic = $1', [topic])
   await client.query('delete from tidings.topic where name = $1', [topic])
 }
+
+/**
+ * Deletes the events of a topic, and keeps the topic: a subscriber that has not received them gets a snapshot instead.
+ *
+ * @param kept - the number of its last events that remain
+ */
+export async function pruneTopic(client: Pick<ClientBase, 'query'>, topic: string, kept = 0): Promise<void> {
+  await client.query('update tidings.topic set pruned_seq = greatest(pruned_seq, seq - $2::bigint) where name = $1', [
+    topic,
+    kept,
+  ])
+  await client.query(
+    'delete from tidings.event where topic = $1 and seq <= (select pruned_seq from tidings.topic where name = $1)',
+    [topic],
+  )
+}

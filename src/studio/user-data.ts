@@ -1,5 +1,5 @@
 import type { PoolClient } from 'pg'
-import { type Database, deleteTopic, type Engine, withTransaction } from '../engine.ts'
+import { type Database, deleteTopic, type Engine, forgetUser, pruneTopic, withTransaction } from '../engine.ts'
 import { analyticsTopic } from './analytics/analytics.ts'
 import type { Documents } from './documents/documents.ts'
 import { inboxTopic } from './notifications/notification.ts'
@@ -102,9 +102,7 @@ async function deleteTraces(client: PoolClient, userId: string): Promise<void> {
   for (const topic of [analyticsTopic(userId), inboxTopic(userId)]) await deleteTopic(client, topic)
   // Their events repeat messages and names; late subscribers receive a snapshot instead.
   for (const { id } of sessions) {
-    const topic = sessionTopic(id)
-    await client.query('update tidings.topic set pruned_seq = seq where name = $1', [topic])
-    await client.query('delete from tidings.event where topic = $1', [topic])
+    await pruneTopic(client, sessionTopic(id))
   }
   await deleteTopic(client, viewerTopic(userId))
   await client.query(
@@ -120,12 +118,9 @@ async function deleteTraces(client: PoolClient, userId: string): Promise<void> {
     'delete from studio.broadcast_read where user_id = $1',
     'delete from studio.inbox where user_id = $1',
     'delete from studio.analytics_topic where owner = $1',
-    'delete from tidings.idempotency where owner = $1',
-    'delete from tidings.presence where user_id = $1',
-    'delete from tidings.presence_mark where user_id = $1',
-    'update tidings.audit set user_id = null, address = null, user_agent = null where user_id = $1',
   ])
     await client.query(statement, [userId])
+  await forgetUser(client, userId)
 }
 
 async function removeShares(database: Database, userId: string): Promise<readonly string[]> {

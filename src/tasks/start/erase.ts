@@ -1,6 +1,7 @@
+import type { PoolClient } from 'pg'
 import { type Database, withTransaction } from '../../db/connect.ts'
 import { isTidingsError } from '../../errors.ts'
-import { deleteTopic } from '../../log/topic.ts'
+import { deleteTopic, pruneTopic } from '../../log/topic.ts'
 import { taskTopic } from '../model/task.ts'
 import type { Cancel } from './cancel.ts'
 
@@ -31,12 +32,7 @@ export async function eraseTasks(
         await deleteTopic(client, topic)
         return client.query('delete from tidings.task where id = $1', [id])
       }
-      // As in pruning: a subscriber that has not received these events gets a snapshot instead.
-      await client.query('update tidings.topic set pruned_seq = greatest(pruned_seq, seq - 1) where name = $1', [topic])
-      return client.query(
-        'delete from tidings.event where topic = $1 and seq <= (select pruned_seq from tidings.topic where name = $1)',
-        [topic],
-      )
+      return pruneTopic(client, topic, 1)
     })
   }
   return canceledIds
@@ -98,14 +94,24 @@ export async function deleteTasks(
          where id = $1`,
         [id],
       )
-      await client.query('update tidings.topic set pruned_seq = greatest(pruned_seq, seq - 1) where name = $1', [topic])
-      await client.query(
-        'delete from tidings.event where topic = $1 and seq <= (select pruned_seq from tidings.topic where name = $1)',
-        [topic],
-      )
+      return pruneTopic(client, topic, 1)
     })
   }
   return canceledIds
+}
+
+/**
+ * Deletes what the engine stores about a user besides tasks: idempotency keys, presence, and the user, address and browser of entries
+ * of the audit log. The tasks are deleted by `TaskService.delete`.
+ */
+export async function forgetUser(client: Pick<PoolClient, 'query'>, userId: string): Promise<void> {
+  for (const statement of [
+    'delete from tidings.idempotency where owner = $1',
+    'delete from tidings.presence where user_id = $1',
+    'delete from tidings.presence_mark where user_id = $1',
+    'update tidings.audit set user_id = null, address = null, user_agent = null where user_id = $1',
+  ])
+    await client.query(statement, [userId])
 }
 
 async function isActive(database: Database, id: string): Promise<boolean> {
