@@ -152,6 +152,8 @@ async function applyLegacy(
   const last = migrations.at(-1)
   const schema = last === undefined ? null : await findLegacySchema(client)
   if (last === undefined || schema === null) return []
+  // Such a version was started on a database of a later one, and has created tables beside it before it failed.
+  if (schema !== engine && (await hasTable(client, `${engine}.${engineMigrations.firstTable}`))) return []
   const record = `${schema}.migration`
   const applied = (await readApplied(client, record, 0)).filter(({ id }) => id <= last.id)
   checkHistory(migrations, applied)

@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises'
+import { glob, readFile } from 'node:fs/promises'
 import pg from 'pg'
 import { createTidings, defineTask, stage } from 'tidings'
 import { expect, test, vi } from 'vitest'
@@ -11,6 +11,7 @@ import { parseStudioConfig } from '../../src/studio/config.ts'
 import { studioMigrations } from '../../src/studio/migrations.ts'
 import { createTestDatabase } from '../support/database.ts'
 import { createLegacyDatabase } from '../support/legacy-database.ts'
+import { applyLegacyMigrations } from '../support/legacy-migrations.ts'
 import { hangMs } from '../support/patience.ts'
 
 /** Describes all objects of some schemas. Names of NOT NULL constraints keep former names of tables since PostgreSQL 18. */
@@ -57,6 +58,7 @@ async function connect(url: string): Promise<pg.Client & AsyncDisposable> {
   return Object.assign(client, { [Symbol.asyncDispose]: () => client.end() })
 }
 
+const root = new URL('../../', import.meta.url)
 const schemas = ['tidings', 'studio']
 const defineGreeting = (text: string) =>
   defineTask({
@@ -110,6 +112,16 @@ test('an older version refuses a database whose tables were moved, and nothing i
   expect(await migrate(legacy.database, silentLogger)).toEqual([])
 })
 
+test('an older version that was started on a new database does not keep others from starting', async () => {
+  await using empty = await createTestDatabase({ empty: true })
+  await migrate(empty.database, silentLogger)
+  await using client = await connect(empty.url)
+  // It fails at 0027, whose functions exist.
+  await applyLegacyMigrations(client, '0027')
+  await expect(applyLegacyMigrations(client, '0028')).rejects.toThrow('already exists')
+  expect(await migrate(empty.database, silentLogger)).toEqual([])
+})
+
 test('a team has only the tables of the engine, in one schema, also when an older version had created those of the applications', async () => {
   await using empty = await createTestDatabase({ empty: true })
   await using tidings = createTidings({ tasks: [greet], databaseUrl: empty.url, logger: silentLogger })
@@ -126,6 +138,24 @@ test('a team has only the tables of the engine, in one schema, also when an olde
   await migrate(legacy.database, silentLogger)
   expect(await schemasOf(legacy.database)).toEqual(['public', 'tidings'])
   expect(await describe(legacy.database, ['tidings'])).toEqual(await describe(empty.database, ['tidings']))
+})
+
+test('every statement names the schema of its tables, also those that no test runs', async () => {
+  await using full = await createTestDatabase()
+  const { rows } = await full.database.pool.query<{ names: string }>(
+    `select string_agg(distinct tablename, '|') as names from pg_tables where schemaname in ('tidings', 'studio')`,
+  )
+  const unqualified = new RegExp(`\\b(?:from|join|into|update|table|truncate|references) (?:${rows[0]?.names})\\b`, 'g')
+  const found: string[] = []
+  for (const folder of ['src', 'schema', 'examples'])
+    for await (const file of glob(`${folder}/**/*.{ts,sql}`, { cwd: root })) {
+      if (file.includes('node_modules') || file.startsWith('src/db/legacy')) continue
+      const text = await readFile(new URL(file, root), 'utf8')
+      const code = text.replaceAll(/\/\*[\s\S]*?\*\//g, '').replaceAll(/(?:^|\s)(?:\/\/|--).*/gm, '')
+      found.push(...Array.from(code.matchAll(unqualified), ([match]) => `${file}: ${match}`))
+    }
+  expect(rows[0]?.names.split('|').length).toBeGreaterThan(40)
+  expect(found).toEqual([])
 })
 
 test('a table `migration` of another program is not taken for that of an older version', async () => {
