@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { nameSchema } from '../schema-name.ts'
+import { engineSchema, nameSchema } from '../schema-name.ts'
 
 /**
  * An open transaction on the database of Tidings: an object whose `query` runs a statement in it, such as a client of `pg`, or a
@@ -36,13 +36,13 @@ export function inTransaction(
   transaction: Transaction,
   schema: string,
 ): (strings: TemplateStringsArray, request: object) => Promise<unknown> {
-  const named = (texts: readonly string[]): string[] => texts.map((text) => nameSchema(text, schema))
   return async (strings, request) => {
+    const named = nameSchemaIn(strings, schema)
     // A parameter and a column of type text: libraries differ in how they write and read JSON.
     const text = JSON.stringify(request)
     const result = await (typeof transaction === 'function'
-      ? transaction(Object.assign(named(strings), { raw: named(strings.raw) }), text)
-      : transaction.query(named(strings).join('$1'), [text]))
+      ? transaction(named, text)
+      : transaction.query(named.join('$1'), [text]))
     const parsed = answer.safeParse(result)
     if (!parsed.success)
       throw new TypeError(
@@ -50,4 +50,11 @@ export function inTransaction(
       )
     return JSON.parse(parsed.data[0].answer)
   }
+}
+
+/** Some libraries recognize a statement by the identity of its strings. */
+function nameSchemaIn(strings: TemplateStringsArray, schema: string): TemplateStringsArray {
+  if (schema === engineSchema) return strings
+  const nameAll = (texts: readonly string[]): readonly string[] => texts.map((text) => nameSchema(text, schema))
+  return Object.assign(nameAll(strings), { raw: nameAll(strings.raw) })
 }

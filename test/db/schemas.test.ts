@@ -1,6 +1,6 @@
 import { glob, readFile } from 'node:fs/promises'
 import pg from 'pg'
-import { createTidings, defineTask, stage } from 'tidings'
+import { createTidings, defineTask, defineTopic, stage, type Transaction } from 'tidings'
 import { expect, test, vi } from 'vitest'
 import { z } from 'zod'
 import { connectDatabase, type Database, withTransaction } from '../../src/db/connect.ts'
@@ -71,6 +71,7 @@ const defineGreeting = (text: string) =>
     },
   })
 const greet = defineGreeting('Hello')
+const door = defineTopic({ name: 'door', events: { opened: z.object({}) }, authorize: () => true })
 
 test.each(['public', 'team', 'tidings'])(
   'the tables of an older version in the schema %s become those of a new database',
@@ -171,12 +172,15 @@ test('a table `migration` of another program is not taken for that of an older v
 test('two schemas of one database are separate: each runs its own tasks, started by every way', async () => {
   await using empty = await createTestDatabase({ empty: true })
   const [hello, welcome] = [greet, defineGreeting('Welcome')]
-  const options = { databaseUrl: empty.url, logger: silentLogger }
+  const options = { databaseUrl: empty.url, topics: [door], logger: silentLogger }
   await using first = createTidings({ ...options, tasks: [hello] })
   await using second = createTidings({ ...options, tasks: [welcome], databaseSchema: 'other_team' })
   await Promise.all([first.worker(), second.worker()])
   expect(await schemasOf(empty.database)).toEqual(['bullmq', 'other_team', 'public', 'tidings'])
   await using client = await connect(empty.url)
+  const notified: string[] = []
+  client.on('notification', ({ channel }) => notified.push(channel))
+  await client.query('listen "tidings.started"; listen "other_team.started"')
   const key = { owner: 'ada', idempotencyKey: 'same' }
   const ids = { tidings: [] as string[], other_team: [] as string[] }
   for (const [schema, tidings, kind] of [
@@ -186,13 +190,27 @@ test('two schemas of one database are separate: each runs its own tasks, started
     const started = await tidings.start(kind, { name: 'x' }, key)
     expect(started.isNew).toBe(true)
     await client.query('begin')
-    const within = await tidings.start(kind, { name: 'x' }, { owner: 'ada', transaction: client })
+    // As libraries take it that have a template tag.
+    const transaction: Transaction = (strings, ...values) => client.query(strings.join('$1'), values)
+    const within = await tidings.start(kind, { name: 'x' }, { owner: 'ada', transaction })
+    await tidings.start(kind, { name: 'x' }, { ...key, transaction: client }).then(({ isNew }) => {
+      expect(isNew).toBe(false)
+    })
+    await tidings.publish(door, schema, { opened: {} }, { transaction: client })
     const { rows } = await client.query<{ id: string }>(
       `select ${schema}.start_task('GREET', '{"name": "x"}', 'ada') as id`,
     )
     await client.query('commit')
+    expect(notified.splice(0)).toEqual([`${schema}.started`])
     ids[schema].push(started.id, within.id, rows[0]?.id ?? '')
+    const topics = await client.query(`select name from ${schema}.topic where name not like 'task:%'`)
+    expect(topics.rows).toEqual([{ name: `door:${schema}` }])
   }
+  const listening = await client.query(
+    `select query from pg_stat_activity
+     where datname = current_database() and application_name = 'tidings listen' order by query`,
+  )
+  expect(listening.rows).toEqual([{ query: 'listen "other_team.started"' }, { query: 'listen "tidings.started"' }])
   for (const [schema, text] of [
     ['tidings', 'Hello x'],
     ['other_team', 'Welcome x'],
