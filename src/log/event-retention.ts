@@ -1,9 +1,12 @@
 import { createSingleFlight } from '../async/single-flight.ts'
 import type { Database } from '../db/connect.ts'
+import { retryTransient } from '../db/retry.ts'
 import type { Logger } from '../logger.ts'
 
 /** Default maximum number of topics, or of keys, per statement. */
 const defaultBatch = 200
+/** How long to retry a change of partitions that waits for longer than 200 ms. */
+const retryMs = 8_000
 
 interface RetentionOptions {
   readonly retentionHours: number
@@ -95,6 +98,81 @@ async function deleteEvents(
 }
 
 /**
+ * Deletes the events that are older than the retention period, by dropping their partitions. A partition covers an eighth of the
+ * period, at least an hour, so events are kept for up to an eighth longer. Before, the position up to which events are deleted is
+ * stored for each topic, so that subscribers that ask for them receive a snapshot and never find a gap. Also adds the partition for
+ * the events to come.
+ *
+ * @param options.retentionHours - age from which an event may be deleted
+ * @param options.maxTopics - maximum number of topics per statement; default 200
+ * @param options.signal - stops it after the current statement
+ * @returns number of topics whose events were deleted, and of partitions that had events
+ * @throws pg.DatabaseError `55P03` when other transactions, such as a backup, use the events for longer than the retries take
+ */
+export async function prunePartitions(
+  { pool }: Pick<Database, 'pool'>,
+  {
+    retentionHours,
+    maxTopics = defaultBatch,
+    signal,
+  }: { readonly retentionHours: number; readonly maxTopics?: number; readonly signal?: AbortSignal },
+): Promise<{ readonly topics: number; readonly partitions: number }> {
+  const nothing = { topics: 0, partitions: 0 }
+  if (signal?.aborted) return nothing
+  const widthHours = Math.max(1, retentionHours / 8)
+  await retryTransient(retryMs, () =>
+    pool.query(`select tidings.extend_event_partitions($1::float8 * interval '1 hour')`, [widthHours]),
+  )
+  const { rows } = await pool.query<{ before: Date | null }>(
+    `select before from (
+       select max(upper) as before, count(*) as count from tidings.event_partition where upper <= now() - $1::float8 * interval '1 hour'
+     ) old
+     where count > 1 or exists (select from tidings.event where at < before)`,
+    [retentionHours],
+  )
+  const before = rows[0]?.before
+  if (!before) return nothing
+  let topics = 0
+  for (let last: string | null = ''; last !== null; ) {
+    const marked = await markTopics(pool, before, last, maxTopics)
+    topics += marked.count
+    last = marked.last
+    if (signal?.aborted) return { topics, partitions: 0 }
+  }
+  const dropped = await retryTransient(retryMs, () =>
+    pool.query<{ count: number }>('select tidings.drop_event_partitions($1) as count', [before]),
+  )
+  return { topics, partitions: dropped.rows[0]?.count ?? 0 }
+}
+
+/**
+ * Stores the last position before a time for the topics that follow a name.
+ *
+ * @returns the last of these topics; null if there was none
+ */
+async function markTopics(
+  pool: Database['pool'],
+  before: Date,
+  after: string,
+  maxTopics: number,
+): Promise<{ readonly last: string | null; readonly count: number }> {
+  const { rows } = await pool.query<{ last: string | null; count: number }>(
+    `with old as materialized (
+       select topic, max(seq) as seq from tidings.event where at < $1 and topic > $2 group by topic order by topic limit $3
+     ),
+     held as materialized (
+       select name, old.seq from old join tidings.topic on name = old.topic order by name for no key update of topic
+     ),
+     marked as (
+       update tidings.topic set pruned_seq = held.seq from held where topic.name = held.name and topic.pruned_seq < held.seq returning 1
+     )
+     select (select max(topic) from old) as last, (select count(*)::int from marked) as count`,
+    [before, after, maxTopics],
+  )
+  return rows[0] ?? { last: null, count: 0 }
+}
+
+/**
  * Deletes idempotency keys, so that they may be used for new requests.
  *
  * @param options.keptHours - how long a key is kept
@@ -157,29 +235,37 @@ export function createPruner(options: {
     batch = defaultBatch,
   } = options
   const maxKeys = batch * 25
-  let isStopped = false
+  const stopping = new AbortController()
+  const { signal } = stopping
 
   const prune = async (): Promise<void> => {
-    const total = { topics: 0, events: 0, keys: 0, others: 0 }
-    for (const pruneSome of [pruneTopics, trimTopics])
-      for (let isLeft = true; isLeft && !isStopped; ) {
-        const prunedCount = await pruneSome(database, { retentionHours, retentionHoursByKind, maxTopics: batch })
-        total.topics += prunedCount.topics
-        total.events += prunedCount.events
-        isLeft = prunedCount.topics === batch
-      }
-    for (let isLeft = true; isLeft && !isStopped; ) {
+    const total = { topics: 0, events: 0, partitions: 0, keys: 0, others: 0 }
+    const ownPeriods = Object.values(retentionHoursByKind)
+    // With one period for all, whole partitions are old enough.
+    if (ownPeriods.length > 0)
+      for (const pruneSome of [pruneTopics, trimTopics])
+        for (let isLeft = true; isLeft && !signal.aborted; ) {
+          const prunedCount = await pruneSome(database, { retentionHours, retentionHoursByKind, maxTopics: batch })
+          total.topics += prunedCount.topics
+          total.events += prunedCount.events
+          isLeft = prunedCount.topics === batch
+        }
+    const longestHours = Math.max(retentionHours, ...ownPeriods)
+    const dropped = await prunePartitions(database, { retentionHours: longestHours, maxTopics: batch, signal })
+    total.topics += dropped.topics
+    total.partitions = dropped.partitions
+    for (let isLeft = true; isLeft && !signal.aborted; ) {
       const keys = await pruneIdempotencyKeys(database, { keptHours: idempotencyHours, maxKeys })
       total.keys += keys
       isLeft = keys === maxKeys
     }
     for (const pruneSome of otherPruners)
-      for (let isLeft = true; isLeft && !isStopped; ) {
+      for (let isLeft = true; isLeft && !signal.aborted; ) {
         const rows = await pruneSome(maxKeys)
         total.others += rows
         isLeft = rows > 0
       }
-    if (total.topics + total.keys + total.others > 0) logger.info(total, 'pruned old rows')
+    if (total.topics + total.partitions + total.keys + total.others > 0) logger.info(total, 'pruned old rows')
   }
 
   const run = createSingleFlight(() =>
@@ -189,7 +275,7 @@ export function createPruner(options: {
   return {
     run,
     async [Symbol.asyncDispose]() {
-      isStopped = true
+      stopping.abort()
       clearInterval(timer)
       await run.pending()
     },

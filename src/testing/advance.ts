@@ -40,6 +40,11 @@ export async function moveTimes(
        where (status = 'RETRYING' and next_attempt_at <= now()) or (status = 'RUNNING' and lease_until < now())`,
       [ms, own],
     )
+    // The events so far get partitions of their own, so that they can be pruned.
+    await client.query(
+      `select tidings.split_event_partition(date_trunc('milliseconds', now() - $1 * interval '1 ms'))`,
+      [ms],
+    )
     await client.query(`update tidings.event set at = at - $1 * interval '1 ms'`, [ms])
     await client.query(`update tidings.idempotency set created_at = created_at - $1 * interval '1 ms'`, [ms])
     await client.query(

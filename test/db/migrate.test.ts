@@ -65,7 +65,11 @@ test('released migrations are unchanged: a later one corrects them', async () =>
 describe('migrate', () => {
   test('brings an empty database up to the schema of the code', async () => {
     await using empty = await createTestDatabase({ empty: true })
-    expect(await migrate(empty.database, silentLogger)).toEqual(['0030_tables.sql', '0031_functions.sql'])
+    expect(await migrate(empty.database, silentLogger)).toEqual([
+      '0030_tables.sql',
+      '0031_functions.sql',
+      '0032_event_partitions.sql',
+    ])
     const { rows } = await empty.database.pool.query('select name from tidings.topic')
     expect(rows).toEqual([])
   })

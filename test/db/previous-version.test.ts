@@ -37,7 +37,7 @@ test('a database of version 0020 is upgraded', async () => {
 
   const applied = await migrate(legacy.database, silentLogger)
   expect(applied[0]).toBe('0021_main_content.sql')
-  expect(applied.slice(-2)).toEqual(['0029_schemas.sql', '0031_functions.sql'])
+  expect(applied.slice(-3)).toEqual(['0029_schemas.sql', '0031_functions.sql', '0032_event_partitions.sql'])
   expect(await migrate(legacy.database, silentLogger, studioMigrations)).toEqual(['0031_functions.sql'])
   expect(await migrate(legacy.database, silentLogger)).toEqual([])
   const find = async (query: string): Promise<number> =>

@@ -83,14 +83,19 @@ test.each(['public', 'team', 'tidings'])(
     await legacy.migrateBefore('0029')
     const { pool } = legacy.database
     await pool.query(`insert into viewer_change (user_id, type, payload) values ('ada', 'X', '{}')`)
-    await pool.query(`create role team_reader; grant select on task to team_reader;
+    await pool.query(`create role team_reader; grant select on task, event to team_reader;
       grant execute on function tidings.start_task(text, jsonb, text, text) to team_reader`)
 
-    expect(await migrate(legacy.database, silentLogger)).toEqual(['0029_schemas.sql', '0031_functions.sql'])
+    expect(await migrate(legacy.database, silentLogger)).toEqual([
+      '0029_schemas.sql',
+      '0031_functions.sql',
+      '0032_event_partitions.sql',
+    ])
     expect(await migrate(legacy.database, silentLogger, studioMigrations)).toEqual(['0031_functions.sql'])
     expect(await migrate(legacy.database, silentLogger)).toEqual([])
     const { rows } = await pool.query(
-      `select has_table_privilege('team_reader', 'tidings.task', 'select') as reads,
+      `select has_table_privilege('team_reader', 'tidings.task', 'select')
+           and has_table_privilege('team_reader', 'tidings.event', 'select') as reads,
          has_function_privilege('team_reader', 'tidings.start_task(text, jsonb, text, text)', 'execute') as starts`,
     )
     expect(rows).toEqual([{ reads: true, starts: true }])
@@ -126,7 +131,7 @@ test('an older version that was started on a new database does not keep others f
 test('a team has only the tables of the engine, in one schema, also when an older version had created those of the applications', async () => {
   await using empty = await createTestDatabase({ empty: true })
   await using tidings = createTidings({ tasks: [greet], databaseUrl: empty.url, logger: silentLogger })
-  expect(await tidings.migrate()).toEqual(['0030_tables.sql', '0031_functions.sql'])
+  expect(await tidings.migrate()).toEqual(['0030_tables.sql', '0031_functions.sql', '0032_event_partitions.sql'])
   expect(await schemasOf(empty.database)).toEqual(['public', 'tidings'])
   expect(await describe(empty.database, ['public'])).toEqual([])
   await tidings.worker()
@@ -268,7 +273,8 @@ test('a database of version 0028 with the data of every application is served, a
   await client.query(dump)
   const countsOf = async (condition: string): Promise<Record<string, number>> => {
     const { rows: tables } = await client.query<{ schema: string; name: string }>(
-      `select schemaname as schema, tablename as name from pg_tables where ${condition} and tablename <> 'migration'`,
+      `select schemaname as schema, tablename as name from pg_tables where ${condition} and tablename <> 'migration'
+         and tablename !~ '^event_'`,
     )
     const counts = tables.map(async ({ schema, name }) => {
       const { rows } = await client.query<{ n: number }>(`select count(*)::int as n from ${schema}.${name}`)

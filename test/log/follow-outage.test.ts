@@ -1,6 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { connectDatabase } from '../../src/db/connect.ts'
-import { pruneTopics } from '../../src/log/event-retention.ts'
 import { createLogReader } from '../../src/log/read.ts'
 import { silentLogger } from '../../src/logger.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
@@ -17,6 +16,7 @@ import {
   eventually,
   followTopic,
   positionOf,
+  pruneOlderThan,
   record,
   startNode,
   type TestNode,
@@ -282,7 +282,7 @@ describe('reports that events cannot be replayed', () => {
     // It holds a page of 200; the rest is pruned.
     const slow = followTopic(node, topic, { fromStart: true })
     await slow.next()
-    await pruneTopics(test.database, { retentionHours: 0 })
+    await pruneOlderThan(test.database, 0)
     const rest = record(slow, 1)
     await rest.ended
     expect(rest.text).toMatch(/^2 .* 200 PRUNED@251$/)
@@ -297,7 +297,7 @@ describe('reports that events cannot be replayed', () => {
     await recording.reach(2)
     await appendMany(writing, topic, 3)
     await append(writing, topic, 'Last')
-    await pruneTopics(test.database, { retentionHours: 0 })
+    await pruneOlderThan(test.database, 0)
     await recording.ended
     expect(recording.text).toBe('SUBSCRIBED@2 PRUNED@6')
   })

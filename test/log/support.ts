@@ -6,6 +6,7 @@ import type { Database } from '../../src/db/connect.ts'
 import { type Appender, createAppender } from '../../src/log/append.ts'
 import type { Position } from '../../src/log/cursor.ts'
 import { toMessage } from '../../src/log/event.ts'
+import { prunePartitions } from '../../src/log/event-retention.ts'
 import { createFeeds, type Feeds } from '../../src/log/feed.ts'
 import { type FollowOptions, follow, type TopicUpdate } from '../../src/log/follow.ts'
 import { createLogReader, type LogReader } from '../../src/log/read.ts'
@@ -26,6 +27,22 @@ export async function createTask(database: Database, id: string): Promise<void> 
      values ($1, 'TEST', 'RUNNING', 'u_1', '{}', 1, 3, '{"percent":0}', now(), 'w_1', now(), now())`,
     [id],
   )
+}
+
+/** Deletes the events that are older than a number of hours, although the partition of their time is not over. */
+export async function pruneOlderThan(
+  database: Database,
+  hours: number,
+  maxTopics = 200,
+): Promise<Awaited<ReturnType<typeof prunePartitions>>> {
+  // Two at once wait for each other, and give up early.
+  await eventually(() =>
+    database.pool.query(
+      `select tidings.split_event_partition(date_trunc('milliseconds', clock_timestamp()) - $1 * interval '1 hour')`,
+      [hours],
+    ),
+  )
+  return await prunePartitions(database, { retentionHours: hours, maxTopics })
 }
 
 /** Waits until `check` no longer throws: for the event, however long a busy machine takes. */

@@ -10,7 +10,7 @@ import { chooseAddress } from '../../../src/db/embedded/address.ts'
 import { type Binaries, findBinaries, linkLibraries, postgresEnvironment } from '../../../src/db/embedded/binaries.ts'
 import { findAccount, placeBinaries } from '../../../src/db/embedded/place.ts'
 import { startPostmaster } from '../../../src/db/embedded/postmaster.ts'
-import { pruneTopics, trimTopics } from '../../../src/log/event-retention.ts'
+import { prunePartitions } from '../../../src/log/event-retention.ts'
 import { silentLogger } from '../../../src/logger.ts'
 import { startApp } from '../../../src/main/app.ts'
 import { rebuildAnalytics } from '../../../src/studio/analytics/rebuild.ts'
@@ -150,8 +150,8 @@ test.each([
   await vi.waitFor(async () => expect((await engine.store.list({ owner, limit: 20 })).length).toBe(5))
   await rebuildAnalytics({ database, appender: engine.appender })
 
-  await trimTopics(database, { retentionHours: 0 })
-  expect((await pruneTopics(database, { retentionHours: 0 })).topics).toBeGreaterThanOrEqual(5)
+  await database.pool.query('select tidings.split_event_partition(clock_timestamp())')
+  expect((await prunePartitions(database, { retentionHours: 0 })).topics).toBeGreaterThanOrEqual(5)
   await database.pool.query(
     `update tidings.task set finished_at = finished_at - interval '2 days' where kind = 'REPLY'`,
   )
