@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { splitDatabaseUrl } from './database-url.ts'
 import { type RateLimitBudgets, rateLimitClasses } from './rate-limits/rate-limit-classes.ts'
 import { parseRedisUrl } from './redis-url.ts'
 import { engineSchema, isSchemaName } from './schema-name.ts'
@@ -43,6 +44,11 @@ export const settings = {
   DATABASE_DIRECT_URL: optional(
     databaseUrl,
     'URL of the same database without a pooler, when DATABASE_URL is one of a pooler of transactions, such as PgBouncer: migrations, workers that are notified of tasks started in transactions of the application or in SQL, and, with QUEUE_BACKEND=postgres, the queue need it',
+    { secret: true },
+  ),
+  DATABASE_REPLICA_URL: optional(
+    databaseUrl,
+    'URL of a replica of the same database with streaming replication: lists of tasks, their history and the events that subscribers missed are read there, once it has everything that was committed before; otherwise from DATABASE_URL',
     { secret: true },
   ),
   DATABASE_SCHEMA: setting(
@@ -150,7 +156,11 @@ export const settings = {
     '300',
     'minimum time in ms between two TaskQueueMoved events of a subscriber',
   ),
-  RETENTION_HOURS: setting(number(0, 87_600), '168', 'hours after which the events of finished tasks are deleted'),
+  RETENTION_HOURS: setting(
+    number(0, 87_600),
+    '168',
+    'hours for which events are kept; they are deleted in parts, up to an eighth of that time later',
+  ),
   TASK_RETENTION_DAYS: setting(
     pairs(36_500),
     '*=90',
@@ -292,6 +302,10 @@ export function contradictionsOf(
       problems.push(`${name} is set and neither JWT_SECRET nor JWKS_URL is; without them no token is verified`)
   if (config.DATABASE_DIRECT_URL !== undefined && config.DATABASE_URL === undefined)
     problems.push('DATABASE_DIRECT_URL is set and DATABASE_URL is not; set it to the address of the pooler')
+  if (config.DATABASE_REPLICA_URL !== undefined && config.DATABASE_URL === undefined)
+    problems.push('DATABASE_REPLICA_URL is set and DATABASE_URL is not; set it to the address of the primary')
+  if (config.DATABASE_REPLICA_URL !== undefined && splitDatabaseUrl(config.DATABASE_REPLICA_URL).length > 1)
+    problems.push('DATABASE_REPLICA_URL names several hosts; each server reads from one replica')
   if (config.QUEUE_BACKEND === 'redis' && config.REDIS_URL === undefined)
     problems.push('QUEUE_BACKEND is "redis" and REDIS_URL is not set; set it')
   if ((config.REDIS_TLS_CERT === undefined) !== (config.REDIS_TLS_KEY === undefined))

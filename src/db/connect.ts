@@ -5,6 +5,7 @@ import { type Logger, redactSecrets } from '../logger.ts'
 import { engineSchema } from '../schema-name.ts'
 import { classifyDatabaseError } from './failure.ts'
 import { createPools, type PoolOptions, type Pools } from './pool.ts'
+import { createReplicaReads, type Read } from './replica.ts'
 
 /** Connections to one PostgreSQL database. Disposing waits (at most 5 s) for running statements. */
 export interface Database extends AsyncDisposable {
@@ -16,6 +17,11 @@ export interface Database extends AsyncDisposable {
    * connection is replaced before a lease expires.
    */
   readonly vitals: pg.Pool
+  /**
+   * Runs a read-only statement that may be answered by a replica; see {@link createReplicaReads}. Without a replica, the same as a
+   * query of {@link Database.pool}.
+   */
+  readonly read: Read
   /** The schema of the engine. Statements name `tidings`, which every connection replaces. */
   readonly schema: string
   /**
@@ -30,6 +36,8 @@ const longestCloseMs = 5_000
 const defaultStatementMs = 4_000
 const vitalConnections = 2
 const longestVitalMs = 2_000
+/** A replica that does not answer delays a read for as long as this, every few seconds. */
+const longestProbeMs = 500
 
 /**
  * Opens connections to a database, waiting for one that is starting up.
@@ -38,6 +46,7 @@ const longestVitalMs = 2_000
  *   socket
  * @param options.directUrl - the address without the pooler, when `url` is one of a pooler of transactions; see
  *   {@link createPools}
+ * @param options.replicaUrl - the address of a replica with streaming replication, for {@link Database.read}. It need not answer
  * @param options.schema - of the engine, instead of `tidings`
  * @param options.maxConnections - maximum number of open connections
  * @param options.applicationName - shown in `pg_stat_activity`; default `tidings`
@@ -51,6 +60,7 @@ const longestVitalMs = 2_000
 export async function connectDatabase(options: {
   url: string
   directUrl?: string | undefined
+  replicaUrl?: string | undefined
   schema?: string
   maxConnections: number
   logger: Logger
@@ -61,6 +71,7 @@ export async function connectDatabase(options: {
   const {
     url,
     directUrl,
+    replicaUrl,
     schema = engineSchema,
     logger,
     waitMs = 30_000,
@@ -68,25 +79,28 @@ export async function connectDatabase(options: {
     applicationName = 'tidings',
   } = options
   const vitalMs = Math.min(statementMs, longestVitalMs)
-  const pools = createPools({
-    url,
-    directUrl,
-    schema,
-    statementMs,
-    tellingMs: vitalMs,
-    logger,
-    types: { getTypeParser },
-  })
+  const common = { schema, statementMs, tellingMs: vitalMs, logger, types: { getTypeParser } }
+  const pools = createPools({ ...common, url, directUrl })
+  // Watched apart: when the replica falls silent, the connections to the primary are not suspect.
+  const replicaPools = replicaUrl === undefined ? undefined : createPools({ ...common, url: replicaUrl })
   const pool = pools.open({ applicationName, maxConnections: options.maxConnections })
   const vitals = pools.open({
     applicationName: `${applicationName} vitals`,
     maxConnections: vitalConnections,
     statementMs: vitalMs,
   })
-  let closing: Promise<void> | undefined
-  const close = () => {
-    closing ??= closePools(pools, logger)
-    return closing
+  const replica = replicaPools && {
+    pool: replicaPools.open({ applicationName: `${applicationName} reads`, maxConnections: options.maxConnections }),
+    probe: replicaPools.open({
+      applicationName: `${applicationName} replica`,
+      maxConnections: 1,
+      statementMs: longestProbeMs,
+    }),
+  }
+  let closing: Promise<unknown> | undefined
+  const close = async () => {
+    closing ??= Promise.all([pools, replicaPools ?? []].flat().map((some) => closePools(some, logger)))
+    await closing
   }
   try {
     await waitForServer(pool, pools, { url, waitMs, logger })
@@ -94,7 +108,9 @@ export async function connectDatabase(options: {
     await close()
     throw error
   }
-  return { pool, vitals, schema, openPool: pools.open, [Symbol.asyncDispose]: close }
+  const read: Read =
+    replica === undefined ? (config) => pool.query(config) : createReplicaReads({ pool, replica, logger })
+  return { pool, vitals, read, schema, openPool: pools.open, [Symbol.asyncDispose]: close }
 }
 
 /** The callbacks that open transactions run once they have committed. */

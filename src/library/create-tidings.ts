@@ -214,6 +214,7 @@ export function createTidings(options: TidingsOptions): Tidings {
       await connectDatabase({
         url,
         directUrl: config.DATABASE_DIRECT_URL,
+        replicaUrl: config.DATABASE_REPLICA_URL,
         schema: config.DATABASE_SCHEMA,
         maxConnections: config.DATABASE_POOL,
         statementMs: config.DATABASE_STATEMENT_MS,

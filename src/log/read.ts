@@ -83,12 +83,14 @@ interface EventRow {
  * has
  */
 export async function createLogReader(
-  database: Pick<Database, 'pool'>,
+  database: Pick<Database, 'pool' | 'read'>,
   { retryMs = 8_000 }: { readonly retryMs?: number } = {},
 ): Promise<LogReader> {
   const { pool } = database
   const query = <R extends QueryResultRow>(config: QueryConfig): Promise<QueryResult<R>> =>
     retryTransient(retryMs, () => pool.query<R>(config))
+  const readOnly = <R extends QueryResultRow>(config: QueryConfig): Promise<QueryResult<R>> =>
+    retryTransient(retryMs, () => database.read<R>(config))
   const initial = await query<{ epoch: string | null }>({ text: 'select tidings.log_epoch() as epoch' })
   let epoch = initial.rows[0]?.epoch ?? ''
   if (epoch === '') throw new TidingsError('UNAVAILABLE', 'The database has no epoch: was it migrated?')
@@ -126,7 +128,7 @@ export async function createLogReader(
     // Deduplicated: many clients that reconnect at once and request the same range cost one range.
     const distinct = new Map(ranges.map((range) => [`${range.after} ${range.limit} ${range.topic}`, range]))
     const uniqueRanges = [...distinct.values()]
-    const { rows } = await query<EventRow & { ord: number }>({
+    const { rows } = await readOnly<EventRow & { ord: number }>({
       name: 'tidings-read',
       text: `select r.ord, (select value from tidings.meta where key = 'epoch') as epoch, e.topic, e.seq, e.type, e.at, e.payload
         from unnest($1::text[], $2::bigint[], $3::int[]) with ordinality as r(topic, after, max, ord)

@@ -99,6 +99,7 @@ export async function startApp(options: {
     await connectDatabase({
       url,
       directUrl: config.DATABASE_DIRECT_URL,
+      replicaUrl: config.DATABASE_REPLICA_URL,
       schema: config.DATABASE_SCHEMA,
       maxConnections: config.DATABASE_POOL,
       statementMs: config.DATABASE_STATEMENT_MS,

@@ -17,10 +17,13 @@ export interface PostgresPair extends AsyncDisposable {
   readonly url: string
   /** A URL with the addresses of both. */
   readonly urlOfBoth: string
+  /** The address of the standby. */
+  readonly replicaUrl: string
   /** Waits until the standby has everything that the primary has. */
   replicated(): Promise<void>
   /** Cuts the replication: what is committed from now on is lost by a failover. */
   cutReplication(): void
+  resumeReplication(): Promise<void>
   /** Kills the primary and promotes the standby. */
   failOver(): Promise<void>
   /** Starts the killed primary again, which does not know that it was replaced. */
@@ -75,6 +78,7 @@ export async function startPostgresPair(): Promise<PostgresPair> {
   return {
     url: `postgres://postgres@127.0.0.1:${entrance.port}/postgres`,
     urlOfBoth: `postgres://postgres@127.0.0.1:${ports.primary},127.0.0.1:${ports.standby}/postgres`,
+    replicaUrl: `postgres://postgres@127.0.0.1:${ports.standby}/postgres`,
     async replicated() {
       const [position] = await query(ports.primary, 'select pg_current_wal_lsn() as lsn')
       await vi.waitFor(async () => {
@@ -89,6 +93,7 @@ export async function startPostgresPair(): Promise<PostgresPair> {
       replication.refuse()
       replication.resetAll()
     },
+    resumeReplication: () => replication.accept(),
     async failOver() {
       entrance.refuse()
       entrance.resetAll()

@@ -181,14 +181,14 @@ export function createTaskStore(database: Database): TaskStore {
     },
     snapshot: (taskId, first = itemPageSize) => snapshots({ taskId, first }),
     async list({ owner, only, statuses, kinds, otherThan, before, limit }) {
-      const { rows } = await pool.query<Task>(
-        `select ${taskColumns} from ${taskSource}
+      const { rows } = await database.read<Task>({
+        text: `select ${taskColumns} from ${taskSource}
          where k.owner = $1 and ($2::text[] is null or k.status = any($2::text[]))
            and ($3::timestamptz is null or (k.created_at, k.id) < ($3::timestamptz, $4::text))
            and ($6::text[] is null or k.id = any($6::text[]) or k.subject = any($7::text[]))
            and ($8::text[] is null or k.kind = any($8::text[]) or k.kind <> all($9::text[]))
          order by k.created_at desc, k.id desc limit $5`,
-        [
+        values: [
           owner,
           statuses ?? null,
           before?.createdAt ?? null,
@@ -199,7 +199,7 @@ export function createTaskStore(database: Database): TaskStore {
           kinds ?? null,
           otherThan ?? null,
         ],
-      )
+      })
       return rows
     },
     async activeFor(subjects) {
