@@ -12,10 +12,11 @@ beforeAll(async () => {
      select 'document_' || i, 'ada', 'a.md', 'MARKDOWN', 'READY', 'A', 2, '' from generate_series(1, 50) i`,
   )
   await pool.query(
-    `insert into studio.passage (document_id, position, section_key, page, heading, text)
-     select 'document_' || d, p, '1', null, '', 'word' || d || 'x' || p || ' ' || filler
+    `insert into studio.passage (document_id, position, section_key, page, heading, text, search)
+     select 'document_' || d, p, '1', null, '', text, to_tsvector('simple', text) || to_tsvector('english', text)
      from generate_series(1, 50) d, generate_series(1, 100) p,
-       (select string_agg('filler' || i, ' ') as filler from generate_series(1, 100) i) f`,
+       (select string_agg('filler' || i, ' ') as filler from generate_series(1, 100) i) f,
+       lateral (select 'word' || d || 'x' || p || ' ' || filler as text) passage`,
   )
   // Also merges the pending entries of the index, which make it expensive to read.
   await pool.query('vacuum analyze studio.passage')
