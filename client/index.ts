@@ -18,6 +18,7 @@ export type {
   TaskOf,
 } from './kinds/generated-kind.ts'
 export type { GeneratedTopic, TopicEvent, TopicEventOf } from './kinds/generated-topic.ts'
+export { type KindDocuments, kindFromDocuments } from './kinds/kind-from-documents.ts'
 export { type StartOutcome, type StartRefusal, startTask } from './kinds/start-task.ts'
 export type { TidingsClientOptions } from './options.ts'
 export type { OutboxEntry, OutboxState, OutboxStore } from './outbox/outbox.ts'

@@ -54,6 +54,7 @@ test('the guides show the examples as a whole', async () => {
     ...['http/tasks.ts', 'http/server.ts', 'http/page.html', 'react/tidings.ts', 'react/page.tsx', 'topics/order.ts'],
     ...['express', 'fastify', 'hono', 'pothos-yoga', 'sdl'].map((name) => `${name}/server.ts`),
     ...['server.ts', 'tasks.ts', 'token.ts'].map((name) => `authentication/${name}`),
+    'codegen/export-report.tsx',
     'deployment/tidings.ts',
     'kinds/translate.ts',
     ...['publish-article.ts', 'schema.ts', 'server.ts'].map((name) => `engine/${name}`),

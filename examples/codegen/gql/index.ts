@@ -1,0 +1,4 @@
+// biome-ignore-all lint: generated
+// biome-ignore-all format: generated
+/* eslint-disable */
+export * from "./gql.ts";
