@@ -25,8 +25,8 @@ export const supportedReact = '^18.2.0 || ^19.0.0'
  * after gzip.
  */
 const entries: Readonly<Record<string, { readonly file: string; readonly maxGzipBytes: number }>> = {
-  // With 700 bytes for kindFromDocuments, which a page without it does not load (decision 327).
-  client: { file: 'client/index.ts', maxGzipBytes: 27_904 },
+  // With 1 KB for kindFromDocuments and tasksDocument, which a page without them does not load (decision 327).
+  client: { file: 'client/index.ts', maxGzipBytes: 28_160 },
   core: { file: 'client/core.ts', maxGzipBytes: 21_504 },
   react: { file: 'client/react/index.ts', maxGzipBytes: 10_752 },
   apps: { file: 'client/apps/index.ts', maxGzipBytes: 14_080 },

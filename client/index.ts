@@ -20,6 +20,7 @@ export type {
 export type { GeneratedTopic, TopicEvent, TopicEventOf } from './kinds/generated-topic.ts'
 export { type KindDocuments, kindFromDocuments } from './kinds/kind-from-documents.ts'
 export { type StartOutcome, type StartRefusal, startTask } from './kinds/start-task.ts'
+export { type ListedTask, type TaskPage, type TaskPageVariables, tasksDocument } from './kinds/tasks-document.ts'
 export type { TidingsClientOptions } from './options.ts'
 export type { OutboxEntry, OutboxState, OutboxStore } from './outbox/outbox.ts'
 export type { OutboxContext } from './outbox/outbox-exchange.ts'

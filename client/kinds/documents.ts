@@ -95,7 +95,7 @@ function createWatch(kind: AnyKind): WatchDocument {
 }
 
 /** Marks the document as generated from the schema: a server that finds it invalid is older than the page. */
-function toDocument(text: string): object {
+export function toDocument(text: string): object {
   // urql returns this same object for every request with this document.
   return Object.assign(createRequest(text, {}).query, { __meta__: { generated: true } })
 }

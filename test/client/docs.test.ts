@@ -25,6 +25,7 @@ test('the programs of the README, of docs/client.md and of the guides compile un
     'plain',
     'connection',
     'outbox',
+    'list',
     'exchange',
     'script',
     'order',

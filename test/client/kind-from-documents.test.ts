@@ -35,7 +35,8 @@ test('the documents of the example are those that graphql-codegen generates (`-u
     false,
   )) as readonly { readonly filename: string; readonly content: string }[]
   expect(files.map(({ filename }) => filename).toSorted()).toEqual(['gql/gql.ts', 'gql/graphql.ts', 'gql/index.ts'])
-  const head = '// biome-ignore-all lint: generated\n// biome-ignore-all format: generated\n'
+  const head =
+    '// biome-ignore-all assist: generated\n// biome-ignore-all lint: generated\n// biome-ignore-all format: generated\n'
   for (const { filename, content } of files)
     await expect(`${head}${content}`).toMatchFileSnapshot(`${example}${filename}`)
 })

@@ -1,3 +1,4 @@
+// biome-ignore-all assist: generated
 // biome-ignore-all lint: generated
 // biome-ignore-all format: generated
 /* eslint-disable */
