@@ -15,6 +15,10 @@ import { addTaskResults } from './task/task-result.ts'
  * Adds the types of the engine to the builder of one schema.
  *
  * @returns the types that an application refers to, and the functions with which it defines its own
+ *
+ * @example
+ * const builder = createBuilder()
+ * const { defineResult, defineTaskKinds, taskRef } = addCoreTypes(builder)
  */
 export function addCoreTypes(builder: Builder) {
   const kit = addKit(builder)

@@ -38,7 +38,16 @@ export interface Loaders extends LoadersOf<typeof taskReads> {}
 
 const reads = new Map<string, BatchRead>(Object.entries(taskReads))
 
-/** Adds loaders of an application, by name. */
+/**
+ * Adds loaders of an application, by name.
+ *
+ * @example
+ * const reads = { article: ({ articles }: Services, ids: Ids) => articles.getMany(ids) }
+ * declare module 'tidings/schema' {
+ *   interface Loaders extends LoadersOf<typeof reads> {}
+ * }
+ * registerLoaders(reads)
+ */
 export function registerLoaders(added: Readonly<Record<string, BatchRead>>): void {
   for (const [name, read] of Object.entries(added)) reads.set(name, read)
 }

@@ -3,7 +3,7 @@ import type { Engine } from '../../src/tasks/engine.ts'
 
 /**
  * The services of the API: one instance per process. Applications add their own by declaration
- * merging: `declare module '…/schema/kit/services.ts' { interface Services { … } }`.
+ * merging: `declare module 'tidings/schema' { interface Services { … } }`.
  */
 export interface Services {
   readonly engine: Engine

@@ -56,6 +56,19 @@ export interface StartingArguments {
  *
  * @param open - finds the topic on behalf of the viewer in the context; throws a `TidingsError`
  * when the viewer may not see it
+ *
+ * @example
+ * builder.subscriptionField('articleUpdates', (t) =>
+ *   t.field({
+ *     type: articleEvent,
+ *     args: { articleId: t.arg.id({ required: true }), after: t.arg({ type: 'Cursor' }) },
+ *     ...subscribeToTopic(async ({ articleId }: { readonly articleId: string }, context) => ({
+ *       topic: `article:${articleId}`,
+ *       snapshot: () => context.articles.snapshot(articleId),
+ *       read: (update, position) => readLogged(update, position, 'ArticleSnapshot'),
+ *     })),
+ *   }),
+ * )
  */
 export function subscribeToTopic<A extends object, S, E>(
   open: (args: A, context: Context, operation: SelectingOperation) => Promise<TopicDefinition<S, E>>,

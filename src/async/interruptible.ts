@@ -9,6 +9,12 @@
  * the first `next()`. Its `finally` blocks run after an abort; errors thrown by them are passed to
  * `onLateError`.
  * @returns an iterator whose pending `next()` resolves as done when `return()` is called
+ *
+ * @example
+ * const pieces = interruptible(async function* (signal) {
+ *   const response = await fetch(url, { signal })
+ *   for await (const piece of response.body ?? []) yield piece
+ * })
  */
 export function interruptible<T>(
   run: (signal: AbortSignal) => AsyncGenerator<T, void, undefined>,

@@ -1,4 +1,10 @@
-/** Creates a keyed queue: runs async work serially per key within this process. */
+/**
+ * Creates a keyed queue: runs async work serially per key within this process.
+ *
+ * @example
+ * const inTurn = createKeyedQueue()
+ * await inTurn(userId, () => importFile(userId, file))
+ */
 export function createKeyedQueue(): <T>(name: string, work: () => Promise<T>) => Promise<T> {
   const last = new Map<string, Promise<unknown>>()
   return async (name, work) => {

@@ -158,6 +158,12 @@ export async function withSavepoint<T>(client: pg.PoolClient, work: () => Promis
  *   error is caught
  * @returns the result of `work`
  * @throws any error of `work` or the commit
+ *
+ * @example
+ * await withTransaction(database, async (client) => {
+ *   await client.query('insert into article (id, title) values ($1, $2)', [id, title])
+ *   await createTopic(client, `article:${id}`)
+ * })
  */
 export async function withTransaction<T>(
   database: Pick<Database, 'pool'>,

@@ -11,6 +11,12 @@ export type TransactionalAppender = Pick<Appender, 'appendIn' | 'publish'>
  * committed. If the transaction is rolled back, nothing is published.
  *
  * @throws Error if the client is not in a transaction of `withTransaction`
+ *
+ * @example
+ * await withTransaction(database, async (client) => {
+ *   await client.query('update article set title = $2 where id = $1', [id, title])
+ *   await appendInTransaction(appender, client, { topic: `article:${id}`, events: [{ type: 'TitleChanged', payload: { title } }] })
+ * })
  */
 export async function appendInTransaction(
   appender: TransactionalAppender,

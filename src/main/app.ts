@@ -7,7 +7,6 @@ import {
   type Logger,
   localDeveloper,
   migrate,
-  noTracing,
   openTracing,
   priorityBoostMs,
   startEmbeddedPostgres,
@@ -267,12 +266,7 @@ export async function startApp(options: {
 }
 
 /** Creates the live delivery of the Studio's API. */
-export function createLiveDelivery(
-  services: Services,
-  config: Config,
-  logger: Logger,
-  tracing: Tracing = noTracing,
-): Live {
+export function createLiveDelivery(services: Services, config: Config, logger: Logger, tracing?: Tracing): Live {
   return createDelivery({ schema, services, config, logger, tracing })
 }
 

@@ -33,7 +33,7 @@ export function createLiveDelivery({
   readonly config: Config
   readonly logger: Logger
   /** Off by default. */
-  readonly tracing?: Tracing
+  readonly tracing?: Tracing | undefined
   /** See `createLive`. */
   readonly isOwnField?: ((field: OwnableField) => boolean) | undefined
 }): Live {

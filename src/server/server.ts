@@ -247,6 +247,12 @@ function createParts<A extends Omit<Api, 'serve'>>(
  * `/health/ready`.
  *
  * @throws TidingsError `BAD_CONFIGURATION` when it cannot listen on `HOST` and `PORT`
+ *
+ * @example
+ * const live = createLiveDelivery({ schema, services, config, logger })
+ * const health = { database, bus: engine.bus }
+ * const createOwnContext = (viewer, options) => createContext(services, viewer, options)
+ * await using server = await startServer({ config, schema, live, health, logger, createContext: createOwnContext })
  */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
   const { config, schema, logger, metricsPage, bodyPace } = options

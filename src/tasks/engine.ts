@@ -95,6 +95,10 @@ export type EngineConfig = Pick<
  *
  * Disposing hands running attempts over to other workers, waits for pending appends, and closes
  * resources in the reverse order of opening. The caller owns the database.
+ *
+ * @example
+ * const engine = await startEngine({ config, database, definitions: [publishArticle], logger })
+ * const { task } = await engine.tasks.start({ kind: 'PUBLISH_ARTICLE', input: { articleId }, owner: userId })
  */
 export async function startEngine(options: {
   readonly config: EngineConfig

@@ -1,5 +1,5 @@
 import { createKeyedQueue } from '../../async/index.ts'
-import { createTopic, type Database, type Engine, type LogEvent, toInstant, withTransaction } from '../../engine.ts'
+import { createTopic, type Database, type Engine, type LogEvent, withTransaction } from '../../engine.ts'
 
 /** The topic of changes to a user's own tasks and library. */
 export function viewerTopic(userId: string): string {
@@ -87,7 +87,7 @@ export function createViewerUpdates({
       await client.query('select pg_advisory_xact_lock($1, $2)', [...flushLock])
       const current = await client.query<{ epoch: string }>('select tidings.log_epoch() as epoch')
       const { rows } = await client.query<Omit<LogEvent, 'at'> & { at: Date }>(flushStatement, [batch])
-      const events = rows.map(({ at, ...event }) => ({ ...event, at: toInstant(at) }))
+      const events = rows.map(({ at, ...event }) => ({ ...event, at: at.toISOString() }))
       return { events, epoch: current.rows[0]?.epoch ?? '' }
     })
   const flushAll = async (): Promise<number> => {

@@ -186,7 +186,19 @@ export interface TaskDefinition<I = unknown, R extends JsonObject = JsonObject> 
   announce?(client: PoolClient, input: I, ending: Ending): Promise<Announcement | null>
 }
 
-/** Defines a kind of task and fills in the defaults. */
+/**
+ * Defines a kind of task and fills in the defaults.
+ *
+ * @example
+ * export const publishArticle = createTaskDefinition({
+ *   kind: 'PUBLISH_ARTICLE',
+ *   input: z.object({ articleId: z.string() }),
+ *   async *run({ input: { articleId } }) {
+ *     yield stage('upload')
+ *     return { type: 'ArticlePublished', articleId }
+ *   },
+ * })
+ */
 export function createTaskDefinition<I, R extends JsonObject>(
   definition: Omit<TaskDefinition<I, R>, 'attempts' | 'concurrency' | 'backoff'> & {
     readonly attempts?: number
