@@ -33,7 +33,7 @@ const optionalPeers: readonly string[] = [
 /** Packages that the client needs only in pages with React. */
 const reactPeers: readonly string[] = ['react', 'react-dom', 'urql']
 /** Packages that only the types of the server and of the client name. */
-const types: readonly string[] = ['@types/pg', '@graphql-typed-document-node/core']
+const types: readonly string[] = ['@types/pg', '@types/ws', '@graphql-typed-document-node/core']
 
 interface Manifest {
   readonly version: string

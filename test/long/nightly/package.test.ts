@@ -102,7 +102,8 @@ test('the package is built, installed in an empty folder, type-checked there, an
   const engineFiles = ['publish-article.ts', 'schema.ts', 'server.ts', 'main.ts']
   await mkdir(directory.join('engine'))
   for (const name of engineFiles) await cp(`${root}examples/engine/${name}`, directory.join(`engine/${name}`))
-  await checkTypes(directory, 'engine/main.ts')
+  // A declaration of graphql-yoga imports a package whose own types do not compile.
+  await checkTypes(directory, 'engine/main.ts', true)
   await using articles = await createTestDatabase({ empty: true })
   await using application = await startServerIn(directory.path, 'engine/main.ts', articles.url)
   const answer = await fetch(
