@@ -153,17 +153,30 @@ export interface Idle {
   readonly bytesPerSubscriber: number
   readonly heapBytesPerSubscriber: number
   readonly connectionsPerSecond: number
+  /** Processor time of the server for each connection with its snapshot. */
+  readonly connectCpuMs: number
+  /** Processor time of what `readOtherCpuMs` reads, for each connection. */
+  readonly otherConnectCpuMs: number
   /** Share of one core used while no events are published. */
   readonly core: number
 }
 
-/** Measures the memory of idle subscribers, for growing numbers of them. */
+/**
+ * Measures the memory of idle subscribers, for growing numbers of them.
+ *
+ * @param shape.readOtherCpuMs - the processor time of other processes, such as a database
+ */
 export async function measureIdle(
   contestant: Contestant,
   environment: Environment,
-  shape: { readonly sockets: readonly number[]; readonly topics: number; readonly idleMs: number },
+  shape: {
+    readonly sockets: readonly number[]
+    readonly topics: number
+    readonly idleMs: number
+    readonly readOtherCpuMs?: () => Promise<number>
+  },
 ): Promise<readonly Idle[]> {
-  const { sockets, topics, idleMs } = shape
+  const { sockets, topics, idleMs, readOtherCpuMs = async () => 0 } = shape
   await using on = await stage(contestant, environment, { sockets: 0, topics })
   const connect = (count: number) =>
     on.load.ask(
@@ -186,8 +199,13 @@ export async function measureIdle(
   const idle: Idle[] = []
   let connected = 0
   for (const count of sockets) {
-    const { ms } = await connect(count - connected)
-    const connectionsPerSecond = (count - connected) / (ms / 1_000)
+    const cpuUnconnected = await readCpuMs(on.server)
+    const otherUnconnected = await readOtherCpuMs()
+    const added = count - connected
+    const { ms } = await connect(added)
+    const connectionsPerSecond = added / (ms / 1_000)
+    const connectCpuMs = ((await readCpuMs(on.server)) - cpuUnconnected) / added
+    const otherConnectCpuMs = ((await readOtherCpuMs()) - otherUnconnected) / added
     connected = count
     await sleep(settleMs)
     const after = await on.server.ask({ is: 'memory' }, 'memory')
@@ -199,6 +217,8 @@ export async function measureIdle(
       bytesPerSubscriber: (after.rssBytes - before.rssBytes) / count,
       heapBytesPerSubscriber: (after.heapBytes + after.externalBytes - before.heapBytes - before.externalBytes) / count,
       connectionsPerSecond,
+      connectCpuMs,
+      otherConnectCpuMs,
       core: (cpuAfter - cpuBefore) / idleMs,
     })
   }
@@ -263,26 +283,43 @@ export interface Storm {
   readonly ms: number
   /** The longest time for which the server's event loop was blocked. */
   readonly blockedMs: number
+  /** Processor time of the server for each client. */
+  readonly cpuMsPerClient: number
+  /** Processor time of what `readOtherCpuMs` reads, for each client. */
+  readonly otherCpuMsPerClient: number
 }
 
 /**
  * Reconnects all clients at once; those of Tidings with cursors, each receiving the `missed` events
  * exactly.
+ *
+ * @param shape.topics - over which the clients are distributed; default 1
+ * @param shape.readOtherCpuMs - the processor time of other processes, such as a database
  */
 export async function measureStorm(
   contestant: Contestant,
   environment: Environment,
-  shape: { readonly sockets: number; readonly missed: number },
+  shape: {
+    readonly sockets: number
+    readonly missed: number
+    readonly topics?: number
+    readonly readOtherCpuMs?: () => Promise<number>
+  },
 ): Promise<Storm> {
-  const { sockets } = shape
+  const { sockets, topics = 1, readOtherCpuMs = async () => 0 } = shape
   const missed = contestant.name === 'Tidings' ? shape.missed : 0
-  await using on = await stage(contestant, { ...environment, BENCH_APPEND: '1' }, { sockets, topics: 1 })
-  await on.server.ask({ is: 'publish', topic: 0, count: 1 }, 'published')
+  await using on = await stage(contestant, { ...environment, BENCH_APPEND: '1' }, { sockets, topics })
+  const publish = async (count: number): Promise<void> => {
+    for (let topic = 0; topic < topics; topic++) await on.server.ask({ is: 'publish', topic, count }, 'published')
+  }
+  await publish(1)
   await on.load.ask({ is: 'await', count: 1 }, 'arrived')
   await on.load.ask({ is: 'disconnect' }, 'disconnected')
-  if (missed > 0) await on.server.ask({ is: 'publish', topic: 0, count: missed }, 'published')
+  if (missed > 0) await publish(missed)
   await sleep(settleMs)
   await on.server.ask({ is: 'loop' }, 'loop')
+  const cpuBefore = await readCpuMs(on.server)
+  const otherBefore = await readOtherCpuMs()
   const startedAt = performance.now()
   await on.load.ask(
     {
@@ -291,7 +328,7 @@ export async function measureStorm(
       tasks: on.tasks,
       dialect: contestant.dialect,
       sockets,
-      topics: 1,
+      topics,
       concurrency: sockets,
       resume: true,
     },
@@ -299,12 +336,14 @@ export async function measureStorm(
   )
   await on.load.ask({ is: 'await', count: missed }, 'arrived')
   const ms = performance.now() - startedAt
+  const cpuMsPerClient = ((await readCpuMs(on.server)) - cpuBefore) / sockets
+  const otherCpuMsPerClient = ((await readOtherCpuMs()) - otherBefore) / sockets
   const { maxMs } = await on.server.ask({ is: 'loop' }, 'loop')
   await sleep(settleMs)
   // All are live again: one more event reaches each client once.
-  await on.server.ask({ is: 'publish', topic: 0, count: 1 }, 'published')
+  await publish(1)
   await on.load.ask({ is: 'await', count: missed + 1 }, 'arrived')
-  return { ms, blockedMs: maxMs }
+  return { ms, blockedMs: maxMs, cpuMsPerClient, otherCpuMsPerClient }
 }
 
 /**

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { readdir, readFile } from 'node:fs/promises'
+import { readProcessCpuMs } from './processor-time.ts'
 import type { LoadCommand, LoadReport, ServerCommand, ServerReport } from './protocol.ts'
 
 /** A child process of the benchmark: a server, or the load generator. Disposing ends it. */
@@ -88,17 +88,9 @@ export async function startServerChild(
   return { server, port, tasks }
 }
 
-/**
- * Returns the processor time used by a server, in milliseconds. Read from the kernel where it is
- * available (Linux): a busy server answers late, and by then has used more.
- */
+/** Returns the processor time used by a server, in milliseconds. */
 export async function readCpuMs(server: ServerChild): Promise<number> {
-  const threads = `/proc/${server.pid}/task`
-  const ids = await readdir(threads).catch(() => null)
-  if (ids === null) return (await server.ask({ is: 'cpu' }, 'cpu')).ms
-  // A thread that has ended meanwhile counts as zero.
-  const times = await Promise.all(ids.map((id) => readFile(`${threads}/${id}/schedstat`, 'utf8').catch(() => '0')))
-  return times.reduce((sum, time) => sum + Number.parseInt(time, 10), 0) / 1e6
+  return (await readProcessCpuMs(server.pid)) ?? (await server.ask({ is: 'cpu' }, 'cpu')).ms
 }
 
 /** Starts the load generator. */

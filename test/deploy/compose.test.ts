@@ -1,42 +1,16 @@
-import { readFile } from 'node:fs/promises'
 import { expect, test } from 'vitest'
 import { parse } from 'yaml'
-import { renderNginx } from '../../deploy/nginx/render.ts'
 import { parseStudioConfig, studioSettings } from '../../src/studio/config.ts'
+import { expectNginx, readCompose } from './compose-file.ts'
 
-interface Service {
-  readonly image: string
-  readonly environment: Readonly<Record<string, string>>
-  readonly command?: readonly string[]
-  readonly build?: { readonly context: string; readonly dockerfile: string }
-  readonly depends_on?: readonly string[] | Readonly<Record<string, { readonly condition: string }>>
-  readonly networks?: { readonly default: { readonly ipv4_address: string } }
-  readonly volumes?: readonly string[]
-  readonly healthcheck?: { readonly test: readonly string[] }
-}
-
-const file = new URL('../../deploy/compose.yaml', import.meta.url)
-const read = async (path: string) => readFile(new URL(path, file), 'utf8')
-const compose = parse(await readFile(file, 'utf8'), { merge: true }) as {
-  readonly services: Readonly<Record<string, Service>>
-}
-/** Substitutes as the container engine does: variables set by the operator, and defaults. */
-const fillIn = (text: string): string =>
-  text.replaceAll(/\$\{(\w+):([?-])([^}]*)\}/g, (_, name: string, kind: string, value: string) =>
-    kind === '-' ? value : `the-${name}-that-somebody-has-made-up-for-it`,
-  )
-const service = (name: string): Service => {
-  const found = compose.services[name]
-  if (found === undefined) throw new Error(`There is no service "${name}"`)
-  return found
-}
+const { services, service, fillIn, read } = await readCompose('compose.yaml')
 
 test('there are two servers, a worker, PostgreSQL, Redis, nginx and Prometheus, and every dependency exists', () => {
   const names = ['server-1', 'server-2', 'worker', 'nginx', 'postgres', 'redis', 'prometheus']
-  expect(Object.keys(compose.services)).toEqual(names)
-  for (const one of Object.values(compose.services)) {
+  expect(Object.keys(services)).toEqual(names)
+  for (const one of Object.values(services)) {
     const awaited = Array.isArray(one.depends_on) ? one.depends_on : Object.keys(one.depends_on ?? {})
-    for (const name of awaited as string[]) expect(compose.services).toHaveProperty(name)
+    for (const name of awaited as string[]) expect(services).toHaveProperty(name)
   }
   for (const name of ['postgres', 'redis']) expect(service(name)).toHaveProperty('healthcheck')
 })
@@ -55,21 +29,8 @@ test.each(['server-1', 'server-2', 'worker'])('the settings of %s exist and are 
 })
 
 test('nginx gets the tested configuration with the addresses of the servers', async () => {
-  const { environment, volumes } = service('nginx')
-  expect(volumes).toEqual(['./nginx/nginx.conf.template:/etc/nginx/templates/nginx.conf.template:ro'])
-  const addresses = ['server-1', 'server-2'].map((name) => service(name).networks?.default.ipv4_address)
-  const rendered = await renderNginx({
-    servers: addresses.map((address) => `${address}:4000`),
-    listen: '80',
-    previewListen: '81',
-    runDir: '/tmp',
-    accessLog: '/dev/stdout',
-  })
-  // As the image does: only variables of the environment are replaced.
-  const template = await read('./nginx/nginx.conf.template')
-  const filled = template.replaceAll(/\$\{(\w+)\}/g, (whole, name: string) => environment[name] ?? whole)
-  const words = (text: string): string => text.replaceAll(/\s+/g, ' ')
-  expect(words(filled)).toBe(words(rendered))
+  expect(service('nginx').volumes).toEqual(['./nginx/nginx.conf.template:/etc/nginx/templates/nginx.conf.template:ro'])
+  await expectNginx({ service, read }, ['server-1', 'server-2'])
 })
 
 test('the builder receives exactly the files that the image copies', async () => {

@@ -1,8 +1,8 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { chmod, stat, writeFile } from 'node:fs/promises'
+import { setTimeout as pause } from 'node:timers/promises'
 import pg from 'pg'
-import { vi } from 'vitest'
 import { createTestDirectory } from './directory.ts'
 import { hangMs } from './patience.ts'
 import { findFreePort } from './port.ts'
@@ -11,15 +11,17 @@ import { findFreePort } from './port.ts'
 export interface TestPgBouncer extends AsyncDisposable {
   /** The address of the database behind it. */
   readonly url: string
+  readonly pid: number
 }
 
 /**
  * Starts one with three connections to the server.
  *
  * @param databaseUrl - the database, over a Unix socket or TCP
+ * @param settings - further lines of its section `[pgbouncer]`, which override these
  * @throws Error with the command that installs it when it is missing
  */
-export async function startPgBouncer(databaseUrl: string): Promise<TestPgBouncer> {
+export async function startPgBouncer(databaseUrl: string, settings = ''): Promise<TestPgBouncer> {
   await using stack = new AsyncDisposableStack()
   const directory = stack.use(await createTestDirectory())
   const port = await findFreePort()
@@ -43,7 +45,7 @@ auth_file = ${users}
 pool_mode = transaction
 default_pool_size = 3
 max_client_conn = 500
-`,
+${settings}`,
   )
   await Promise.all([file, users].map((path) => chmod(path, 0o644)))
   // It refuses to run as root, and has to enter the directory of the socket.
@@ -62,15 +64,27 @@ max_client_conn = 500
     await exited
   })
   const url = `postgres://${user}@127.0.0.1:${port}/${name}`
-  await vi.waitFor(
-    async () => {
-      const client = new pg.Client(url)
-      client.on('error', () => undefined)
+  await Promise.race([
+    untilAnswered(url),
+    exited.then(() => {
+      throw new Error('pgbouncer ended: its configuration is invalid')
+    }),
+  ])
+  const opened = stack.move()
+  return { url, pid: child.pid ?? 0, [Symbol.asyncDispose]: () => opened.disposeAsync() }
+}
+
+/** Waits for the first connection. Not with vitest: benchmarks use it too. */
+async function untilAnswered(url: string): Promise<void> {
+  for (const startedAt = performance.now(); ; await pause(50)) {
+    const client = new pg.Client(url)
+    client.on('error', () => undefined)
+    try {
       await client.connect()
       await client.end()
-    },
-    { timeout: hangMs, interval: 50 },
-  )
-  const opened = stack.move()
-  return { url, [Symbol.asyncDispose]: () => opened.disposeAsync() }
+      return
+    } catch (error) {
+      if (performance.now() - startedAt > hangMs) throw error
+    }
+  }
 }
