@@ -24,6 +24,8 @@ export interface Figures {
   readonly postgresStartWithQueueUs: number
   /** One topic that is compared with the log, in a query of 1,000. */
   readonly postgresComparisonUs: number
+  /** The snapshot of a topic that is read again, in a query of 500. */
+  readonly postgresSnapshotUs: number
   /** A message published to Redis, without its deliveries. */
   readonly redisPublishUs: number
   /** Its delivery to one server. */

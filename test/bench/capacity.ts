@@ -4,7 +4,7 @@
  * the options. `test/bench/simulate.ts` and `docs/scale.md` use the figures.
  */
 import { execFileSync } from 'node:child_process'
-import { writeFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { cpus } from 'node:os'
 import { parseArgs } from 'node:util'
 import pg from 'pg'
@@ -31,6 +31,7 @@ const usage = `npm run bench:capacity [-- options]
 Measures the processor time that one server, PostgreSQL, Redis and PgBouncer need for each operation, and prints it.
 Needs Linux, redis-server and pgbouncer; PostgreSQL is the embedded one. Two minutes; less with --quick.
 
+  --only NAME      one of redis, pgbouncer, postgres, server; with --output, the other figures of the file stay
   --quick          smaller numbers, to see that it works
   --output FILE    writes the figures as JSON: docs/capacity.json
   --help           this
@@ -40,6 +41,7 @@ const { values } = parseArgs({
   options: {
     quick: { type: 'boolean', default: false },
     output: { type: 'string' },
+    only: { type: 'string' },
     help: { type: 'boolean', default: false },
   },
 })
@@ -105,12 +107,9 @@ async function measurePostgres(): Promise<void> {
   })
   const after = await read()
   const reader = await createLogReader(database)
-  const { rows } = await database.pool.query<{ topic: string; seq: number }>('select name as topic, seq from tidings.topic')
-  const comparisons = Math.round(100 * scale)
-  await reader.moved(rows)
-  const comparedFrom = await readFamilyCpuMs(postgres)
-  for (let index = 0; index < comparisons; index++) await reader.moved(rows)
-  const comparedTo = await readFamilyCpuMs(postgres)
+  const { rows } = await database.pool.query<{ topic: string; seq: number }>(
+    'select name as topic, seq from tidings.topic',
+  )
   const kind = createTaskDefinition({
     kind: 'BENCH_START',
     input: z.object({}),
@@ -135,6 +134,18 @@ async function measurePostgres(): Promise<void> {
     await start(starts)
     return (((await readFamilyCpuMs(postgres)) - from) * 1_000) / starts
   }
+  const repeats = Math.round(100 * scale)
+  const measureReads = async (read: () => Promise<unknown>): Promise<number> => {
+    await read()
+    const from = await readFamilyCpuMs(postgres)
+    for (let index = 0; index < repeats; index++) await read()
+    return (((await readFamilyCpuMs(postgres)) - from) * 1_000) / repeats / rows.length
+  }
+  const postgresComparisonUs = await measureReads(() => reader.moved(rows))
+  await using engine = await startBenchEngine(database, [kind], { ROLE: 'server' })
+  const postgresSnapshotUs = await measureReads(() =>
+    Promise.all(rows.map(({ topic }) => engine.store.snapshot(topic.slice('task:'.length)))),
+  )
   await using redis = await startRedis()
   note({
     postgresStartUs: await measureStarts({ QUEUE_BACKEND: 'redis', REDIS_URL: redis.url }),
@@ -143,7 +154,8 @@ async function measurePostgres(): Promise<void> {
   note({
     postgresAppendUs: ((after.cpuMs - before.cpuMs) * 1_000) / count,
     postgresAppendWalBytes: (after.bytes - before.bytes) / count,
-    postgresComparisonUs: ((comparedTo - comparedFrom) * 1_000) / comparisons / rows.length,
+    postgresComparisonUs,
+    postgresSnapshotUs,
   })
 }
 
@@ -246,7 +258,8 @@ async function measurePgBouncer(): Promise<void> {
     )
     return ((((await readProcessCpuMs(pooler.pid)) ?? Number.NaN) - from) * 1_000) / count
   }
-  const select = (client: pg.Client) => client.query('select name, seq from tidings.topic where name = $1', ['task:t_1'])
+  const select = (client: pg.Client) =>
+    client.query('select name, seq from tidings.topic where name = $1', ['task:t_1'])
   const statementUs = await measure(select)
   const transactionUs = await measure(async (client) => {
     await client.query('begin')
@@ -266,14 +279,23 @@ async function readPostmaster(url: string): Promise<number> {
   return pid
 }
 
-await measureRedis()
-await measurePgBouncer()
-await measurePostgres()
-await measureServer()
+const measures = { redis: measureRedis, pgbouncer: measurePgBouncer, postgres: measurePostgres, server: measureServer }
+const { only } = values
+if (only !== undefined && !Object.hasOwn(measures, only)) {
+  process.stderr.write(`--only is ${JSON.stringify(only)}; allowed: ${Object.keys(measures).join(', ')}\n`)
+  process.exit(1)
+}
+for (const [name, measure] of Object.entries(measures)) if (only === undefined || only === name) await measure()
 if (values.output !== undefined) {
   const commit = execFileSync('git', ['rev-parse', '--short', 'HEAD'], { encoding: 'utf8' }).trim()
   const machine = `${cpus().length} × ${(cpus()[0]?.model ?? 'unknown').trim()}, Node ${process.version}`
-  const capacity: Capacity = { commit, at: new Date().toISOString().slice(0, 10), machine, figures: figures as Figures }
+  const earlier = only === undefined ? {} : (JSON.parse(await readFile(values.output, 'utf8')) as Capacity).figures
+  const capacity: Capacity = {
+    commit,
+    at: new Date().toISOString().slice(0, 10),
+    machine,
+    figures: { ...earlier, ...figures } as Figures,
+  }
   await writeFile(values.output, `${JSON.stringify(capacity, null, 2)}\n`)
 }
 // The client of the pools may keep a timer.

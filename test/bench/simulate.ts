@@ -300,11 +300,7 @@ function printCapacities(): void {
       ['server', 'new clients per second, with a snapshot', perSecond(figures.serverConnectUs)],
       ['PostgreSQL', 'events per second', perSecond(figures.postgresAppendUs)],
       ['PostgreSQL', 'tasks started per second, `QUEUE_BACKEND=redis`', perSecond(figures.postgresStartUs)],
-      [
-        'PostgreSQL',
-        'tasks started per second, `QUEUE_BACKEND=postgres`',
-        perSecond(figures.postgresStartWithQueueUs),
-      ],
+      ['PostgreSQL', 'tasks started per second, `QUEUE_BACKEND=postgres`', perSecond(figures.postgresStartWithQueueUs)],
       ['PostgreSQL', 'clients that reconnect, per second', perSecond(figures.postgresResumeUs)],
       ['PostgreSQL', 'topics followed, summed over all servers', formatNumber(Math.round(comparedTopics))],
       ['Redis', 'events per second, each for one server', perSecond(figures.redisPublishUs + figures.redisDeliveryUs)],
@@ -352,7 +348,7 @@ function draw(lines: readonly Line[]): string {
     return `<polyline points="${points}" fill="none" stroke="${color}" stroke-width="2"/><rect x="${plot.left}" y="${8 + index * 18}" width="10" height="10" fill="${color}"/><text x="${plot.left + 15}" y="${17 + index * 18}" font-size="11">${name}</text>`
   })
   const height = plot.top + plot.height + 40
-  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${plot.left + plot.width + 16} ${height}" font-family="system-ui, sans-serif" font-size="12" fill="#333"><rect width="100%" height="100%" fill="#fff"/>${grid.join('')}${ticks.join('')}${series.join('')}<text x="${plot.left + plot.width / 2}" y="${height - 8}" text-anchor="middle">seconds after the loss of a zone: share of its clients that are back</text></svg>\n`
+  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${plot.left + plot.width + 16} ${height}" font-family="system-ui, sans-serif" font-size="12" fill="#333" role="img" aria-label="Clients that return after the loss of a zone"><rect width="100%" height="100%" fill="#fff"/>${grid.join('')}${ticks.join('')}${series.join('')}<text x="${plot.left + plot.width / 2}" y="${height - 8}" text-anchor="middle">seconds after the loss of a zone: share of its clients that are back</text></svg>\n`
 }
 
 printFigures()

@@ -18,6 +18,7 @@ const figures: Figures = {
   postgresStartUs: 200,
   postgresStartWithQueueUs: 400,
   postgresComparisonUs: 1,
+  postgresSnapshotUs: 100,
   redisPublishUs: 4,
   redisDeliveryUs: 1,
   redisSubscribeUs: 2,

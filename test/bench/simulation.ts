@@ -266,7 +266,7 @@ export function simulateFailover(options: FailoverOptions, figures: Figures): Fa
     const topics = Math.min(readsPerStatement, unread[code] ?? 0)
     if (topics <= 0) continue
     unread[code] = (unread[code] ?? 0) - topics
-    const readAt = database.take(at, (topics * figures.postgresConnectUs) / 1_000)
+    const readAt = database.take(at, (topics * figures.postgresSnapshotUs) / 1_000)
     longest.statement = Math.max(longest.statement, readAt - at)
     snapshotsMs = Math.max(snapshotsMs, readAt)
     events.add(readAt, code)

@@ -54,6 +54,24 @@ export async function startCluster(
   await using stack = new AsyncDisposableStack()
   const database = stack.use(await createTestDatabase())
   const redis = stack.use(await startRedis())
+  const on = { databaseUrl: database.url, redisUrl: redis.url }
+  const processes = stack.use(await startProcesses(size, on, environment, options))
+  const opened = stack.move()
+  return { ...processes, redis, databaseUrl: database.url, [Symbol.asyncDispose]: () => opened.disposeAsync() }
+}
+
+/**
+ * Starts a cluster on a PostgreSQL and a Redis that run already.
+ *
+ * @param options - see {@link startCluster}
+ */
+export async function startProcesses(
+  size: number,
+  on: { readonly databaseUrl: string; readonly redisUrl: string },
+  environment: NodeEnvironment | ((node: number) => NodeEnvironment) = {},
+  options: { readonly running?: number } = {},
+): Promise<Omit<Cluster, 'redis' | 'databaseUrl'>> {
+  await using stack = new AsyncDisposableStack()
   const nodes = await Promise.all(
     Array.from({ length: size }, async (_, node): Promise<ServerNode> => {
       const [port, previewPort] = await Promise.all([findFreePort(), findFreePort()])
@@ -74,9 +92,9 @@ export async function startCluster(
             NODE_ENV: 'test',
             PORT: String(port),
             PREVIEW_PORT: String(previewPort),
-            DATABASE_URL: database.url,
+            DATABASE_URL: on.databaseUrl,
             DATABASE_POOL: '6',
-            REDIS_URL: redis.url,
+            REDIS_URL: on.redisUrl,
             SELF_TEST: 'true',
             FIRST_RUN: 'false',
             LOG_LEVEL: 'warn',
@@ -119,8 +137,6 @@ export async function startCluster(
   }
   return {
     nodes,
-    redis,
-    databaseUrl: database.url,
     client,
     clientAt,
     startTask: (node, input) => startSelfTest(client(node), input),

@@ -50,7 +50,7 @@ export async function startPostgresPair(): Promise<PostgresPair> {
       listen_addresses: '127.0.0.1',
       unix_socket_directories: '',
       fsync: 'off',
-      max_connections: 60,
+      max_connections: 300,
       wal_retrieve_retry_interval: '100ms',
     }
     const args = Object.entries(settings).flatMap(([key, value]) => ['-c', `${key}=${value}`])
