@@ -5,7 +5,7 @@ import type { Logger } from '../logger.ts'
 
 /** Default maximum number of topics, or of keys, per statement. */
 const defaultBatch = 200
-/** How long to retry a change of partitions that waits for longer than 200 ms. */
+/** How long to retry a change of partitions that waits for longer than 50 ms. */
 const retryMs = 8_000
 
 interface RetentionOptions {

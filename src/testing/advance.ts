@@ -1,5 +1,9 @@
 import { withTransaction } from '../db/connect.ts'
+import { retryTransient } from '../db/retry.ts'
 import type { Engine } from '../tasks/engine.ts'
+
+/** How long to wait for a moment in which no statement uses the events. */
+const retryMs = 8_000
 
 /**
  * Moves the stored times of a database back, as if time had passed: tasks, their events, idempotency keys, the audit log. A lease of a
@@ -13,6 +17,14 @@ export async function moveTimes(
   ms: number,
 ): Promise<readonly { readonly id: string; readonly seq: number }[]> {
   const own = worker?.id ?? ''
+  // The events so far get partitions of their own, so that they can be pruned. Before the transaction, which locks tasks: an append
+  // that waits for one of them would never release the table.
+  await retryTransient(retryMs, () =>
+    database.pool.query(
+      `select tidings.split_event_partition(date_trunc('milliseconds', now() - $1 * interval '1 ms') + interval '1 ms')`,
+      [ms],
+    ),
+  )
   return await withTransaction(database, async (client) => {
     const { rows } = await client.query<{ id: string; seq: number }>(
       // Rows are locked in the order of their ids, as by the heartbeat of workers.
@@ -39,11 +51,6 @@ export async function moveTimes(
        select moved.id, topic.seq from moved join tidings.topic on topic.name = 'task:' || moved.id
        where (status = 'RETRYING' and next_attempt_at <= now()) or (status = 'RUNNING' and lease_until < now())`,
       [ms, own],
-    )
-    // The events so far get partitions of their own, so that they can be pruned.
-    await client.query(
-      `select tidings.split_event_partition(date_trunc('milliseconds', now() - $1 * interval '1 ms'))`,
-      [ms],
     )
     await client.query(`update tidings.event set at = at - $1 * interval '1 ms'`, [ms])
     await client.query(`update tidings.idempotency set created_at = created_at - $1 * interval '1 ms'`, [ms])

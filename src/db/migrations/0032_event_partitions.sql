@@ -53,9 +53,9 @@ begin
 end $$;
 
 -- Divides the partition of a time in two. Other statements on events wait meanwhile; it gives up when it has to wait for them longer
--- than 200 ms.
+-- than 50 ms.
 create function tidings.split_event_partition(boundary timestamptz) returns void language plpgsql security definer
-set search_path = pg_catalog, pg_temp set lock_timeout = '200ms' as $$
+set search_path = pg_catalog, pg_temp set lock_timeout = '50ms' as $$
 declare
   part tidings.event_partition;
   has_later boolean;
@@ -94,7 +94,7 @@ end $$;
 -- Drops the partitions that end before a time, and returns how many had events. The positions up to which events are deleted are the
 -- caller's to store, beforehand. The first of the remaining ones is preceded by an empty one, for whatever comes with an old time.
 create function tidings.drop_event_partitions(before timestamptz) returns integer language plpgsql security definer
-set search_path = pg_catalog, pg_temp set lock_timeout = '200ms' as $$
+set search_path = pg_catalog, pg_temp set lock_timeout = '50ms' as $$
 declare
   part tidings.event_partition;
   last_bound timestamptz;
