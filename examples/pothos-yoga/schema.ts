@@ -55,6 +55,17 @@ const ReportType = builder.objectRef<Report>('Report').implement({
     lastExport: t.taskField({ description: 'Null for others than its owner.', id: ({ exportTaskId }) => exportTaskId }),
   }),
 })
+// A field of this team on every task, in lists and in subscriptions.
+builder.objectField(builder.taskRef(), 'report', (t) =>
+  t.field({
+    type: ReportType,
+    nullable: true,
+    resolve: ({ task }, _args, { user }) => {
+      const report = reports.get(String(task.input['reportId']))
+      return report?.owner === user ? report : null
+    },
+  }),
+)
 
 builder.queryType({
   fields: (t) => ({

@@ -4,6 +4,7 @@ import SchemaBuilder, {
   type FieldKind,
   type InputFieldMap,
   MutationFieldBuilder,
+  type ObjectRef,
   RootFieldBuilder,
   type SchemaTypes,
   SubscriptionFieldBuilder,
@@ -32,6 +33,18 @@ declare global {
     }
     interface SchemaBuilderOptions<Types extends SchemaTypes> {
       tidings?: TidingsPluginOptions<Types>
+    }
+    interface SchemaBuilder<Types extends SchemaTypes> {
+      /**
+       * Returns the ref of the type `Task`, to which the team adds fields: a resolver receives the task as `{ task }`, and the context
+       * of the team. A subscription that selects such a field is executed for each of its subscribers.
+       *
+       * @example
+       * builder.objectField(builder.taskRef(), 'invoice', (t) =>
+       *   t.field({ type: Invoice, nullable: true, resolve: ({ task }, _, context) => context.invoiceOf(task.id) }),
+       * )
+       */
+      taskRef(): ObjectRef<Types, FoundTask>
     }
     interface MutationFieldBuilder<Types extends SchemaTypes, ParentShape> {
       /**
@@ -106,6 +119,11 @@ export class TidingsPothosPlugin<Types extends SchemaTypes> extends BasePlugin<T
 }
 
 SchemaBuilder.registerPlugin(TidingsPlugin, TidingsPothosPlugin)
+
+const builders = SchemaBuilder.prototype as PothosSchemaTypes.SchemaBuilder<SchemaTypes>
+builders.taskRef = function taskRef() {
+  return adoptionOf(this).taskType() as ObjectRef<SchemaTypes, FoundTask>
+}
 
 const mutationFields = MutationFieldBuilder.prototype as PothosSchemaTypes.MutationFieldBuilder<SchemaTypes, unknown>
 mutationFields.startTask = function startTask(definition, options = {}) {

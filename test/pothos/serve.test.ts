@@ -64,6 +64,14 @@ test('a schema made with Pothos is served with the names, scalars and permission
       }),
     }),
   })
+  builder.objectField(builder.taskRef(), 'invoice', (t) =>
+    t.string({
+      nullable: true,
+      args: { currency: t.arg.string({ required: true }) },
+      resolve: ({ task }, { currency }, { user, loaders }) =>
+        `${task.kind} in ${currency} for ${user?.userId}, ${loaders}`,
+    }),
+  )
   const { url, wsUrl } = await tidings.listen({
     port: 0,
     schema: builder.toSchema(),
@@ -85,12 +93,14 @@ test('a schema made with Pothos is served with the names, scalars and permission
   const last = '{ lastConversion { id kind items { key } } }'
   expect(await ask(last)).toMatchObject({ lastConversion: { id: task.id, kind: 'CONVERT' } })
   expect(await ask(last, 'u_2')).toEqual({ lastConversion: null })
+  const invoice = 'CONVERT in EUR for u_1, mine'
+  expect(await ask('{ lastConversion { invoice(currency: "EUR") } }')).toEqual({ lastConversion: { invoice } })
 
   const query = `subscription ($taskId: ID!, $after: TidingsCursor, $fromStart: Boolean) {
     tidingsTaskProgress(taskId: $taskId, after: $after, fromStart: $fromStart) {
       __typename seq cursor at
       ... on TidingsTaskSnapshot { task { items { key } } }
-      ... on TidingsTaskCompleted { task { items { key } } result { ... on ConvertOutput { finishedAt file } } }
+      ... on TidingsTaskCompleted { task { items { key } invoice(currency: "EUR") } result { ... on ConvertOutput { finishedAt file } } }
     }
   }`
   const client = createClient({ url: wsUrl, webSocketImpl: WebSocket, connectionParams: { user: 'u_1' } })
@@ -101,7 +111,7 @@ test('a schema made with Pothos is served with the names, scalars and permission
   expect(events.at(-1)).toMatchObject({
     __typename: 'TidingsTaskCompleted',
     at: expect.stringMatching(/^\d{4}-\d\d-\d\d$/),
-    task: { items: [{ key: 'a' }] },
+    task: { items: [{ key: 'a' }], invoice },
     result: { finishedAt: '2026-01-02', file: 'a.txt' },
   })
   // A late subscriber receives the whole state, with the items that it selects by another name of their type.
