@@ -234,7 +234,8 @@ async function createArchive(postgres: RigPostgres): Promise<void> {
     create table if not exists rig.topic (like tidings.topic);
     create table if not exists rig.task (like tidings.task);
     create or replace function rig.keep() returns trigger language plpgsql as $$ begin
-      execute format('insert into rig.%I select ($1).*', tg_table_name) using old;
+      -- Without the number of a partition.
+      execute format('insert into rig.%I select ($1).*', rtrim(tg_table_name, '_0123456789')) using old;
       return old;
     end $$;
     create or replace trigger keep before delete on tidings.event for each row execute function rig.keep();
