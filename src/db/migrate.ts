@@ -119,6 +119,11 @@ async function applySeries(
   { series, engine, logger }: SeriesOptions,
 ): Promise<readonly string[]> {
   const schema = series.schema === engineSchema ? engine : series.schema
+  if (series.schema !== engineSchema && schema === engine)
+    throw new TidingsError(
+      'BAD_CONFIGURATION',
+      `DATABASE_SCHEMA is "${engine}", which other tables have; choose another name`,
+    )
   await createSchema(client, schema)
   const record = `${schema}.migration`
   await client.query(

@@ -134,6 +134,10 @@ test('a team has only the tables of the engine, in one schema, also when an olde
   expect(await tidings.migrate()).toEqual(['0030_tables.sql', '0031_functions.sql', '0032_event_partitions.sql'])
   expect(await schemasOf(empty.database)).toEqual(['public', 'tidings'])
   expect(await describe(empty.database, ['public'])).toEqual([])
+  const open = await empty.database.pool.query(
+    `select proname from pg_proc where pronamespace = 'tidings'::regnamespace and has_function_privilege('public', oid, 'execute')`,
+  )
+  expect(open.rows).toEqual([])
   await tidings.worker()
   // The tables of the queue, which BullMQ creates.
   expect(await schemasOf(empty.database)).toEqual(['bullmq', 'public', 'tidings'])
@@ -244,6 +248,33 @@ test('an older version is moved to the schema of the settings', async () => {
   expect(await schemasOf(database)).toEqual(['other_team', 'public'])
   const { rows } = await database.pool.query('select kind from tidings.task')
   expect(rows).toEqual([{ kind: 'GREET' }])
+  // The triggers of the applications are on the tables of that schema.
+  await migrate(database, silentLogger, studioMigrations)
+  await database.pool.query(`insert into tidings.topic (name) values ('viewer:ada')`)
+  await database.pool.query(`select tidings.start_task('GREET', '{"name": "y"}', 'ada')`)
+  const changes = await database.pool.query('select type from studio.viewer_change')
+  expect(changes.rows).toEqual([{ type: 'ViewerTaskChanged' }])
+})
+
+test('a schema of other objects keeps them, and that of the applications is refused', async () => {
+  await using empty = await createTestDatabase({ empty: true })
+  const { pool } = empty.database
+  const inSchema = (schema: string) =>
+    connectDatabase({ url: empty.url, schema, maxConnections: 1, logger: silentLogger })
+  await pool.query(
+    `create table report (id text); create function hello() returns text language sql as 'select ''hello'''`,
+  )
+  await using database = await inSchema('public')
+  await migrate(database, silentLogger)
+  expect(await schemasOf(database)).toEqual(['public'])
+  const { rows } = await pool.query(`select has_function_privilege('public', 'hello()', 'execute') as mayCall`)
+  expect(rows).toEqual([{ maycall: true }])
+  await using studio = await inSchema('studio')
+  await migrate(studio, silentLogger)
+  await expect(migrate(studio, silentLogger, studioMigrations)).rejects.toMatchObject({
+    code: 'BAD_CONFIGURATION',
+    message: expect.stringContaining('DATABASE_SCHEMA is "studio", which other tables have') as string,
+  })
 })
 
 test.each([

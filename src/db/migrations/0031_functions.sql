@@ -259,4 +259,8 @@ end
 $$;
 
 -- Roles that were granted the execution of one need no right on the tables: it runs with the rights of the role that migrates.
-revoke all on all functions in schema tidings from public;
+-- Each by its name, as the schema may have functions of a team.
+revoke all on function tidings.log_timeline(), tidings.log_cluster(), tidings.log_epoch(), tidings.new_task_id(),
+  tidings.canonical_json(jsonb), tidings.digest_of(text, jsonb), tidings.lock_key(text, text), tidings.task_of_key(jsonb),
+  tidings.starts_in_last_minute(text, integer), tidings.queue_task(jsonb), tidings.start_task(text, jsonb, text, text),
+  tidings.publish_events(jsonb) from public;
