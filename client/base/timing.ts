@@ -90,7 +90,11 @@ export interface Timing {
   readonly lingerMs: number
 }
 
-/** The documented defaults. */
+/**
+ * The documented defaults.
+ * @example
+ * const client = createTidingsClient({ url, timing: { pingMs: 2 * defaultTiming.pingMs } })
+ */
 export const defaultTiming: Timing = {
   proofMs: 6_000,
   confirmMs: 500,

@@ -3,7 +3,11 @@ import type { QueuePosition, TaskState } from '../reduce/task-state.ts'
 
 export { describeError } from '../transport/http.ts'
 
-/** Formats a duration, rounded to a useful precision: `8 s`, `2 min`, `1 h 5 min`. */
+/**
+ * Formats a duration, rounded to a useful precision: `8 s`, `2 min`, `1 h 5 min`.
+ * @example
+ * if (task.progress.remainingMs !== null) return <p>{describeDuration(task.progress.remainingMs)} left</p>
+ */
 export function describeDuration(ms: number): string {
   const seconds = Math.max(1, Math.round(ms / 1_000))
   if (seconds < 60) return `${seconds} s`
@@ -13,7 +17,11 @@ export function describeDuration(ms: number): string {
   return rest === 0 ? `${minutes / 60} h` : `${Math.floor(minutes / 60)} h ${rest} min`
 }
 
-/** Adds a full stop to a text that does not end in punctuation, such as the message of an error. */
+/**
+ * Adds a full stop to a text that does not end in punctuation, such as the message of an error.
+ * @example
+ * if (task.error !== null) return <p>{endSentence(task.error.message)} {task.error.advice}</p>
+ */
 export function endSentence(text: string): string {
   return /[.!?…]$/.test(text) ? text : `${text}.`
 }
@@ -21,6 +29,8 @@ export function endSentence(text: string): string {
 /**
  * Formats a name such as `generating` or `RETRY_CONTENT` for display: `Generating`, `Retry
  * content`.
+ * @example
+ * return <h2>{describeName(task.kind ?? 'TASK')}</h2>
  */
 export function describeName(name: string): string {
   const words = name.toLowerCase().replaceAll('_', ' ')
@@ -30,6 +40,8 @@ export function describeName(name: string): string {
 /**
  * Returns a short description of a task's current state: its stage while it runs, otherwise its
  * status.
+ * @example
+ * return <p>{describeWhere(task)}</p>
  */
 export function describeWhere({ status, progress }: Pick<TaskState, 'status' | 'progress'>): string {
   switch (status) {
@@ -65,7 +77,11 @@ export function describeForAnnouncement(task: Pick<TaskState, 'status' | 'progre
 const suffixes: Readonly<Record<string, string>> = { one: 'st', two: 'nd', few: 'rd', other: 'th' }
 const ordinals = new Intl.PluralRules('en', { type: 'ordinal' })
 
-/** Formats a queue position: `Next in the queue`, `3rd of 7 in the queue`. */
+/**
+ * Formats a queue position: `Next in the queue`, `3rd of 7 in the queue`.
+ * @example
+ * if (task.queue !== null) return <p>{describePlace(task.queue)}</p>
+ */
 export function describePlace({ position, waiting }: QueuePosition): string {
   if (position === 1) return 'Next in the queue'
   return `${position}${suffixes[ordinals.select(position)] ?? 'th'} of ${waiting} in the queue`
@@ -76,6 +92,8 @@ const transports = { websocket: 'WebSocket', sse: 'event stream', polling: 'poll
 /**
  * Describes the connection with a short title and details as sentences.
  * @param now - milliseconds since 1970
+ * @example
+ * const { title, details } = describeConnection(useConnection(), useNow(true))
  */
 export function describeConnection(
   { status, transport, attempt, nextTryAt, lastSignOfLifeAt, roundTripMs, reason }: ConnectionState,

@@ -33,7 +33,12 @@ export function TidingsProvider(props: {
   )
 }
 
-/** Returns the client of the nearest {@link TidingsProvider}. @throws Error when there is none */
+/**
+ * Returns the client of the nearest {@link TidingsProvider}.
+ * @throws Error when there is none
+ * @example
+ * const { urql } = useTidings()
+ */
 export function useTidings(): TidingsClient {
   const client = useContext(TidingsContext)
   if (client === null) throw new Error('There is no <TidingsProvider client={…}> around this component; add one')
@@ -43,6 +48,9 @@ export function useTidings(): TidingsClient {
 /**
  * Returns the texts of the components below the nearest {@link TidingsProvider}; the English ones
  * without a provider.
+ * @example
+ * const words = useWords()
+ * return <button type="button">{words.retry}</button>
  */
 export function useWords(): TidingsWords {
   return useContext(WordsContext)

@@ -14,7 +14,12 @@ export function useConnection(): ConnectionState & { readonly reconnect: () => v
   return { ...state, reconnect: connection.reconnect }
 }
 
-/** Returns the mutations that wait to be sent, and those that were refused after waiting. */
+/**
+ * Returns the mutations that wait to be sent, and those that were refused after waiting.
+ * @example
+ * const { pending } = useOutbox()
+ * if (pending.length > 0) return <p>{pending.length} changes wait to be sent.</p>
+ */
 export function useOutbox(): ReturnType<OutboxStore['getSnapshot']> & Pick<OutboxStore, 'dismiss'> {
   const { outbox } = useTidings()
   const state = useSyncExternalStore(outbox.subscribe, outbox.getSnapshot, outbox.getSnapshot)

@@ -31,6 +31,8 @@ export function isNewerSnapshot(
  * switch (event.__typename) {
  *   case 'CardAdded':
  *     return addCard(state, event.card)
+ *   case 'CardRemoved':
+ *     return removeCard(state, event.cardId)
  *   default:
  *     return ignoreUnknown(event, state)
  * }

@@ -99,7 +99,11 @@ const noProgress: TaskProgress = {
   remainingMs: null,
 }
 
-/** Creates the initial state of a task, with nothing known but its id. */
+/**
+ * Creates the initial state of a task, with nothing known but its id.
+ * @example
+ * const task = state ?? unknownTask(taskId)
+ */
 export function unknownTask(id: string): TaskState {
   return {
     id,

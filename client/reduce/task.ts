@@ -12,7 +12,11 @@ import {
 
 type EventOf<Name extends TaskEvent['__typename']> = Extract<TaskEvent, { readonly __typename: Name }>
 
-/** Whether a task with this status is finished. */
+/**
+ * Whether a task with this status is finished.
+ * @example
+ * const unfinished = tasks.filter(({ status }) => !isFinalStatus(status))
+ */
 export function isFinalStatus(status: TaskStatus): boolean {
   return status === 'COMPLETED' || status === 'FAILED' || status === 'CANCELED'
 }
@@ -26,6 +30,9 @@ export function isFinalStatus(status: TaskStatus): boolean {
  * fields common to all events are folded: status and progress.
  *
  * @param state - undefined before the first event
+ * @example
+ * let state: TaskState | undefined
+ * for await (const event of client.watchTask(taskId)) state = reduceTask(state, event)
  */
 export function reduceTask(state: TaskState | undefined, event: TaskEvent): TaskState {
   const before = state ?? unknownTask(event.taskId)
@@ -44,12 +51,19 @@ export function reduceTask(state: TaskState | undefined, event: TaskEvent): Task
  *
  * The page has every change before the request. So add it to the state that was current when the request was sent, and then fold the
  * events received since then.
+ * @example
+ * const { data } = await client.urql.query(TaskItemsDocument, { id: state.id, afterKey: [...state.items.keys()].at(-1) ?? null })
+ * const next = addItems(state, data?.task?.items ?? [])
  */
 export function addItems(state: TaskState, page: readonly TaskItem[]): TaskState {
   return { ...state, items: putItems(state.items, page), maxItems: state.maxItems + itemPageSize }
 }
 
-/** Folds several events, in order. Returns undefined when there is neither a state nor an event. */
+/**
+ * Folds several events, in order. Returns undefined when there is neither a state nor an event.
+ * @example
+ * const state = reduceTaskEvents(undefined, await Array.fromAsync(client.watchTask(taskId, { fromStart: true })))
+ */
 export function reduceTaskEvents(state: TaskState | undefined, events: Iterable<TaskEvent>): TaskState | undefined {
   let now = state
   for (const event of events) now = reduceTask(now, event)

@@ -277,6 +277,9 @@ export function createWatchdog(ms: number, onSilence: () => void): Watchdog {
 /**
  * Returns the reason of an error, in the server's wording where it gave one; null when there is no
  * error.
+ * @example
+ * const { task, error } = useTask(id)
+ * if (error !== null) return <p role="alert">{describeError(error)}</p>
  */
 export function describeError(error: CombinedError): string
 export function describeError(error: CombinedError | null | undefined): string | null

@@ -106,7 +106,12 @@ function adoptionOf(builder: object): AdoptedTidings {
   return adoption
 }
 
-/** Adds the types and root fields of Tidings before a schema is built. */
+/**
+ * Adds the types and root fields of Tidings before a schema is built.
+ * @example
+ * const builder = new SchemaBuilder<{}>({ plugins: [TidingsPlugin], tidings: { instance: tidings } })
+ * export type Plugin = TidingsPothosPlugin<PothosSchemaTypes.ExtendDefaultTypes<{}>>
+ */
 export class TidingsPothosPlugin<Types extends SchemaTypes> extends BasePlugin<Types> {
   override beforeBuild(): void {
     adoptionOf(this.builder).addRootFields()

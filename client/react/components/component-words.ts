@@ -41,7 +41,11 @@ export interface TidingsWords {
   readonly retry: string
 }
 
-/** The English texts. */
+/**
+ * The English texts.
+ * @example
+ * <TidingsProvider client={client} words={{ percent: (percent) => defaultWords.percent(percent).replace('.', ',') }} />
+ */
 export const defaultWords: TidingsWords = {
   duration: describeDuration,
   status: describeWhere,

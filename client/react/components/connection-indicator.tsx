@@ -10,6 +10,8 @@ import { useNow } from '../use-now.ts'
  * @param props.isBrief - renders only the title, as plain text that fits into a button, with the
  * details as its tooltip.
  * @default false
+ * @example
+ * <ConnectionIndicator isBrief />
  */
 export function ConnectionIndicator({ isBrief = false }: { readonly isBrief?: boolean }): ReactElement {
   const connection = useConnection()

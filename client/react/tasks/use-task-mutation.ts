@@ -71,6 +71,9 @@ export function useLastCall<Args extends readonly unknown[], Refusal, O extends 
  *
  * @param document - a mutation with one field, which selects `task { ...TaskSummaryFields }` on
  * success and `... on Error { message }` on failure
+ * @example
+ * const { run, isSending, refusal } = useTaskMutation(StartExportDocument)
+ * // <button disabled={isSending} onClick={() => void run({ input: { reportId } })}>
  */
 export function useTaskMutation<Data, Variables extends AnyVariables>(
   document: DocumentInput<Data, Variables>,
