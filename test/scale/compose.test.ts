@@ -7,8 +7,8 @@ import { createTestDirectory } from '../support/directory.ts'
 const run = promisify(execFile)
 const file = (name: string): URL => new URL(`../../deploy/scale/${name}`, import.meta.url)
 
-test('HAProxy accepts its configuration of the compose file', async () => {
-  const { stdout } = await run('haproxy', ['-c', '-f', file('haproxy.cfg').pathname])
+test.each(['haproxy.cfg', '../haproxy/haproxy.cfg'])('HAProxy accepts %s', async (name) => {
+  const { stdout } = await run('haproxy', ['-c', '-f', file(name).pathname])
   expect(stdout).toContain('Configuration file is valid')
 })
 

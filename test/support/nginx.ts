@@ -1,11 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFile, writeFile } from 'node:fs/promises'
-import { connect } from 'node:net'
-import { setTimeout as delay } from 'node:timers/promises'
 import { renderNginx } from '../../deploy/nginx/render.ts'
 import { createTestDirectory } from './directory.ts'
 import { findFreePort } from './port.ts'
+import { untilOpen } from './until-open.ts'
 
 /**
  * A real nginx with the configuration of `deploy/`, in front of servers of the loopback. Disposing
@@ -121,17 +120,4 @@ export async function startNginx(ports: readonly number[], options: NginxOptions
 
 function local(port: number): string {
   return `127.0.0.1:${port}`
-}
-
-async function untilOpen(port: number): Promise<void> {
-  for (;;) {
-    const socket = connect(port, '127.0.0.1')
-    const isOpen = await once(socket, 'connect').then(
-      () => true,
-      () => false,
-    )
-    socket.destroy()
-    if (isOpen) return
-    await delay(20)
-  }
 }
