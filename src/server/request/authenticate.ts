@@ -23,6 +23,11 @@ export interface AuthenticatedUser {
   readonly roles?: readonly string[]
   /** The plan that determines the priority boost. @default null */
   readonly plan?: string | null
+  /**
+   * The ids of the only tasks that the viewer may read, follow and cancel, such as for a link to one task: everything else is refused,
+   * and an empty list permits nothing. They need the permission of `userId` as well. @default null, all tasks of the user
+   */
+  readonly tasks?: readonly string[] | null
   /** When the credentials expire: the connection is then closed, and the client has to renew them. @default null */
   readonly expiresAt?: Date | null
 }
@@ -155,10 +160,10 @@ export function toViewer(user: AuthenticatedUser): Viewer
 export function toViewer(user: AuthenticatedUser | null): Viewer | null
 export function toViewer(user: AuthenticatedUser | null): Viewer | null {
   if (user === null) return null
-  const { userId, roles = [], plan = null, expiresAt = null } = user
+  const { userId, roles = [], plan = null, tasks = null, expiresAt = null } = user
   if (!claims.shape.sub.safeParse(userId).success)
     throw new TypeError(`The userId ${JSON.stringify(userId)} cannot be used; allowed: 1 to 200 characters`)
-  return { userId, roles, plan, taskIds: null, sessionIds: null, expiresAt }
+  return { userId, roles, plan, taskIds: tasks, sessionIds: null, expiresAt }
 }
 
 /** Creates an authenticator of the function of an application. */
