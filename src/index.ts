@@ -29,7 +29,7 @@ export {
   type StateReading,
   type TopicKind,
 } from './library/define-topic.ts'
-export type { ListenOptions, ServeOptions, TidingsOptions } from './library/options.ts'
+export type { ListenOptions, ServeOptions, TidingsOptions, WorkerOptions } from './library/options.ts'
 export { type FoundTask, findTask, viewerOf } from './library/team-context.ts'
 export type { Authenticate, AuthenticatedUser, Caller } from './server/request/authenticate.ts'
 export { FinalError, RetryableError } from './tasks/model/failure.ts'

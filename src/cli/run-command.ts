@@ -2,6 +2,7 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { isTidingsError, TidingsError } from '../errors.ts'
 import type { Tidings } from '../library/create-tidings.ts'
 import { createLogger } from '../logger.ts'
+import { hostInUrl } from '../server/request/listen.ts'
 import { endInOrder } from '../signals.ts'
 import { runDev } from './dev.ts'
 import { findModule, loadTidings } from './load-tidings.ts'
@@ -42,10 +43,12 @@ const commands: Readonly<Record<Command['name'], (command: Command) => Promise<v
       `Tidings is ready\n\n  GraphiQL   ${url}/graphql\n  WebSocket  ${wsUrl}\n  Health     ${url}/health/ready\n\nCtrl-C ends it.\n`,
     )
   },
-  async worker({ file }) {
+  async worker({ file, port: healthPort, hasPort, host }) {
     const tidings = await open(file)
-    await tidings.worker()
-    process.stdout.write('The worker is ready\n')
+    const { port } = await tidings.worker(hasPort ? { port: healthPort, host } : {})
+    process.stdout.write(
+      `The worker is ready${port === null ? '' : `: http://${hostInUrl(host)}:${port}/health/ready`}\n`,
+    )
   },
   async migrate({ file }) {
     await using tidings = await loadTidings(findModule(file))

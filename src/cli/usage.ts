@@ -21,6 +21,8 @@ export interface Command {
   /** The module; undefined for the first of {@link moduleNames} that exists. */
   readonly file: string | undefined
   readonly port: number
+  /** Whether the port was named. */
+  readonly hasPort: boolean
   readonly host: string
   readonly worker: boolean
   readonly output: string | undefined
@@ -50,7 +52,8 @@ ${Object.entries(commands)
 
 Options:
   --port N         of dev and start: the port (default: 4000; 0 selects a free one)
-  --host ADDRESS   of dev and start: the address to listen on (default: 127.0.0.1)
+                   of worker: the port for /health/live and /health/ready (default: none)
+  --host ADDRESS   of dev, start and worker: the address to listen on (default: 127.0.0.1)
   --no-worker      of start: runs no tasks in this process
   --output FILE    of schema: the file to write (default: standard output)
   --kind NAME      of selftest: starts a task of this kind and follows it (default: asks for a task that does not exist)
@@ -70,8 +73,8 @@ start and watch the tasks, to a file beside FILE: tidings.gen.ts for tidings.ts.
 
 /** The options that only some commands have. */
 const optionsOf: Readonly<Record<string, readonly CommandName[]>> = {
-  port: ['dev', 'start'],
-  host: ['dev', 'start'],
+  port: ['dev', 'start', 'worker'],
+  host: ['dev', 'start', 'worker'],
   worker: ['start'],
   output: ['schema'],
   kind: ['selftest'],
@@ -104,7 +107,19 @@ export function readCommand(args: readonly string[]): Command | 'help' | 'versio
   const { port = '4000', host = '127.0.0.1', worker = true, output, kind, input, token, json = false } = values
   if (!/^\d{1,5}$/.test(port) || Number(port) > 65_535)
     throw new TidingsError('BAD_INPUT', `--port is ${JSON.stringify(port)}; it must be a number from 0 to 65535`)
-  return { name, file, port: Number(port), host, worker, output, kind, input, token, json }
+  return {
+    name,
+    file,
+    port: Number(port),
+    hasPort: values.port !== undefined,
+    host,
+    worker,
+    output,
+    kind,
+    input,
+    token,
+    json,
+  }
 }
 
 function isCommand(name: string): name is CommandName {

@@ -18,6 +18,7 @@ import { createLogger } from '../logger.ts'
 import type { RateLimits } from '../rate-limits/rate-limits.ts'
 import { createServerMetrics } from '../server/connections/server-metrics.ts'
 import type { TeamYoga } from '../server/http/team-api.ts'
+import { type HealthServer, startHealthServer } from '../server/monitoring/health-server.ts'
 import { createMetricsPage } from '../server/monitoring/prometheus/page.ts'
 import { createLiveDelivery, createUnknownResultLog, openRateLimits, startPruning } from '../server/parts.ts'
 import { createViewerReader } from '../server/request/authenticate.ts'
@@ -47,7 +48,14 @@ import {
 import { toEngineDefinition } from './engine-definition.ts'
 import { registerHost } from './host.ts'
 import { writeOperations } from './operations.ts'
-import { type ListenOptions, namingOptions, readOptions, type ServeOptions, type TidingsOptions } from './options.ts'
+import {
+  type ListenOptions,
+  namingOptions,
+  readOptions,
+  type ServeOptions,
+  type TidingsOptions,
+  type WorkerOptions,
+} from './options.ts'
 import { publish, publishWithin } from './publish.ts'
 import { checkOwnSchema, checkTeamSchema, createTeamSchema } from './team-schema.ts'
 
@@ -120,8 +128,12 @@ export interface Tidings extends AsyncDisposable {
    * @throws TidingsError `BAD_CONFIGURATION` for a schema without the subscriptions of Tidings
    */
   attach(server: Server, options?: ServeOptions): Promise<void>
-  /** Runs tasks in this process until it is disposed. */
-  worker(): Promise<void>
+  /**
+   * Runs tasks in this process until it is disposed.
+   * @returns the port for the health checks; null without one
+   * @throws TidingsError `BAD_CONFIGURATION` when it cannot listen
+   */
+  worker(options?: WorkerOptions): Promise<{ readonly port: number | null }>
   /**
    * Starts a task.
    * @throws TidingsError `BAD_INPUT`, `RATE_LIMITED`, `IDEMPOTENCY_KEY_REUSED`; `UNAVAILABLE` while the database cannot be reached:
@@ -204,6 +216,7 @@ export function createTidings(options: TidingsOptions): Tidings {
   const schema = createTeamSchema(options)
   const definitions = tasks.map((task) => toEngineDefinition(task, context))
   const resources = new AsyncDisposableStack()
+  const healthServers: HealthServer[] = []
   const servers: Pick<RunningServer, 'beginDraining' | 'close' | 'connections'>[] = []
 
   const connect = once(async (): Promise<Database> => {
@@ -305,7 +318,7 @@ export function createTidings(options: TidingsOptions): Tidings {
   const shutDown = once(async (): Promise<void> => {
     // Includes parts that are still being opened.
     const opened = await open.started()?.catch(() => undefined)
-    for (const server of servers) server.beginDraining()
+    for (const server of [...servers, ...healthServers]) server.beginDraining()
     await opened?.engine.worker?.drain()
     await Promise.all(servers.map((server) => server.close({ spreadMs })))
     await resources.disposeAsync()
@@ -327,8 +340,14 @@ export function createTidings(options: TidingsOptions): Tidings {
       isServing ||= served.schema === undefined
       await serve(served, server)
     },
-    async worker() {
+    async worker({ port, host = '127.0.0.1' } = {}) {
       await work()
+      if (port === undefined) return { port: null }
+      const { database, engine } = await open()
+      const health = { database, bus: engine.bus }
+      const healthServer = resources.use(await namingOptions(startHealthServer({ health, host, port })))
+      healthServers.push(healthServer)
+      return { port: healthServer.port }
     },
     async start(task, input, { owner, idempotencyKey, transaction }) {
       const definition = definitions[tasks.indexOf(task)]

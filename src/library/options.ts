@@ -76,6 +76,14 @@ export interface ListenOptions extends ServeOptions {
   readonly worker?: boolean
 }
 
+/** The options of `worker`. */
+export interface WorkerOptions {
+  /** The port for `/health/live` and `/health/ready`; 0 selects a free one. Default none: the worker listens to nothing. */
+  readonly port?: number
+  /** The address for the port. @default '127.0.0.1' */
+  readonly host?: string
+}
+
 /** Returns the name of the option for a setting: `leaseMs` for `LEASE_MS`. */
 export function optionName(setting: string): string {
   return setting.toLowerCase().replace(/_[a-z0-9]/g, (part) => part.slice(1).toUpperCase())

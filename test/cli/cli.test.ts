@@ -74,6 +74,17 @@ test('start serves until a signal', async () => {
   expect(await child.ended).toBe(0)
 })
 
+test('a worker answers health checks on a port, when one is named', async () => {
+  await using directory = await createProject()
+  await using database = await createTestDatabase()
+  await using child = tidings(directory.path, ['worker', '--port', '0'], database.url)
+  const [url = ''] = /http:\S+/.exec((await readUntil(child, 'ready')).at(-1) ?? '') ?? []
+  expect((await fetch(url)).status).toBe(200)
+  expect(await (await fetch(url.replace('ready', 'live'))).json()).toEqual({ status: 'alive' })
+  child.kill('SIGTERM')
+  expect(await child.ended).toBe(0)
+})
+
 describe('selftest', () => {
   const undo = new AsyncDisposableStack()
   let directory: TestDirectory
@@ -201,6 +212,7 @@ test('arguments have defaults', () => {
     name: 'start',
     file: undefined,
     port: 4000,
+    hasPort: false,
     host: '127.0.0.1',
     worker: false,
     output: undefined,
