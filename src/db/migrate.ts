@@ -276,7 +276,10 @@ async function apply(
       cause: error,
     })
   }
-  logger.info({ migration: migration.file, tookMs: Math.round(performance.now() - startedAt) }, 'applied migration')
+  logger.info(
+    { schema: record.split('.')[0], migration: migration.file, tookMs: Math.round(performance.now() - startedAt) },
+    'applied migration',
+  )
 }
 
 async function recordMigration(
