@@ -12,6 +12,10 @@ export interface FaultsRequest {
   readonly isCombined: boolean
   /** Whether it is one run with the most telling faults. */
   readonly isShort: boolean
+  readonly servers: number
+  readonly workers: number
+  /** What is in front of the servers. */
+  readonly proxy: 'nginx' | 'haproxy'
   /** Ends after the run in which this time has passed; undefined runs each fault once. */
   readonly minutes: number | undefined
   /** Tasks started per second. */
@@ -32,7 +36,7 @@ export interface FaultsRequest {
 /** The help text of `npm run faults -- --help`. */
 export const usage = `npm run faults [-- options]
 
-Runs two servers, two workers, PostgreSQL, Redis and nginx as separate processes behind TCP proxies, with subscribers of
+Runs servers, workers, PostgreSQL, Redis and nginx as separate processes behind TCP proxies, with subscribers of
 every kind and a load of tasks; causes faults, and compares what every subscriber received with the log. Needs Linux, a
 redis-server and nginx; PostgreSQL is the embedded one. Exits with 1 when a rule is violated, and prints the command that
 repeats the run. The timing of the processes is not seeded, so a repetition causes the same faults at about the same time.
@@ -41,6 +45,9 @@ repeats the run. The timing of the processes is not seeded, so a repetition caus
   --fault NAME      only faults whose name contains this text; may be repeated
   --group NAME      only this group: ${groups.join(', ')}
   --combined        only combinations of two or three faults, chosen by the seed
+  --servers N       servers (default: 2)
+  --workers N       workers (default: 2)
+  --proxy NAME      nginx (default) or haproxy, in front of the servers
   --short           one run of about a minute with the most telling faults, one after the other
   --minutes N       all faults and combinations of them in an order of the seed, again and again for N minutes
                     (default: each once, in the order of the list: about an hour)
@@ -70,6 +77,9 @@ export function readArguments(args: readonly string[]): FaultsRequest | string {
       fault: { type: 'string', multiple: true, default: [] },
       group: { type: 'string' },
       combined: { type: 'boolean', default: false },
+      servers: { type: 'string', default: '2' },
+      workers: { type: 'string', default: '2' },
+      proxy: { type: 'string', default: 'nginx' },
       short: { type: 'boolean', default: false },
       minutes: { type: 'string' },
       rate: { type: 'string', default: '3' },
@@ -98,6 +108,9 @@ export function readArguments(args: readonly string[]): FaultsRequest | string {
     seed: values.seed === undefined ? Date.now() % 1_000_000 : readNumber('seed', values.seed, 0),
     names: values.combined ? [] : names,
     isCombined: values.combined || (values.minutes !== undefined && values.fault.length === 0 && group === undefined),
+    servers: readNumber('servers', values.servers, 1),
+    workers: readNumber('workers', values.workers, 1),
+    proxy: readProxy(values.proxy),
     isShort: values.short,
     minutes: values.minutes === undefined ? undefined : readNumber('minutes', values.minutes, 0),
     rate: readNumber('rate', values.rate, 0.1),
@@ -115,4 +128,9 @@ function readNumber(name: string, text: string, min: number): number {
   if (text.trim() === '' || !Number.isFinite(number) || number < min)
     throw new RangeError(`--${name} ${text}: it must be a number of at least ${min}`)
   return number
+}
+
+function readProxy(text: string): FaultsRequest['proxy'] {
+  if (text === 'nginx' || text === 'haproxy') return text
+  throw new RangeError(`--proxy is ${JSON.stringify(text)}; allowed: nginx, haproxy`)
 }

@@ -4,6 +4,7 @@ import { cpus, tmpdir, totalmem } from 'node:os'
 import { join, resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { promisify } from 'node:util'
+import { startHaproxy } from '../support/haproxy.ts'
 import type { FaultsRequest } from './arguments.ts'
 import type { Fault } from './kinds/fault.ts'
 import { combineBySeed, createShortForm, faults } from './kinds/table.ts'
@@ -37,7 +38,12 @@ export async function runCampaign(request: FaultsRequest): Promise<boolean> {
   print(`seed ${seed}; histories of runs with violations are kept in ${directory}`)
   if (previous === undefined && !request.isShort)
     print(`skipping "${upgradeName}": git has no revision ${request.previous ?? 'with the same migrations'}`)
-  let environment: Environment = await startEnvironment()
+  const size = {
+    servers: request.servers,
+    workers: request.workers,
+    ...(request.proxy === 'haproxy' ? { startProxy: startHaproxy } : {}),
+  }
+  let environment: Environment = await startEnvironment(size)
   stack.defer(() => environment[Symbol.asyncDispose]())
   // Its processes would outlive this one.
   let ending: Promise<void> | undefined
@@ -84,7 +90,7 @@ export async function runCampaign(request: FaultsRequest): Promise<boolean> {
       print(repeatCommand(fault, seed + index, request))
       // What is broken must not affect the next run.
       await environment[Symbol.asyncDispose]()
-      environment = await startEnvironment()
+      environment = await startEnvironment(size)
     }
   }
 

@@ -39,11 +39,13 @@ export interface RigServer extends RigProcess {
   readonly url: string
 }
 
-/** Everything that runs: two servers, two workers, PostgreSQL, Redis, nginx, and the proxies between them. */
+/** Everything that runs: servers, workers, PostgreSQL, Redis, nginx, and the proxies between them. */
 export interface Environment extends AsyncDisposable {
   readonly postgres: RigPostgres
   readonly redis: TestRedis
   readonly nginx: TestNginx
+  /** Where clients reach any of the servers: nginx, or what replaces it. */
+  readonly proxyUrl: string
   readonly servers: readonly RigServer[]
   readonly workers: readonly RigProcess[]
   /** All proxies, by what they connect. */
@@ -96,8 +98,20 @@ async function withoutRateLimits(sources: URL): Promise<string> {
     .join()
 }
 
-/** Starts an environment on a new database. */
-export async function startEnvironment(): Promise<Environment> {
+/**
+ * Starts an environment on a new database.
+ *
+ * @param options.servers - default 2
+ * @param options.workers - default 2
+ * @param options.startProxy - starts what replaces nginx in front of the servers, of which it gets the ports
+ */
+export async function startEnvironment(
+  options: {
+    readonly servers?: number
+    readonly workers?: number
+    readonly startProxy?: (ports: readonly number[]) => Promise<AsyncDisposable & { readonly url: string }>
+  } = {},
+): Promise<Environment> {
   await using stack = new AsyncDisposableStack()
   const directory = stack.use(await createTestDirectory())
   const [postgres, redis] = await Promise.all([startRigPostgres(directory.join('data')), startRedis()])
@@ -183,19 +197,25 @@ export async function startEnvironment(): Promise<Environment> {
       Object.getOwnPropertyDescriptors(server),
     ) as RigServer
   }
-  const servers = [await createServer('server 1'), await createServer('server 2')]
-  const workers = [await createProcess('worker 1', 'worker'), await createProcess('worker 2', 'worker')]
+  const servers: RigServer[] = []
+  const workers: RigProcess[] = []
+  for (let number = 1; number <= (options.servers ?? 2); number++) servers.push(await createServer(`server ${number}`))
+  for (let number = 1; number <= (options.workers ?? 2); number++)
+    workers.push(await createProcess(`worker ${number}`, 'worker'))
   const all: readonly RigProcess[] = [...servers, ...workers]
   // The first one migrates the database.
   await servers[0]?.start()
   await Promise.all(all.slice(1).map((process) => process.start()))
   await createArchive(postgres)
-  const nginx = stack.use(await startNginx(servers.map(({ clients }) => clients.port)))
+  const ports = servers.map(({ clients }) => clients.port)
+  const nginx = stack.use(await startNginx(ports))
+  const proxy = options.startProxy === undefined ? nginx : stack.use(await options.startProxy(ports))
   const opened = stack.move()
   return {
     postgres,
     redis,
     nginx,
+    proxyUrl: proxy.url,
     servers,
     workers,
     proxies,

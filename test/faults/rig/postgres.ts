@@ -32,7 +32,7 @@ export async function startRigPostgres(dataDir: string): Promise<RigPostgres> {
       dataDir,
       logger: silentLogger,
       // Only processes crash in a run, and not the machine, so a commit need not wait for the disk.
-      settings: { max_connections: '120', fsync: 'off' },
+      settings: { max_connections: '400', fsync: 'off' },
     })
   let server: EmbeddedPostgres | undefined = await open()
   const { url } = server

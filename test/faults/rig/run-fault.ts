@@ -169,7 +169,7 @@ function createClients({
         kind,
         name: `${kind} ${index}`,
         urls,
-        nginxUrl: environment.nginx.url,
+        nginxUrl: environment.proxyUrl,
         recorder,
         random: random.fork(`client ${index}`),
       }),
