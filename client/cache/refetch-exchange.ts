@@ -1,6 +1,6 @@
-import { type Exchange, makeOperation, type Operation, type OperationResult } from '@urql/core'
+import { type CombinedError, type Exchange, makeOperation, type Operation, type OperationResult } from '@urql/core'
 import { pipe, tap } from 'wonka'
-import { backoff } from '../base/backoff.ts'
+import { backoff, readRetryAfter } from '../base/backoff.ts'
 import { after, hasNetwork } from '../base/environment.ts'
 import type { Store } from '../base/store.ts'
 import type { Timing } from '../base/timing.ts'
@@ -9,8 +9,9 @@ import { isUnanswered } from '../transport/http.ts'
 
 /**
  * Repeats queries that the server could not answer. A query that failed because the server or its
- * database was unavailable is sent again when the connection is back, and at growing intervals
- * while the connection reports no change, for as long as the query is active. Its failure is passed
+ * database was unavailable, or because the caller has to wait (`RATE_LIMITED`), is sent again when the
+ * connection is back, and at growing intervals while the connection reports no change, for as long as
+ * the query is active, and never before the time that the server asks to wait. Its failure is passed
  * on at once; the result follows. Failures that `repeatExchange` repairs before they are reported
  * do not reach this exchange.
  *
@@ -29,11 +30,17 @@ export function refetchExchange(options: {
     /** By operation key. */
     const failedOperations = new Map<number, Operation>()
     let rounds = 0
+    /** The server asked to wait until then. */
+    let waitUntilMs = 0
     let wasUp = false
     let stopTimer: () => void = () => undefined
     let stopListening: (() => void) | undefined
 
     const askAll = (): void => {
+      if (Date.now() < waitUntilMs) {
+        setTimer()
+        return
+      }
       stopTimer()
       for (const operation of failedOperations.values())
         client.reexecuteOperation(
@@ -45,7 +52,7 @@ export function refetchExchange(options: {
       if (failedOperations.size === 0) return
       const pauseMs = backoff(rounds + 1, timing.backoffMs, timing.maxBackoffMs, 0.5 + Math.random() / 2)
       stopTimer = after(
-        pauseMs,
+        Math.max(pauseMs, waitUntilMs - Date.now()),
         () => {
           rounds += 1
           // Requests may get through while the connection does not.
@@ -89,7 +96,9 @@ export function refetchExchange(options: {
       if (error === undefined) {
         // A stale result comes from the cache and may be empty; it does not answer the query.
         if (!stale && data !== undefined && data !== null) forget(operation.key)
-      } else if (isUnanswered(error) && !signal.aborted) {
+      } else if ((isUnanswered(error) || limitOf(error) !== undefined) && !signal.aborted) {
+        const waitMs = readRetryAfter(limitOf(error)?.['retryAfterMs'], timing.maxBackoffMs)
+        waitUntilMs = Math.max(waitUntilMs, Date.now() + waitMs)
         failedOperations.set(operation.key, operation)
         settle()
         setTimer()
@@ -101,4 +110,9 @@ export function refetchExchange(options: {
 
 function works({ status }: ConnectionState): boolean {
   return status === 'live' || status === 'degraded'
+}
+
+/** Returns the details of a refusal because the caller has to wait. */
+function limitOf({ graphQLErrors }: CombinedError): Readonly<Record<string, unknown>> | undefined {
+  return graphQLErrors.find(({ extensions }) => extensions['code'] === 'RATE_LIMITED')?.extensions
 }

@@ -9,7 +9,7 @@ import { createTidingsClient } from '../../../client/tidings-client.ts'
  * Starts an endpoint that treats its requests in order as given, and answers all later ones
  * correctly.
  */
-async function startEndpoint(...treatments: readonly ('break' | 'half' | 'away' | number)[]) {
+async function startEndpoint(...treatments: readonly ('break' | 'half' | 'away' | 'limit' | number)[]) {
   let requests = 0
   const respond = (response: ServerResponse): void => {
     const treatment = treatments[requests++]
@@ -20,6 +20,8 @@ async function startEndpoint(...treatments: readonly ('break' | 'half' | 'away' 
     else if (treatment === 'half')
       response.writeHead(200, { 'content-type': 'application/json' }).write('{"data":', () => response.destroy())
     else if (treatment === 'away') say({ errors: [{ message: 'Away', extensions: { code: 'UNAVAILABLE' } }] })
+    else if (treatment === 'limit')
+      say({ errors: [{ message: 'Wait', extensions: { code: 'RATE_LIMITED', retryAfterMs: 300 } }] })
     else if (treatment === undefined) say({ data: { hello: 'here' } })
     else response.writeHead(treatment, { 'content-type': 'text/html' }).end('<html>')
   }
@@ -108,6 +110,19 @@ test('an active query reports that it is unanswered, and its result when the ser
   await answered.promise
   expect(seen).toEqual(['[GraphQL] Away', '[Network] Bad Gateway', '[GraphQL] Away', 'here'])
   expect(endpoint.requests).toBe(6)
+  shown.unsubscribe()
+})
+
+test('an active query that has to wait is sent again, not before the server allows it', async () => {
+  await using endpoint = await startEndpoint('limit', 'limit')
+  const answered = Promise.withResolvers<void>()
+  const startedAt = Date.now()
+  const shown = endpoint.client.urql.query('{ hello }', {}).subscribe(({ data }) => {
+    if (data !== undefined) answered.resolve()
+  })
+  await answered.promise
+  expect(endpoint.requests).toBe(3)
+  expect(Date.now() - startedAt).toBeGreaterThan(590)
   shown.unsubscribe()
 })
 
