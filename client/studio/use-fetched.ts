@@ -1,5 +1,5 @@
 import type { AnyVariables, CombinedError, TypedDocumentNode } from '@urql/core'
-import { useCallback } from 'react'
+import { useCallback, useState } from 'react'
 import { type UseQueryArgs, useQuery } from 'urql'
 import { describeError } from '../react/index.ts'
 import { useWhenBack } from './use-when-back.ts'
@@ -35,9 +35,13 @@ export function useFetched<Data, Variables extends AnyVariables>(
   const args = { query, variables, requestPolicy: 'cache-and-network' } as UseQueryArgs<Variables, Data>
   const [{ data, fetching, error }, execute] = useQuery<Data, Variables>(args)
   const refetch = useCallback(() => execute({ requestPolicy: 'network-only' }), [execute])
+  // A failed request has no data: the page keeps showing that of the last one.
+  const [last, setLast] = useState({ key: '', data })
+  const key = JSON.stringify(variables)
+  if (data !== undefined && (last.data !== data || last.key !== key)) setLast({ key, data })
   useWhenBack(options.isNotified === true ? doNothing : refetch)
   return {
-    data,
+    data: data ?? (error !== undefined && last.key === key ? last.data : undefined),
     isLoading: fetching,
     failure: describeError(error),
     isRefused: hasErrorCode(error, 'UNAUTHENTICATED'),
