@@ -209,7 +209,8 @@ async function openQuizzes(scene: Scene, open: Open): Promise<StudioPage[]> {
       },
       async shows() {
         await soon(() => making.locator('.question').count()).toBe(scene.questions)
-        await making.getByRole('progressbar', { name: 'Generating quiz' }).waitFor(patience)
+        // The panel lists it, too.
+        await making.getByRole('main').getByRole('progressbar', { name: 'Generating quiz' }).waitFor(patience)
       },
       async end() {
         scene.questions = reviewed
