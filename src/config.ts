@@ -48,7 +48,7 @@ export const settings = {
   ),
   DATABASE_REPLICA_URL: optional(
     databaseUrl,
-    'URL of a replica of the same database with streaming replication: lists of tasks, their history and the events that subscribers missed are read there, once it has everything that was committed before; otherwise from DATABASE_URL',
+    'URL of a replica of the same database with streaming replication, without a pooler: lists of tasks, their history and the events that subscribers missed are read there, once it has everything that was committed before; otherwise from DATABASE_URL',
     { secret: true },
   ),
   DATABASE_SCHEMA: setting(

@@ -4,6 +4,7 @@ import type { GraphQLFormattedError } from 'graphql'
 import { createClient } from 'graphql-ws'
 import { z } from 'zod'
 import { TidingsError } from '../errors.ts'
+import { lastEventTypes } from '../tasks/model/task.ts'
 
 /** The options of a self-test. */
 export interface SelfTestOptions {
@@ -156,13 +157,11 @@ const poll: Transport = async function* (target, operation, signal) {
       if (!parsed.success) return
       const { cursor, __typename } = parsed.data.data.taskProgress
       after = cursor ?? after
-      if (terminal.has(__typename)) return
+      if (lastEventTypes.has(__typename)) return
     }
     await delay(pollMs, undefined, { signal })
   }
 }
-
-const terminal: ReadonlySet<string> = new Set(['TaskCompleted', 'TaskFailed', 'TaskCanceled'])
 
 const transports: Readonly<Record<string, Transport>> = {
   websocket: readWebSocket,
@@ -325,7 +324,7 @@ async function followTask(results: AsyncIterable<Result>): Promise<string> {
       throw new Error(`event ${event.seq} follows event ${last}`)
     last = event.seq
     count++
-    if (terminal.has(event.__typename)) end = event
+    if (lastEventTypes.has(event.__typename)) end = event
   }
   if (end === undefined) throw new Error(`completed after ${count} events, before the task had ended`)
   if (end.__typename !== 'TaskCompleted')

@@ -107,7 +107,7 @@ async function deleteEvents(
  * @param options.maxTopics - maximum number of topics per statement; default 200
  * @param options.signal - stops it after the current statement
  * @returns number of topics whose events were deleted, and of partitions that had events
- * @throws pg.DatabaseError `55P03` when other transactions, such as a backup, use the events for longer than the retries take
+ * @throws TidingsError `UNAVAILABLE` when other transactions, such as a backup, use the events for longer than the retries take
  */
 export async function prunePartitions(
   { pool }: Pick<Database, 'pool'>,
@@ -250,10 +250,6 @@ export function createPruner(options: {
           total.events += prunedCount.events
           isLeft = prunedCount.topics === batch
         }
-    const longestHours = Math.max(retentionHours, ...ownPeriods)
-    const dropped = await prunePartitions(database, { retentionHours: longestHours, maxTopics: batch, signal })
-    total.topics += dropped.topics
-    total.partitions = dropped.partitions
     for (let isLeft = true; isLeft && !signal.aborted; ) {
       const keys = await pruneIdempotencyKeys(database, { keptHours: idempotencyHours, maxKeys })
       total.keys += keys
@@ -265,6 +261,11 @@ export function createPruner(options: {
         total.others += rows
         isLeft = rows > 0
       }
+    // Last, as a long transaction that uses the events makes it fail.
+    const longestHours = Math.max(retentionHours, ...ownPeriods)
+    const dropped = await prunePartitions(database, { retentionHours: longestHours, maxTopics: batch, signal })
+    total.topics += dropped.topics
+    total.partitions = dropped.partitions
     if (total.topics + total.partitions + total.keys + total.others > 0) logger.info(total, 'pruned old rows')
   }
 

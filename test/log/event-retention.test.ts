@@ -318,6 +318,28 @@ describe('a pruner', () => {
     expect(await readTopics()).toEqual(['task:other 3 0', 'task:short 3 0'])
   })
 
+  it('deletes other old rows while a transaction uses the events', async () => {
+    await createEnded('ended', 5)
+    await splitAt(1)
+    await createTask(test.database, 'keyed')
+    await test.database.pool.query(
+      `insert into tidings.idempotency (owner, key, digest, task_id, created_at) values ('u_1', 'k', '', 'keyed', now() - interval '2 hours')`,
+    )
+    const backup = await test.database.pool.connect()
+    await backup.query('begin; select from tidings.event limit 1')
+    await using pruner = createPruner({ ...options, database: test.database, everyMs: 60_000 })
+    const pruned = pruner.run()
+    await eventually(async () => {
+      const { rows } = await test.database.pool.query('select from tidings.idempotency')
+      expect(rows).toEqual([])
+    })
+    expect(await readTopics()).toContainEqual(expect.stringMatching(/^ended \d 3$/))
+    await backup.query('commit')
+    backup.release()
+    await pruned
+    expect(await readTopics()).toContain('ended 3 0')
+  })
+
   it('survives an unavailable database', async () => {
     const away = await createTestDatabase()
     await using pruner = createPruner({ ...options, database: away.database, everyMs: 60_000 })
