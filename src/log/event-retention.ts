@@ -123,11 +123,12 @@ export async function prunePartitions(
   await retryTransient(retryMs, () =>
     pool.query(`select tidings.extend_event_partitions($1::float8 * interval '1 hour')`, [widthHours]),
   )
+  // Times have whole milliseconds. With `at < before`, PostgreSQL would also read the partition that begins there, at each run.
   const { rows } = await pool.query<{ before: Date | null }>(
     `select before from (
        select max(upper) as before, count(*) as count from tidings.event_partition where upper <= now() - $1::float8 * interval '1 hour'
      ) old
-     where count > 1 or exists (select from tidings.event where at < before)`,
+     where count > 1 or exists (select from tidings.event where at <= before - interval '1 ms')`,
     [retentionHours],
   )
   const before = rows[0]?.before
