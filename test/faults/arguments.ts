@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util'
 import { groups } from './kinds/fault.ts'
-import { faults } from './kinds/table.ts'
+import { faultsOf } from './kinds/table.ts'
+import { type RedisLayout, redisLayouts } from './rig/redis.ts'
 
 /** A request for a run of the rig. */
 export interface FaultsRequest {
@@ -14,6 +15,7 @@ export interface FaultsRequest {
   readonly isShort: boolean
   readonly servers: number
   readonly workers: number
+  readonly redis: RedisLayout
   /** What is in front of the servers. */
   readonly proxy: 'nginx' | 'haproxy'
   /** Ends after the run in which this time has passed; undefined runs each fault once. */
@@ -47,6 +49,7 @@ repeats the run. The timing of the processes is not seeded, so a repetition caus
   --combined        only combinations of two or three faults, chosen by the seed
   --servers N       servers (default: 2)
   --workers N       workers (default: 2)
+  --redis NAME      ${redisLayouts.join(', ')} (default: the first). Its faults are the group redis
   --proxy NAME      nginx (default) or haproxy, in front of the servers
   --short           one run of about a minute with the most telling faults, one after the other
   --minutes N       all faults and combinations of them in an order of the seed, again and again for N minutes
@@ -79,6 +82,7 @@ export function readArguments(args: readonly string[]): FaultsRequest | string {
       combined: { type: 'boolean', default: false },
       servers: { type: 'string', default: '2' },
       workers: { type: 'string', default: '2' },
+      redis: { type: 'string', default: 'server' },
       proxy: { type: 'string', default: 'nginx' },
       short: { type: 'boolean', default: false },
       minutes: { type: 'string' },
@@ -94,6 +98,10 @@ export function readArguments(args: readonly string[]): FaultsRequest | string {
     },
   })
   if (values.help) return usage
+  const redis = redisLayouts.find((name) => name === values.redis)
+  if (redis === undefined)
+    throw new RangeError(`--redis is ${JSON.stringify(values.redis)}; allowed: ${redisLayouts.join(', ')}`)
+  const faults = faultsOf[redis]
   if (values.list) return `${faults.map(({ name, group }) => `${group.padEnd(10)}${name}`).join('\n')}\n`
   const { group } = values
   if (group !== undefined && !groups.some((name) => name === group))
@@ -110,6 +118,7 @@ export function readArguments(args: readonly string[]): FaultsRequest | string {
     isCombined: values.combined || (values.minutes !== undefined && values.fault.length === 0 && group === undefined),
     servers: readNumber('servers', values.servers, 1),
     workers: readNumber('workers', values.workers, 1),
+    redis,
     proxy: readProxy(values.proxy),
     isShort: values.short,
     minutes: values.minutes === undefined ? undefined : readNumber('minutes', values.minutes, 0),

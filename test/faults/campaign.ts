@@ -7,7 +7,7 @@ import { promisify } from 'node:util'
 import { startHaproxy } from '../support/haproxy.ts'
 import type { FaultsRequest } from './arguments.ts'
 import type { Fault } from './kinds/fault.ts'
-import { combineBySeed, createShortForm, faults } from './kinds/table.ts'
+import { combineBySeed, createShortForm, faultsOf } from './kinds/table.ts'
 import { createProof, insertSummary, mergeProofs, type Proof, renderProof } from './proof.ts'
 import { type Environment, startEnvironment } from './rig/environment.ts'
 import { createRandom } from './rig/random.ts'
@@ -41,6 +41,7 @@ export async function runCampaign(request: FaultsRequest): Promise<boolean> {
   const size = {
     servers: request.servers,
     workers: request.workers,
+    redis: request.redis,
     ...(request.proxy === 'haproxy' ? { startProxy: startHaproxy } : {}),
   }
   let environment: Environment = await startEnvironment(size)
@@ -106,11 +107,11 @@ export async function runCampaign(request: FaultsRequest): Promise<boolean> {
  * Returns the faults to run: each once in the order of the table, or, when the time is limited, again and again in an order
  * of the seed, so that a run of any length reaches all parts alike. The run with a number has the seed plus that number.
  */
-function* plan({ names, seed, isCombined, isShort, minutes }: FaultsRequest): Generator<Fault> {
-  if (isShort) return yield createShortForm()
-  const single = faults.filter(({ name }) => names.includes(name))
+function* plan({ names, seed, isCombined, isShort, minutes, redis }: FaultsRequest): Generator<Fault> {
+  if (isShort) return yield createShortForm(redis)
+  const single = faultsOf[redis].filter(({ name }) => names.includes(name))
   if (minutes === undefined) {
-    yield* single.length === 0 ? [combineBySeed(seed)] : single
+    yield* single.length === 0 ? [combineBySeed(seed, redis)] : single
     return
   }
   const random = createRandom(seed)
@@ -119,9 +120,9 @@ function* plan({ names, seed, isCombined, isShort, minutes }: FaultsRequest): Ge
     for (const fault of random.shuffle(single)) {
       yield fault
       count++
-      if (isCombined && random.next() < 0.25) yield combineBySeed(seed + count++)
+      if (isCombined && random.next() < 0.25) yield combineBySeed(seed + count++, redis)
     }
-    if (single.length === 0) yield combineBySeed(seed + count++)
+    if (single.length === 0) yield combineBySeed(seed + count++, redis)
   }
 }
 
@@ -131,6 +132,7 @@ function print(text: string): void {
 
 function describeRun(result: RunResult): string {
   const { fault, parts, deliveries, violations, recovery, durationMs, tasks, reported, failure } = result
+  const { mostOpen, distrustedMs } = result
   const { deliveryMs, readyMs, taskMs } = recovery
   const delivery = [0.5, 0.99, 1].map((share) => Math.round(quantile(deliveryMs, share))).join(' / ')
   const shown = violations
@@ -140,16 +142,17 @@ function describeRun(result: RunResult): string {
     `${violations.length === 0 ? 'ok  ' : 'FAIL'} ${fault}`,
     ...(parts === undefined ? [] : [`     ${parts.join('; ')}`]),
     ...(failure === undefined ? [] : [`    the fault could not be caused, so this run does not count: ${failure}`]),
-    `     ${Math.round(durationMs / 1_000)} s, ${tasks} tasks, ${deliveries} deliveries, ${reported} reported gaps; ` +
-      `recovery: deliveries ${delivery} ms, ready ${Math.round(readyMs)} ms, new task ${Math.round(taskMs)} ms`,
+    `     ${Math.round(durationMs / 1_000)} s, ${tasks} tasks, ${deliveries} deliveries to at most ${mostOpen} subscribers at ` +
+      `once, ${reported} reported gaps; recovery: deliveries ${delivery} ms, ready ${Math.round(readyMs)} ms, ` +
+      `new task ${Math.round(taskMs)} ms; bus trusted again ${Math.round(distrustedMs)} ms after the begin of the fault`,
     ...shown,
     ...(violations.length > shown.length ? [`    and ${violations.length - shown.length} more`] : []),
   ].join('\n')
 }
 
-function repeatCommand(fault: Fault, seed: number, { rate, fanOut, isShort }: FaultsRequest): string {
+function repeatCommand(fault: Fault, seed: number, { redis, rate, fanOut, isShort }: FaultsRequest): string {
   const which = isShort ? '--short' : fault.parts === undefined ? `--fault '${fault.name}'` : '--combined'
-  return `    again: npm run faults -- ${which} --seed ${seed} --rate ${rate} --fan-out ${fanOut}`
+  return `    again: npm run faults -- ${which} --redis ${redis} --seed ${seed} --rate ${rate} --fan-out ${fanOut}`
 }
 
 /** Extracts an older version of the sources. @returns undefined when git does not have it */

@@ -87,6 +87,8 @@ test('the document shows every fault, its figures and its violations', () => {
     tasks: 4,
     events: 40,
     reported: 1,
+    mostOpen: 20,
+    distrustedMs: 0,
     violations: [{ rule: 'lost' as const, subject: 'sse 1', detail: '7' }],
   }
   const origin = { commit: 'abc', machine: '2 × CPU', startedAt: '2026-01-02T00:00:00Z', seed: 5 }
@@ -110,6 +112,8 @@ test('kinds that are run again replace their rows, and the document says so', ()
     tasks: 4,
     events: 40,
     reported: 1,
+    mostOpen: 20,
+    distrustedMs: 0,
     violations: [],
   }
   const lost = { ...run, violations: [{ rule: 'lost' as const, subject: 'sse 1', detail: '7' }] }

@@ -58,6 +58,8 @@ export interface TcpProxy extends AsyncDisposable {
   refuse(): void
   /** Ends `refuse`. Resolves when connections are accepted again. */
   accept(): Promise<void>
+  /** Resets (RST) the connections from these addresses, open and future ones, until `heal`. */
+  block(addresses: readonly string[]): void
   /** Ends everything but `halfOpen` on the connections that it has changed. */
   heal(): Promise<void>
 }
@@ -101,8 +103,14 @@ export async function createTcpProxy(
   let segmentBytes = Number.POSITIVE_INFINITY
   let doublesFrames = false
   let blocksUpgrades = false
+  const blocked = new Set<string>()
+  const isBlocked = ({ remoteAddress = '' }: Socket): boolean => blocked.has(remoteAddress)
 
   const server = createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect: true }, (client) => {
+    if (isBlocked(client)) {
+      reset(client)
+      return
+    }
     accepted++
     const upstream =
       typeof target === 'string'
@@ -258,7 +266,12 @@ export async function createTcpProxy(
       if (server.listening) server.close()
     },
     accept,
+    block: (addresses) => {
+      for (const address of addresses) blocked.add(address)
+      for (const link of links) if (isBlocked(link.ends.toClient)) link.reset()
+    },
     heal: async () => {
+      blocked.clear()
       limits = { toClient: Number.POSITIVE_INFINITY, toServer: Number.POSITIVE_INFINITY }
       for (const link of links) Object.assign(link.remainingBytes, limits)
       Object.assign(swallowed, { toClient: false, toServer: false })

@@ -1,6 +1,6 @@
 import { backUp, restore, startNewEpoch } from '../rig/backup.ts'
 import { pause } from '../subscribers/subscriber.ts'
-import { at, type Fault, freeze, killAndStart, repeat, restart, withoutFiles, withoutMemory } from './fault.ts'
+import { type Fault, freeze, killAndStart, repeat, restart, withoutFiles, withoutMemory } from './fault.ts'
 
 /** Faults of the processes of the product. */
 export const processFaults: readonly Fault[] = [
@@ -173,16 +173,6 @@ export const processFaults: readonly Fault[] = [
       environment.restoration = await restore(environment.postgres)
       await startNewEpoch(environment.postgres)
       await Promise.all(processes.map((process) => process.start()))
-    },
-  },
-  {
-    name: 'redis unavailable while a server is killed',
-    group: 'several',
-    leavesServer: true,
-    run: async ({ environment }) => {
-      await environment.redis.stop()
-      await killAndStart(at(environment.servers, 0), 1_000)
-      await environment.redis.start()
     },
   },
 ]

@@ -1,7 +1,7 @@
 import { Redis } from 'ioredis'
 import type { Environment } from '../rig/environment.ts'
 import { pause } from '../subscribers/subscriber.ts'
-import { type Fault, freeze, repeat } from './fault.ts'
+import { at, type Fault, freeze, killAndStart, repeat } from './fault.ts'
 
 const leavesServer = true
 const group = 'redis'
@@ -171,6 +171,16 @@ export const redisFaults: readonly Fault[] = [
       for (const proxy of environment.proxies.redis) proxy.stall()
       await pause(6_000)
       for (const proxy of environment.proxies.redis) proxy.resume()
+    },
+  },
+  {
+    name: 'redis unavailable while a server is killed',
+    group: 'several',
+    leavesServer: true,
+    run: async ({ environment }) => {
+      await environment.redis.stop()
+      await killAndStart(at(environment.servers, 0), 1_000)
+      await environment.redis.start()
     },
   },
   {

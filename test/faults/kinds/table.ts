@@ -1,13 +1,22 @@
 import { createRandom } from '../rig/random.ts'
+import type { RedisLayout } from '../rig/redis.ts'
 import { pause } from '../subscribers/subscriber.ts'
 import type { Fault } from './fault.ts'
 import { networkFaults } from './network.ts'
 import { postgresFaults } from './postgres.ts'
 import { processFaults } from './processes.ts'
 import { redisFaults } from './redis.ts'
+import { redisClusterFaults, redisSentinelFaults } from './redis-groups.ts'
 
-/** All kinds of faults, in the order of the report. */
-export const faults: readonly Fault[] = [...processFaults, ...redisFaults, ...postgresFaults, ...networkFaults]
+/** All kinds of faults with a layout of Redis, in the order of the report. */
+export const faultsOf: Readonly<Record<RedisLayout, readonly Fault[]>> = {
+  server: [...processFaults, ...redisFaults, ...postgresFaults, ...networkFaults],
+  cluster: [...processFaults, ...redisClusterFaults, ...postgresFaults, ...networkFaults],
+  sentinel: [...processFaults, ...redisSentinelFaults, ...postgresFaults, ...networkFaults],
+}
+
+/** All kinds of faults with one Redis. */
+export const faults = faultsOf.server
 
 /** The name under which the report sums the combinations. */
 export const combinedName = 'two or three at once, chosen by the seed'
@@ -33,8 +42,8 @@ export function combine(chosen: readonly Fault[]): Fault {
 }
 
 /** Causes the most telling faults in one run, one after the other, with a load that goes on. */
-export function createShortForm(): Fault {
-  const chosen = faults.filter(({ isTelling }) => isTelling === true)
+export function createShortForm(redis: RedisLayout): Fault {
+  const chosen = faultsOf[redis].filter(({ isTelling }) => isTelling === true)
   return {
     name: 'the most telling, one after the other',
     group: 'several',
@@ -49,12 +58,12 @@ export function createShortForm(): Fault {
 }
 
 /** Combines two or three faults of different groups, chosen by a seed. */
-export function combineBySeed(seed: number): Fault {
+export function combineBySeed(seed: number, redis: RedisLayout = 'server'): Fault {
   const random = createRandom(seed)
   const chosen: Fault[] = []
   const wanted = random.integer(2, 3)
   while (chosen.length < wanted) {
-    const fault = random.pick(faults)
+    const fault = random.pick(faultsOf[redis])
     const isExcluded = fault.group === 'none' || fault.group === 'several'
     if (!isExcluded && !chosen.some(({ group }) => group === fault.group)) chosen.push(fault)
   }

@@ -4,11 +4,11 @@ import { startNginx, type TestNginx } from '../../support/nginx.ts'
 import { findFreePort } from '../../support/port.ts'
 import { startProcess, type TestProcess } from '../../support/processes.ts'
 import { createTcpProxy, type TcpProxy } from '../../support/proxy.ts'
-import { startRedis, type TestRedis } from '../../support/redis.ts'
+import type { TestRedis } from '../../support/redis.ts'
 import type { Restoration } from '../history/history.ts'
 import { type RigPostgres, startRigPostgres } from './postgres.ts'
 import { createRandom } from './random.ts'
-import { createMessageFilter } from './redis-messages.ts'
+import { type RedisLayout, type RigRedis, startRigRedis } from './redis.ts'
 
 /** One process of the product: a server, or a worker. */
 export interface RigProcess {
@@ -17,7 +17,8 @@ export interface RigProcess {
   /** Its own port, past the proxy of its clients. */
   readonly port: number
   readonly toDatabase: TcpProxy
-  readonly toRedis: TcpProxy
+  /** Where its connections to several Redis servers come from. */
+  readonly address: string
   readonly pid: number
   readonly isRunning: boolean
   /**
@@ -42,7 +43,10 @@ export interface RigServer extends RigProcess {
 /** Everything that runs: servers, workers, PostgreSQL, Redis, nginx, and the proxies between them. */
 export interface Environment extends AsyncDisposable {
   readonly postgres: RigPostgres
+  /** The one Redis. @throws Error with another layout of Redis */
   readonly redis: TestRedis
+  /** The Redis of any layout. */
+  readonly redisGroup: RigRedis
   readonly nginx: TestNginx
   /** Where clients reach any of the servers: nginx, or what replaces it. */
   readonly proxyUrl: string
@@ -103,48 +107,53 @@ async function withoutRateLimits(sources: URL): Promise<string> {
  *
  * @param options.servers - default 2
  * @param options.workers - default 2
+ * @param options.redis - default server
  * @param options.startProxy - starts what replaces nginx in front of the servers, of which it gets the ports
  */
 export async function startEnvironment(
   options: {
     readonly servers?: number
     readonly workers?: number
+    readonly redis?: RedisLayout
     readonly startProxy?: (ports: readonly number[]) => Promise<AsyncDisposable & { readonly url: string }>
   } = {},
 ): Promise<Environment> {
   await using stack = new AsyncDisposableStack()
   const directory = stack.use(await createTestDirectory())
-  const [postgres, redis] = await Promise.all([startRigPostgres(directory.join('data')), startRedis()])
-  stack.use(postgres)
-  stack.use(redis)
   let messageLoss = 0
   const random = createRandom(1)
+  const [postgres, redis] = await Promise.all([
+    startRigPostgres(directory.join('data')),
+    startRigRedis(options.redis ?? 'server', () => random.next() < messageLoss),
+  ])
+  stack.use(postgres)
+  stack.use(redis)
   const crashes: string[] = []
   let restoration: Environment['restoration']
   let isClosing = false
-  const proxies = { clients: [] as TcpProxy[], database: [] as TcpProxy[], redis: [] as TcpProxy[] }
+  const proxies = { clients: [] as TcpProxy[], database: [] as TcpProxy[], redis: redis.proxies }
+  let addresses = 0
 
   const createProcess = async (name: string, role: 'server' | 'worker'): Promise<RigProcess> => {
-    const [port, previewPort, toDatabase, toRedis] = await Promise.all([
+    const address = `127.0.2.${++addresses}`
+    const [port, previewPort, toDatabase, redisSettings] = await Promise.all([
       findFreePort(),
       findFreePort(),
       createTcpProxy(postgres.socketPath),
-      createTcpProxy(redis.port, { change: () => createMessageFilter(() => random.next() < messageLoss) }),
+      redis.settingsFor(address),
     ])
     proxies.database.push(toDatabase)
-    proxies.redis.push(toRedis)
     let child: TestProcess | undefined
     let isRunning = false
     let isEnding = false
     stack.use(toDatabase)
-    stack.use(toRedis)
     stack.defer(async () => child?.[Symbol.asyncDispose]())
     return {
       name,
       role,
       port,
       toDatabase,
-      toRedis,
+      address,
       get isRunning() {
         return isRunning
       },
@@ -157,16 +166,15 @@ export async function startEnvironment(
         const started = startProcess(new URL(role === 'server' ? 'src/main.ts' : 'src/worker.ts', sources), [], {
           ...settings,
           RATE_LIMITS: rateLimits,
-          NODE_OPTIONS: `--import=${clock.href}`,
+          ...redisSettings,
+          NODE_OPTIONS: `--import=${clock.href} ${redisSettings['NODE_OPTIONS'] ?? ''}`,
           ROLE: role,
           PORT: String(port),
           PREVIEW_PORT: String(previewPort),
           DATABASE_URL: postgres.urlAt(toDatabase.port),
-          REDIS_URL: `redis://127.0.0.1:${toRedis.port}`,
         })
         child = started
         isRunning = true
-        isEnding = false
         isEnding = false
         void started.ended.then((code) => {
           if (child !== started) return
@@ -213,7 +221,10 @@ export async function startEnvironment(
   const opened = stack.move()
   return {
     postgres,
-    redis,
+    get redis() {
+      return redis.server
+    },
+    redisGroup: redis,
     nginx,
     proxyUrl: proxy.url,
     servers,
@@ -236,7 +247,7 @@ export async function startEnvironment(
       messageLoss = 0
       await Promise.all(Object.values(proxies).flatMap((group) => group.map((proxy) => proxy.heal())))
       await postgres.start()
-      await redis.start()
+      await redis.heal()
       await Promise.all(all.filter(({ isRunning }) => !isRunning).map((process) => process.start()))
     },
     [Symbol.asyncDispose]: () => {

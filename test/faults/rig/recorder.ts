@@ -21,6 +21,8 @@ export interface Recorder extends AsyncDisposable {
   readonly entries: readonly Entry[]
   /** The number of open subscriptions. */
   readonly open: number
+  /** The largest number of subscriptions that were open at once. */
+  readonly mostOpen: number
   add(entry: Entry): void
   subscribed(subscription: Omit<Subscribed, 'is' | 'at'>): void
   connected(sub: string): void
@@ -35,6 +37,7 @@ const finalStatuses = new Set(['COMPLETED', 'FAILED', 'CANCELED'])
 export function createRecorder(file: string | undefined): Recorder {
   const entries: Entry[] = []
   const open = new Set<string>()
+  let mostOpen = 0
   const stream: WriteStream | undefined = file === undefined ? undefined : createWriteStream(file)
   const add = (entry: Entry): void => {
     entries.push(entry)
@@ -49,9 +52,13 @@ export function createRecorder(file: string | undefined): Recorder {
     get open() {
       return open.size
     },
+    get mostOpen() {
+      return mostOpen
+    },
     add,
     subscribed(subscription) {
       open.add(subscription.sub)
+      mostOpen = Math.max(mostOpen, open.size)
       add({ is: 'subscribed', at: performance.now(), ...subscription })
     },
     connected(sub) {

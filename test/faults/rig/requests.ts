@@ -44,7 +44,11 @@ export function createRequests(urls: readonly string[], recorder: Recorder, rand
         body: JSON.stringify({ query, variables }),
         signal: AbortSignal.timeout(timeoutMs),
       })
-      return (await response.json()) as SubscriptionResult
+      const result = (await response.json()) as SubscriptionResult
+      // A server that refuses work for a time has not begun with it.
+      if (!response.headers.has('retry-after')) return result
+      lastFailure = describeErrors(result.errors)
+      return undefined
     } catch (error) {
       lastFailure = String((error as Error).cause ?? error)
       return undefined

@@ -7,7 +7,7 @@ import type { Fault } from '../kinds/fault.ts'
 import { createSubscriber, subscriberKinds } from '../subscribers/create.ts'
 import { pause, type SubscriberClient } from '../subscribers/subscriber.ts'
 import { formerSchema } from './backup.ts'
-import type { Environment } from './environment.ts'
+import type { Environment, RigServer } from './environment.ts'
 import { type Load, startLoad } from './load.ts'
 import { createRandom } from './random.ts'
 import { createRecorder, type Recorder } from './recorder.ts'
@@ -24,6 +24,10 @@ export interface RunResult extends Verdict {
   readonly leavesServer: boolean
   readonly durationMs: number
   readonly recovery: Recovery
+  /** The largest number of subscriptions that were open at once. */
+  readonly mostOpen: number
+  /** From the beginning of the fault until every server trusted the bus for good, in milliseconds. */
+  readonly distrustedMs: number
   /** Why the fault could not be caused, or not be ended. */
   readonly failure?: string
 }
@@ -71,6 +75,7 @@ export async function runFault(options: RunOptions): Promise<RunResult> {
 
   await pause(steadyMs)
   let failure: string | undefined
+  const trust = watchTrust(environment)
   await fault
     .run({ environment, random: random.fork('fault'), ...(previous === undefined ? {} : { previous }) })
     .catch((error: unknown) => {
@@ -84,6 +89,7 @@ export async function runFault(options: RunOptions): Promise<RunResult> {
     untilTaskCompleted({ environment, recorder, runName, endedAt }),
   ])
   await Promise.all([pause(steadyMs), Promise.race([recovering, pause(longestLoadMs)])])
+  const distrustedMs = await trust.end()
   await load.end()
   const [heads, readyMs, taskMs] = await recovering
   const since = clock?.now ?? new Date()
@@ -123,6 +129,8 @@ export async function runFault(options: RunOptions): Promise<RunResult> {
     seed,
     ...(failure === undefined ? {} : { failure }),
     durationMs: performance.now() - startedAt,
+    mostOpen: recorder.mostOpen,
+    distrustedMs,
     recovery: {
       deliveryMs: measureDelivery(recorder.entries, endedAt, heads),
       readyMs: readyMs ?? longestEndMs,
@@ -198,6 +206,35 @@ async function untilReady({ servers }: Environment, endedAt: number): Promise<nu
       await pause(50)
     }
   return performance.now() - endedAt
+}
+
+/** Time between two questions to a server whether it trusts the bus. */
+const trustMs = 100
+
+/** Observes whether the servers trust the bus; one that does not answer is left out. */
+function watchTrust({ servers }: Environment): { end(): Promise<number> } {
+  const startedAt = performance.now()
+  const ended = new AbortController()
+  const ask = async ({ port }: RigServer): Promise<number> => {
+    let distrustedAt = startedAt
+    while (!ended.signal.aborted) {
+      const url = `http://127.0.0.1:${port}/health/ready`
+      const health = await fetch(url, { signal: AbortSignal.timeout(2_000) }).then(
+        (response) => response.json() as Promise<{ readonly bus?: string }>,
+        () => undefined,
+      )
+      if (health?.bus === 'away') distrustedAt = performance.now()
+      await pause(trustMs, ended.signal)
+    }
+    return distrustedAt - startedAt
+  }
+  const running = Promise.all(servers.map(ask))
+  return {
+    async end() {
+      ended.abort()
+      return Math.max(...(await running))
+    },
+  }
 }
 
 const canaryQuery = `mutation ($key: String!) {
