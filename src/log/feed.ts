@@ -18,6 +18,11 @@ export interface Attachment {
    */
   readonly head: number
   /**
+   * Whether the log has another epoch than the feed: nothing may be emitted until the listener is reset, because cursors
+   * would be of the new epoch.
+   */
+  readonly isFormer: boolean
+  /**
    * Returns the events after `seq` from memory; null if there are none or they are incomplete, in
    * which case the caller must read the log.
    */
@@ -411,6 +416,9 @@ export function createFeeds(options: {
       }
       return {
         head: attachedFeed.sequence.head,
+        get isFormer() {
+          return isFormer(attachedFeed)
+        },
         recent(seq) {
           const first = attachedFeed.ring[0]
           if (first === undefined || seq + 1 < first.seq || seq >= attachedFeed.sequence.head) return null

@@ -136,6 +136,24 @@ test('delivers the retained ephemeral event to such a member also when it arrive
   expect(far).toEqual(['one is here at 5'])
 })
 
+test('emits no ephemeral event between a failover and the reset that follows, as its cursor would be of the new epoch', async () => {
+  await using world = await startGroup('epoch:1', () => 'pass')
+  const { node, join, tell, group } = world
+  const onReset = vi.fn<() => void>()
+  const member = join(2, onReset)
+  // As by a statement that finds the log on another timeline, before the feeds are compared.
+  await node.reader.renewEpoch(node.reader.epoch)
+  tell('one is here')
+  await new Promise(setImmediate)
+  const late = join(2, onReset)
+  expect([member, late]).toEqual([[], []])
+  await node.feeds.check()
+  expect(onReset.mock.calls).toHaveLength(2)
+  const [next] = [join(2)]
+  expect(next).toEqual(['one is here at 2'])
+  group.close()
+})
+
 test('when the log goes back, as after restoring a backup, delivers the retained ephemeral event at an existing seq and skips no event', async () => {
   const name = 'stands:3'
   await using world = await startGroup(name, () => 'pass')

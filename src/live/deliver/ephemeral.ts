@@ -37,6 +37,8 @@ export interface EphemeralEvents<S> {
 export interface EphemeralGroup {
   /** The seq of the newest event received; 0 if unknown. */
   readonly head: number
+  /** Whether `head` is of a former epoch of the log: nothing may be emitted until the reset that follows. */
+  readonly isFormer: boolean
   executeEphemeral(value: unknown): PayloadOrPromise
   /** Writes the payload to all members, after the pending ones. */
   addEphemeral(payload: PayloadOrPromise, seq: number): void
@@ -101,7 +103,7 @@ class TopicEphemeralEvents<S> implements EphemeralEvents<S> {
   latestFor(at: number): Payload | undefined {
     const last = this.#last
     // A pending payload will be written with the others.
-    if (last === undefined || this.#group.isPending(last.payload)) return undefined
+    if (last === undefined || this.#group.isFormer || this.#group.isPending(last.payload)) return undefined
     if (last.seq >= at) return last.payload
     if (!this.isRetained) return undefined
     const payload = this.#execute(last.event, at)
@@ -122,6 +124,6 @@ class TopicEphemeralEvents<S> implements EphemeralEvents<S> {
     const payload = this.#execute(event, head)
     // Retained for late joiners; an asynchronous payload is not worth it.
     this.#last = isReady(payload) ? { seq: head, payload, event: event } : undefined
-    this.#group.addEphemeral(payload, head)
+    if (!this.#group.isFormer) this.#group.addEphemeral(payload, head)
   }
 }

@@ -198,6 +198,10 @@ class TopicGroup<S> implements Group<S>, FeedListener, EphemeralGroup {
     return this.#head
   }
 
+  get isFormer(): boolean {
+    return this.#attachment?.isFormer === true
+  }
+
   executeEphemeral(source: unknown): PayloadOrPromise {
     return attempt(this.#execute, source, { kind: 'ephemeral' })
   }
