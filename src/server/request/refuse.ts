@@ -32,6 +32,11 @@ export function answerJson(
   response.writeHead(status, { 'content-type': type, 'cache-control': 'no-store' }).end(JSON.stringify(value))
 }
 
+/** Returns the GraphQL result of a refused request. A temporary refusal (429, 503) is retryable. */
+export function describeRefusal(status: number, code: string, message: string): object {
+  return { errors: [{ message, extensions: { code, retryable: isTemporary(status) } }] }
+}
+
 /**
  * Refuses a request with a GraphQL result, the format that API clients read. The media type and the
  * code show that this server refused it, and not an intermediary.
@@ -46,7 +51,7 @@ export function refuse(
   retryAfterMs = defaultRetryAfterMs,
 ): void {
   if (isTemporary(status)) response.setHeader('retry-after', toSeconds(retryAfterMs))
-  answerJson(response, status, { errors: [{ message, extensions: { code } }] }, graphqlResponseType)
+  answerJson(response, status, describeRefusal(status, code, message), graphqlResponseType)
 }
 
 /**

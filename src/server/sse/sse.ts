@@ -20,7 +20,7 @@ import {
   wantsCatchUp,
 } from '../request/context.ts'
 import { isUnavailable, type MaskError } from '../request/mask.ts'
-import { graphqlResponseType, liveUpdatesOff } from '../request/refuse.ts'
+import { describeRefusal, graphqlResponseType, liveUpdatesOff } from '../request/refuse.ts'
 import { abortResponse } from './abort-response.ts'
 import { resumeAfter } from './last-event-id.ts'
 import { createOperationStream, hasOperations, type OperationStream, readStreamRequest } from './operation-stream.ts'
@@ -264,7 +264,7 @@ export function readAccept(header: string | null): { readonly stream: boolean; r
 }
 
 function refuse(status: number, code: string, message: string, retryAfterMs = 0): Response {
-  const body = JSON.stringify({ errors: [{ message, extensions: { code } }] })
+  const body = JSON.stringify(describeRefusal(status, code, message))
   const retryAfter = retryAfterMs > 0 ? { 'retry-after': String(Math.ceil(retryAfterMs / 1_000)) } : {}
   return new Response(body, { status, headers: { 'content-type': graphqlResponseType, ...retryAfter } })
 }

@@ -48,7 +48,14 @@ test('an overloaded server refuses new requests and sockets, serves open ones, a
 
   expect(refused).toMatchObject({
     status: 503,
-    body: { errors: [{ message: 'This server is overloaded; try again later', extensions: { code: 'UNAVAILABLE' } }] },
+    body: {
+      errors: [
+        {
+          message: 'This server is overloaded; try again later',
+          extensions: { code: 'UNAVAILABLE', retryable: true },
+        },
+      ],
+    },
   })
   expect(refused.headers.get('retry-after')).toBe('5')
   expect(status).toBe(503)
