@@ -1,9 +1,10 @@
 import { once } from 'node:events'
 import { join } from 'node:path'
 import type pg from 'pg'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { connectDatabase, type Database, withTransaction } from '../../src/db/connect.ts'
 import { classifyDatabaseError } from '../../src/db/failure.ts'
+import { createListener } from '../../src/db/listen.ts'
 import { silentLogger } from '../../src/logger.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
 import { createTcpProxy, type TcpProxy } from '../support/proxy.ts'
@@ -62,6 +63,27 @@ describe('a database that vanishes without closing its connections', () => {
     expect(remote.database.pool.totalCount).toBe(0)
     expect((await remote.database.pool.query('select 1 as one')).rows).toEqual([{ one: 1 }])
     expect((await other.query('select 1 as one')).rows).toEqual([{ one: 1 }])
+  })
+
+  test('is noticed by the connection that listens, which runs no statement', async () => {
+    await using remote = await openRemote()
+    const onListening = vi.fn<() => void>()
+    const onNotification = vi.fn<(text: string) => void>()
+    const channel = 'tidings.test'
+    await using _listener = createListener({
+      database: remote.database,
+      channel,
+      logger: silentLogger,
+      onListening,
+      onNotification,
+    })
+    await expect.poll(() => onListening.mock.calls).toHaveLength(1)
+    await warm(remote.database.vitals, 1)
+    remote.proxy.halfOpen()
+    await expect(remote.database.vitals.query('select 1')).rejects.toMatchObject({ code: '08006' })
+    await expect.poll(() => onListening.mock.calls).toHaveLength(2)
+    await remote.database.pool.query('select pg_notify($1, $2)', [channel, 'again'])
+    await expect.poll(() => onNotification.mock.calls).toEqual([['again']])
   })
 
   test('ends a transaction at once, without waiting for its rollback', async () => {
