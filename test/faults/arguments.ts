@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util'
+import { failoverFaults } from './kinds/failover.ts'
 import { groups } from './kinds/fault.ts'
 import { faultsOf } from './kinds/table.ts'
 import { type RedisLayout, redisLayouts } from './rig/redis.ts'
@@ -18,12 +19,16 @@ export interface FaultsRequest {
   readonly redis: RedisLayout
   /** What is in front of the servers. */
   readonly proxy: 'nginx' | 'haproxy'
+  /** The embedded PostgreSQL, or a pair under Patroni at its two addresses or behind HAProxy. */
+  readonly database: (typeof databases)[number]
   /** Ends after the run in which this time has passed; undefined runs each fault once. */
   readonly minutes: number | undefined
   /** Tasks started per second. */
   readonly rate: number
   /** Subscribers of each task. */
   readonly fanOut: number
+  /** Open subscriptions with which a fault is caused. */
+  readonly subscribers: number
   /** A git revision of an older version, for rolling upgrades; undefined chooses one. */
   readonly previous: string | undefined
   /** The directory of the histories; undefined for a temporary one. */
@@ -34,6 +39,8 @@ export interface FaultsRequest {
   /** The file for the result, which `docs/proof.md` is generated from; undefined writes none. */
   readonly output: string | undefined
 }
+
+const databases = ['embedded', 'patroni', 'patroni-haproxy'] as const
 
 /** The help text of `npm run faults -- --help`. */
 export const usage = `npm run faults [-- options]
@@ -51,11 +58,14 @@ repeats the run. The timing of the processes is not seeded, so a repetition caus
   --workers N       workers (default: 2)
   --redis NAME      ${redisLayouts.join(', ')} (default: the first). Its faults are the group redis
   --proxy NAME      nginx (default) or haproxy, in front of the servers
+  --database NAME   ${databases.join(', ')}: the last two are a pair at its addresses or behind HAProxy, with the faults
+                    of a failover instead of all others (--list shows them)
   --short           one run of about a minute with the most telling faults, one after the other
   --minutes N       all faults and combinations of them in an order of the seed, again and again for N minutes
                     (default: each once, in the order of the list: about an hour)
   --rate N          tasks started per second (default: 3)
   --fan-out N       subscribers of each task (default: 14, one of each client)
+  --subscribers N   open subscriptions, at least, with which a fault is caused (default: 0)
   --previous REF    git revision of the older version in a rolling upgrade (default: the oldest of the
                     last with the same migrations)
   --directory PATH  where histories of runs with violations are kept (default: a temporary directory)
@@ -84,10 +94,12 @@ export function readArguments(args: readonly string[]): FaultsRequest | string {
       workers: { type: 'string', default: '2' },
       redis: { type: 'string', default: 'server' },
       proxy: { type: 'string', default: 'nginx' },
+      database: { type: 'string', default: 'embedded' },
       short: { type: 'boolean', default: false },
       minutes: { type: 'string' },
       rate: { type: 'string', default: '3' },
       'fan-out': { type: 'string', default: '14' },
+      subscribers: { type: 'string', default: '0' },
       previous: { type: 'string' },
       directory: { type: 'string' },
       keep: { type: 'boolean', default: false },
@@ -98,10 +110,9 @@ export function readArguments(args: readonly string[]): FaultsRequest | string {
     },
   })
   if (values.help) return usage
-  const redis = redisLayouts.find((name) => name === values.redis)
-  if (redis === undefined)
-    throw new RangeError(`--redis is ${JSON.stringify(values.redis)}; allowed: ${redisLayouts.join(', ')}`)
-  const faults = faultsOf[redis]
+  const redis = readChoice('redis', values.redis, redisLayouts)
+  const database = readChoice('database', values.database, databases)
+  const faults = database === 'embedded' ? faultsOf[redis] : failoverFaults
   if (values.list) return `${faults.map(({ name, group }) => `${group.padEnd(10)}${name}`).join('\n')}\n`
   const { group } = values
   if (group !== undefined && !groups.some((name) => name === group))
@@ -119,11 +130,13 @@ export function readArguments(args: readonly string[]): FaultsRequest | string {
     servers: readNumber('servers', values.servers, 1),
     workers: readNumber('workers', values.workers, 1),
     redis,
-    proxy: readProxy(values.proxy),
+    proxy: readChoice('proxy', values.proxy, ['nginx', 'haproxy']),
+    database,
     isShort: values.short,
     minutes: values.minutes === undefined ? undefined : readNumber('minutes', values.minutes, 0),
     rate: readNumber('rate', values.rate, 0.1),
     fanOut: readNumber('fan-out', values['fan-out'], 1),
+    subscribers: readNumber('subscribers', values.subscribers, 0),
     previous: values.previous,
     directory: values.directory,
     keepsHistories: values.keep,
@@ -139,7 +152,8 @@ function readNumber(name: string, text: string, min: number): number {
   return number
 }
 
-function readProxy(text: string): FaultsRequest['proxy'] {
-  if (text === 'nginx' || text === 'haproxy') return text
-  throw new RangeError(`--proxy is ${JSON.stringify(text)}; allowed: nginx, haproxy`)
+function readChoice<T extends string>(name: string, text: string, choices: readonly T[]): T {
+  const choice = choices.find((allowed) => allowed === text)
+  if (choice !== undefined) return choice
+  throw new RangeError(`--${name} is ${JSON.stringify(text)}; allowed: ${choices.join(', ')}`)
 }

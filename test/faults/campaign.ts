@@ -6,10 +6,12 @@ import { fileURLToPath, pathToFileURL } from 'node:url'
 import { promisify } from 'node:util'
 import { startHaproxy } from '../support/haproxy.ts'
 import type { FaultsRequest } from './arguments.ts'
+import { failoverFaults } from './kinds/failover.ts'
 import type { Fault } from './kinds/fault.ts'
 import { combineBySeed, createShortForm, faultsOf } from './kinds/table.ts'
 import { createProof, insertSummary, mergeProofs, type Proof, renderProof } from './proof.ts'
 import { type Environment, startEnvironment } from './rig/environment.ts'
+import { startPatroniPostgres } from './rig/postgres.ts'
 import { createRandom } from './rig/random.ts'
 import { quantile } from './rig/recovery.ts'
 import { type RunResult, runFault } from './rig/run-fault.ts'
@@ -43,6 +45,9 @@ export async function runCampaign(request: FaultsRequest): Promise<boolean> {
     workers: request.workers,
     redis: request.redis,
     ...(request.proxy === 'haproxy' ? { startProxy: startHaproxy } : {}),
+    ...(request.database === 'embedded'
+      ? {}
+      : { startPostgres: () => startPatroniPostgres(request.database === 'patroni-haproxy') }),
   }
   let environment: Environment = await startEnvironment(size)
   stack.defer(() => environment[Symbol.asyncDispose]())
@@ -69,11 +74,13 @@ export async function runCampaign(request: FaultsRequest): Promise<boolean> {
       seed: seed + index,
       rate,
       fanOut,
+      subscribers: request.subscribers,
       directory,
       keepsHistory: keepsHistories,
       ...(previous === undefined ? {} : { previous }),
     }
     const result = await runFault(options).catch(async (error: unknown) => {
+      console.error('DEBUG', error, (error as SuppressedError).error, (error as SuppressedError).suppressed)
       // The run fails because its environment is being ended, which must not be cut short.
       await ending
       throw error
@@ -109,7 +116,7 @@ export async function runCampaign(request: FaultsRequest): Promise<boolean> {
  */
 function* plan({ names, seed, isCombined, isShort, minutes, redis }: FaultsRequest): Generator<Fault> {
   if (isShort) return yield createShortForm(redis)
-  const single = faultsOf[redis].filter(({ name }) => names.includes(name))
+  const single = [...faultsOf[redis], ...failoverFaults].filter(({ name }) => names.includes(name))
   if (minutes === undefined) {
     yield* single.length === 0 ? [combineBySeed(seed, redis)] : single
     return
@@ -132,7 +139,7 @@ function print(text: string): void {
 
 function describeRun(result: RunResult): string {
   const { fault, parts, deliveries, violations, recovery, durationMs, tasks, reported, failure } = result
-  const { mostOpen, distrustedMs } = result
+  const { mostOpen, distrustedMs, resets } = result
   const { deliveryMs, readyMs, taskMs } = recovery
   const delivery = [0.5, 0.99, 1].map((share) => Math.round(quantile(deliveryMs, share))).join(' / ')
   const shown = violations
@@ -145,14 +152,25 @@ function describeRun(result: RunResult): string {
     `     ${Math.round(durationMs / 1_000)} s, ${tasks} tasks, ${deliveries} deliveries to at most ${mostOpen} subscribers at ` +
       `once, ${reported} reported gaps; recovery: deliveries ${delivery} ms, ready ${Math.round(readyMs)} ms, ` +
       `new task ${Math.round(taskMs)} ms; bus trusted again ${Math.round(distrustedMs)} ms after the begin of the fault`,
+    ...(resets === undefined ? [] : [describeResets(resets)]),
     ...shown,
     ...(violations.length > shown.length ? [`    and ${violations.length - shown.length} more`] : []),
   ].join('\n')
 }
 
-function repeatCommand(fault: Fault, seed: number, { redis, rate, fanOut, isShort }: FaultsRequest): string {
+function describeResets({ outageMs, resumedMs, subscribers }: NonNullable<RunResult['resets']>): string {
+  const resumed = [0.5, 0.99, 1].map((share) => Math.round(quantile(resumedMs, share))).join(' / ')
+  return `     ${subscribers} subscribers; a primary after ${Math.round(outageMs)} ms, ${resumedMs.length} of them reset ${resumed} ms later`
+}
+
+function repeatCommand(
+  fault: Fault,
+  seed: number,
+  { redis, database, rate, fanOut, subscribers, isShort }: FaultsRequest,
+): string {
   const which = isShort ? '--short' : fault.parts === undefined ? `--fault '${fault.name}'` : '--combined'
-  return `    again: npm run faults -- ${which} --redis ${redis} --seed ${seed} --rate ${rate} --fan-out ${fanOut}`
+  const on = `--redis ${redis} --database ${database}`
+  return `    again: npm run faults -- ${which} ${on} --seed ${seed} --rate ${rate} --fan-out ${fanOut} --subscribers ${subscribers}`
 }
 
 /** Extracts an older version of the sources. @returns undefined when git does not have it */

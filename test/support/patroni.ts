@@ -1,35 +1,47 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { chown, mkdir, readFile, writeFile } from 'node:fs/promises'
+import { setTimeout as pause } from 'node:timers/promises'
 import { promisify } from 'node:util'
-import { vi } from 'vitest'
 import { createTestDirectory } from './directory.ts'
 import { hangMs } from './patience.ts'
 import { findFreePort } from './port.ts'
 
 const run = promisify(execFile)
 
-/** A PostgreSQL with two nodes under Patroni, with synchronous replication, and an HAProxy in front. Disposing ends all. */
+/**
+ * A PostgreSQL with two nodes under Patroni, with synchronous replication, and an HAProxy in front. Faults last until
+ * {@link TestPatroni.heal}. Disposing ends all.
+ */
 export interface TestPatroni extends AsyncDisposable {
   /** A URL with the addresses of both nodes. */
   readonly url: string
   /** The address of HAProxy, which leads to the primary. */
   readonly proxyUrl: string
-  /** Resolves when a node is the primary again, with its name. */
+  /** Resolves when a node is the primary, with its name. */
   leader(): Promise<string>
   /** Moves the lead to the other node as planned. */
   switchOver(): Promise<void>
   /** Sends a signal to all processes of the leader: PostgreSQL and Patroni. */
-  signalLeader(signal: NodeJS.Signals): Promise<void>
+  signalLeader(signal: 'SIGSTOP' | 'SIGKILL'): Promise<void>
+  /**
+   * Drops all packets from and to the leader's node, those of etcd and of the other node included, without any answer: its
+   * connections stay half-open. Needs root and `nft`.
+   */
+  isolateLeader(): Promise<void>
   /** Sends a signal to etcd. */
   signalEtcd(signal: NodeJS.Signals): void
+  /** Ends all faults, and resolves when there is a primary with a synchronous standby. */
+  heal(): Promise<void>
 }
 
 interface Node {
   readonly name: string
   readonly port: number
   readonly restPort: number
-  readonly process: ChildProcess
+  /** Of etcd, for this node alone. */
+  readonly etcdPort: number
+  process: ChildProcess
 }
 
 /** How long the lead lasts without being renewed: the shortest that Patroni takes. */
@@ -51,49 +63,45 @@ export async function startPatroni(): Promise<TestPatroni> {
   }
   await own(directory.path)
   const environment = { PATH: process.env['PATH'], HOME: directory.path, LANG: 'C.UTF-8', LC_ALL: 'C.UTF-8' }
+  const processes = stack.use(new AsyncDisposableStack())
   const start = async (command: string, args: readonly string[]): Promise<ChildProcess> => {
     const options = { stdio: 'ignore', cwd: directory.path, env: environment, detached: true, ...account } as const
     const child = spawn(command, args, options)
     await once(child, 'spawn').catch(missing)
     const exited = once(child, 'exit')
-    stack.defer(async () => {
+    processes.defer(async () => {
       for (const pid of await familyOf(child.pid)) signal(pid, 'SIGKILL')
       await exited
     })
     return child
   }
   const ask = (port: number, path: string): Promise<boolean> =>
-    fetch(`http://127.0.0.1:${port}${path}`, { signal: AbortSignal.timeout(1_500) }).then(
-      async (response) => {
+    fetch(`http://127.0.0.1:${port}${path}`, { signal: AbortSignal.timeout(1_500) })
+      .then(async (response) => {
         await response.text()
         return response.ok
-      },
-      () => false,
-    )
-  const until = (condition: () => Promise<boolean>): Promise<void> =>
-    vi.waitFor(
-      async () => {
-        if (!(await condition())) throw new Error('not yet')
-      },
-      { timeout: 3 * hangMs, interval: 200 },
-    )
+      })
+      .catch(() => false)
 
-  const [etcdPort, peerPort, proxyPort] = [await findFreePort(), await findFreePort(), await findFreePort()]
-  const etcdUrl = `http://127.0.0.1:${etcdPort}`
+  const etcdPorts = { a: await findFreePort(), b: await findFreePort() }
+  const [peerPort, proxyPort] = [await findFreePort(), await findFreePort()]
+  const etcdUrls = Object.values(etcdPorts)
+    .map((port) => `http://127.0.0.1:${port}`)
+    .join()
   const etcd = await start('etcd', [
     ...['--data-dir', directory.join('etcd'), '--enable-v2=true', '--log-level', 'error'],
-    ...['--listen-client-urls', etcdUrl, '--advertise-client-urls', etcdUrl],
+    ...['--listen-client-urls', etcdUrls, '--advertise-client-urls', etcdUrls],
     ...['--listen-peer-urls', `http://127.0.0.1:${peerPort}`],
   ])
-  await until(() => ask(etcdPort, '/health'))
+  await until(() => ask(etcdPorts.a, '/health'))
   const nodes: Node[] = []
-  for (const name of ['a', 'b']) {
-    const [port, restPort] = [await findFreePort(), await findFreePort()]
+  for (const name of ['a', 'b'] as const) {
+    const [port, restPort, etcdPort] = [await findFreePort(), await findFreePort(), etcdPorts[name]]
     const [home, file] = [directory.join(name), directory.join(`${name}.yml`)]
     await mkdir(home, { mode: 0o700 })
     await own(home)
     await writeFile(file, describeNode({ name, port, restPort, home, binaries: binaries.trim(), etcdPort }))
-    nodes.push({ name, port, restPort, process: await start('patroni', [file]) })
+    nodes.push({ name, port, restPort, etcdPort, process: await start('patroni', [file]) })
     await until(() => ask(restPort, name === 'a' ? '/primary' : '/sync'))
   }
   const proxyFile = directory.join('haproxy.cfg')
@@ -101,18 +109,33 @@ export async function startPatroni(): Promise<TestPatroni> {
   await start('haproxy', ['-db', '-f', proxyFile])
 
   const leader = async (): Promise<Node> => {
-    let node: Node | undefined
+    let leading: Node | undefined
     await until(async () => {
-      const answers = await Promise.all(nodes.map(({ restPort }) => ask(restPort, '/primary')))
-      node = nodes[answers.indexOf(true)]
-      return node !== undefined
+      // The first answer: one that hangs gives none.
+      const answers = nodes.map(async (node) => {
+        if (!(await ask(node.restPort, '/primary'))) throw new Error(`${node.name} is not the primary`)
+        return node
+      })
+      leading = await Promise.any(answers).catch(() => undefined)
+      return leading !== undefined
     })
-    if (node === undefined) throw new Error('There is no leader')
-    return node
+    if (leading === undefined) throw new Error('There is no leader')
+    return leading
   }
   const hosts = nodes.map(({ port }) => `127.0.0.1:${port}`).join(',')
-  const opened = stack.move()
   let signaled: readonly number[] = []
+  let filter: ChildProcess | undefined
+  const endFaults = async (): Promise<void> => {
+    for (const pid of [...signaled, etcd.pid ?? 0]) signal(pid, 'SIGCONT')
+    if (filter !== undefined) {
+      const exited = once(filter, 'exit')
+      filter.stdin?.end()
+      await exited
+      filter = undefined
+    }
+  }
+  stack.defer(endFaults)
+  const opened = stack.move()
   return {
     url: `postgres://postgres:secret@${hosts}/postgres`,
     proxyUrl: `postgres://postgres:secret@127.0.0.1:${proxyPort}/postgres`,
@@ -124,25 +147,53 @@ export async function startPatroni(): Promise<TestPatroni> {
       await run('patronictl', args, { ...account, env: environment })
     },
     async signalLeader(name) {
-      // A node that is stopped is no leader any more: it is continued by the same processes.
-      const isContinued = name === 'SIGCONT'
-      if (!isContinued) {
-        const node = await leader()
-        const postmaster = Number.parseInt(
-          await readFile(directory.join(node.name, 'data', 'postmaster.pid'), 'utf8'),
-          10,
-        )
-        const families = await Promise.all([node.process.pid, postmaster].map(familyOf))
-        signaled = families.flat()
-      }
+      const node = await leader()
+      const file = directory.join(node.name, 'data', 'postmaster.pid')
+      const postmaster = Number.parseInt(await readFile(file, 'utf8'), 10)
+      const families = await Promise.all([node.process.pid, postmaster].map(familyOf))
+      signaled = families.flat()
       for (const pid of signaled) signal(pid, name)
     },
-    signalEtcd: (name) => void etcd.kill(name),
-    [Symbol.asyncDispose]: async () => {
-      for (const pid of [...signaled, etcd.pid ?? 0]) signal(pid, 'SIGCONT')
-      await opened.disposeAsync()
+    async isolateLeader() {
+      const { port, restPort, etcdPort } = await leader()
+      filter = await startPacketFilter([port, restPort, etcdPort])
     },
+    signalEtcd: (name) => void etcd.kill(name),
+    async heal() {
+      await endFaults()
+      for (const node of nodes)
+        if (node.process.exitCode !== null || node.process.signalCode !== null)
+          node.process = await start('patroni', [directory.join(`${node.name}.yml`)])
+      await leader()
+      await until(async () => (await Promise.all(nodes.map(({ restPort }) => ask(restPort, '/sync')))).includes(true))
+    },
+    [Symbol.asyncDispose]: () => opened.disposeAsync(),
   }
+}
+
+async function until(condition: () => Promise<boolean>): Promise<void> {
+  const deadline = performance.now() + 3 * hangMs
+  while (!(await condition())) {
+    if (performance.now() > deadline) throw new Error('The cluster does not become ready')
+    await pause(200)
+  }
+}
+
+/**
+ * Drops every packet of the loopback interface from or to these ports. The filter belongs to the returned process: the
+ * kernel removes it with the end of its input, and also when this program is killed.
+ */
+async function startPacketFilter(ports: readonly number[]): Promise<ChildProcess> {
+  const name = `tidings_${process.pid}`
+  const rules = ['sport', 'dport'].map((end) => `iif lo tcp ${end} { ${ports.join(', ')} } drop;`).join(' ')
+  const child = spawn('nft', ['-i'], {
+    stdio: ['pipe', 'ignore', 'inherit'],
+    env: { ...process.env, PATH: `${process.env['PATH'] ?? ''}:/usr/sbin` },
+  })
+  await once(child, 'spawn').catch(missing)
+  child.stdin?.write(`table inet ${name} { flags owner; chain cut { type filter hook input priority 0; ${rules} }; }\n`)
+  await until(async () => (await run('/usr/sbin/nft', ['list', 'tables'])).stdout.includes(name))
+  return child
 }
 
 /** Returns a process and all processes that it has started. */
@@ -169,7 +220,7 @@ function signal(pid: number, name: NodeJS.Signals): void {
 
 function missing(cause: unknown): never {
   throw new Error(
-    'A program is missing; install them: apt-get install -y postgresql patroni python3-etcd etcd-server haproxy',
+    'A program is missing; install them: apt-get install -y postgresql patroni python3-etcd etcd-server haproxy nftables',
     { cause },
   )
 }
@@ -194,7 +245,8 @@ function describeNode(node: {
     name,
     restapi: { listen: `127.0.0.1:${restPort}`, connect_address: `127.0.0.1:${restPort}` },
     // Not etcd3: with Patroni 3.0.2 a leader that hung takes the lead back when it wakes.
-    etcd: { host: `127.0.0.1:${etcdPort}` },
+    // A proxy, so that the node uses no other of its ports.
+    etcd: { host: `127.0.0.1:${etcdPort}`, use_proxies: true },
     bootstrap: {
       dcs: {
         ttl: ttlSeconds,
@@ -202,7 +254,7 @@ function describeNode(node: {
         retry_timeout: 5,
         primary_start_timeout: 0,
         synchronous_mode: true,
-        postgresql: { use_pg_rewind: true, parameters: { max_connections: 90, wal_log_hints: 'on' } },
+        postgresql: { use_pg_rewind: true, parameters: { max_connections: 200, wal_log_hints: 'on' } },
       },
       initdb: [{ encoding: 'UTF8' }, { 'auth-local': 'trust' }, { 'auth-host': 'scram-sha-256' }, 'no-sync'],
     },
@@ -211,12 +263,16 @@ function describeNode(node: {
       connect_address: `127.0.0.1:${port}`,
       data_dir: `${home}/data`,
       bin_dir: binaries,
+      // Patroni reaches its own PostgreSQL also when the node is isolated.
+      use_unix_socket: true,
+      use_unix_socket_repl: true,
       authentication: {
         superuser: { username: 'postgres', password: 'secret' },
         replication: { username: 'replicator', password: 'secret' },
       },
       pg_hba: [
         'local all all trust',
+        'local replication all trust',
         'host replication replicator 127.0.0.1/32 scram-sha-256',
         'host all all 127.0.0.1/32 scram-sha-256',
       ],

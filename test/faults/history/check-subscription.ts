@@ -1,5 +1,13 @@
 import type { SubscriptionRecord } from './check.ts'
-import type { Delivered, Ended, History, LoggedTopic, Rule, Violation } from './history.ts'
+import {
+  type Delivered,
+  type Ended,
+  epochOf,
+  type History,
+  type LoggedTopic,
+  type Rule,
+  type Violation,
+} from './history.ts'
 import { describeStateAt, isAppend, isEphemeral, isLatest, isTerminal, readLogged } from './payload.ts'
 
 /** All cursors seen so far, over all subscriptions of a history. */
@@ -23,7 +31,7 @@ export interface CheckedSubscription {
  */
 export function checkSubscription(
   { subscribed, entries }: SubscriptionRecord,
-  { log, restored, deleted }: Omit<History, 'entries'>,
+  { log, restored, failedOver, deleted }: Omit<History, 'entries'>,
   cursors: Cursors,
 ): CheckedSubscription {
   const { sub, client, from, hasCursor } = subscribed
@@ -57,14 +65,17 @@ export function checkSubscription(
   let deliveries = 0
   let reported = 0
 
-  const onSnapshot = ({ seq, type, snapshot }: Delivered): void => {
+  const resetEpochs = new Set<string>()
+  const onSnapshot = (entry: Delivered): void => {
+    const { seq, type, snapshot } = entry
     const reason = snapshot?.reason ?? ''
     const isAllowed =
       (reason === 'SUBSCRIBED' && isSnapshotDue) ||
       reason === 'LAGGED' ||
       (reason === 'PRUNED' && topic.prunedSeq > (last ?? 0)) ||
-      (reason === 'RESET' && restored !== undefined)
+      (reason === 'RESET' && (restored !== undefined || (failedOver === true && !resetEpochs.has(epochOf(entry)))))
     if (!isAllowed) report('unexpectedSnapshot', `${reason} at ${seq}, after ${last ?? 'nothing'}`)
+    if (reason === 'RESET') resetEpochs.add(epochOf(entry))
     if (reason !== 'SUBSCRIBED') reported++
     if (last !== undefined && seq < last) report('reordered', `a snapshot at ${seq} after ${last}`)
     if (seq > topic.seq) report('wrongSnapshot', `it is at ${seq}, and the log ends at ${topic.seq}`)
@@ -75,7 +86,8 @@ export function checkSubscription(
     }
     last = seq
     isSnapshotDue = false
-    if (snapshot?.isFinal === true) hasTerminal = true
+    // A snapshot at the end of a closed topic contains the terminal event.
+    if (snapshot?.isFinal === true || (topic.closed && seq === topic.seq)) hasTerminal = true
   }
 
   const onEvent = (event: Delivered): void => {
@@ -117,6 +129,8 @@ export function checkSubscription(
     last = from === 'start' && snapshot === undefined ? 0 : undefined
   }
 
+  /** The epoch of the last delivery. */
+  let epoch: string | undefined
   for (const entry of entries) {
     if (entry.is === 'delivered' && topic === former && epochOf(entry) !== restored?.epoch) enterRestored(entry)
     if (entry.is === 'connected') {
@@ -131,6 +145,9 @@ export function checkSubscription(
       else if (entry.snapshot !== undefined) onSnapshot(entry)
       else if (!isEphemeral(entry.type)) onEvent(entry)
       else if (entry.seq !== last) report('reordered', `${entry.type} at ${entry.seq}, after ${last ?? 'nothing'}`)
+      if (failedOver === true && entry.snapshot === undefined && epochOf(entry) !== (epoch ?? epochOf(entry)))
+        report('missingSnapshot', `${entry.type} ${entry.seq} is of another epoch than what was before`)
+      epoch = epochOf(entry)
       checkCursor(entry, subscribed.topic, cursors, report)
     }
   }
@@ -174,10 +191,6 @@ function compare(
   }
   if (piece?.text !== event.piece?.text || piece?.offset !== event.piece?.offset)
     report('altered', `the text of ${type} ${seq}`)
-}
-
-function epochOf({ cursor }: Pick<Delivered, 'cursor'>): string {
-  return cursor.split('-')[0] ?? ''
 }
 
 function checkCursor(

@@ -43,6 +43,27 @@ test('accepts events that are merged for a slow subscriber as the contract says'
   expect(rulesOf(withoutReason)).toEqual(['altered', 'lost'])
 })
 
+test('accepts one snapshot with reason RESET in the epoch after a failover, which nothing else of it precedes', () => {
+  const mutations = sample.entries.filter(({ is }) => is === 'mutated')
+  const [subscribed, snapshot, ...rest] = sample.entries.filter(
+    (entry) => entry.is !== 'mutated' && entry.sub === 'sse task:a',
+  )
+  if (subscribed === undefined || snapshot?.is !== 'delivered' || snapshot.snapshot === undefined)
+    throw new Error('The sample has no such subscription')
+  const former = { ...snapshot, cursor: snapshot.cursor.replace('epoch', 'former') }
+  const reset = { ...snapshot, snapshot: { ...snapshot.snapshot, reason: 'RESET' } }
+  const rulesAfter = (entries: readonly Entry[], failedOver = true) =>
+    checkHistory({
+      log: sample.log,
+      failedOver,
+      entries: [...mutations, subscribed, ...entries, ...rest],
+    }).violations.map(({ rule }) => rule)
+  expect(rulesAfter([former, reset])).toEqual([])
+  expect(rulesAfter([former, reset], false)).toEqual(['unexpectedSnapshot'])
+  expect(rulesAfter([former, reset, reset])).toEqual(['unexpectedSnapshot'])
+  expect(rulesAfter([former])).toEqual(['missingSnapshot'])
+})
+
 test('detects the loss, the repetition and the change of any single delivered event', () => {
   const { entries } = sample
   const undetected = entries.flatMap((entry, index) => {

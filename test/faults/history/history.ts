@@ -61,6 +61,11 @@ export interface Delivered {
   readonly snapshot?: { readonly reason: string; readonly state: string; readonly isFinal: boolean }
 }
 
+/** Returns the epoch of the log in which something was delivered, with which its cursor begins. */
+export function epochOf({ cursor }: Pick<Delivered, 'cursor'>): string {
+  return cursor.split('-')[0] ?? ''
+}
+
 /** A subscription ended: it completed, failed visibly, or was ended by its subscriber. */
 export interface Ended {
   readonly is: 'ended'
@@ -150,6 +155,8 @@ export interface History {
    * gone.
    */
   readonly restored?: Restoration
+  /** Whether the database failed over and lost nothing: RESET is then a legitimate reason of a snapshot in a new epoch. */
+  readonly failedOver?: boolean
   /** Topics that their owner deleted: a late subscriber is told that they do not exist. */
   readonly deleted?: ReadonlySet<string>
 }

@@ -11,6 +11,11 @@ export interface FaultContext {
   readonly random: Random
   /** The sources of an older version, for a rolling upgrade; undefined when there are none. */
   readonly previous?: URL
+  /**
+   * Begins the recovery before the fault has ended, as with a new primary while the former one is still unavailable.
+   * Otherwise it begins with the end of the fault.
+   */
+  readonly beginRecovery: () => void
 }
 
 /** The groups of faults, as the report shows them. */

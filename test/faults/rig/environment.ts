@@ -105,6 +105,7 @@ async function withoutRateLimits(sources: URL): Promise<string> {
 /**
  * Starts an environment on a new database.
  *
+ * @param options.startPostgres - starts another than the embedded PostgreSQL
  * @param options.servers - default 2
  * @param options.workers - default 2
  * @param options.redis - default server
@@ -115,15 +116,17 @@ export async function startEnvironment(
     readonly servers?: number
     readonly workers?: number
     readonly redis?: RedisLayout
+    readonly startPostgres?: () => Promise<RigPostgres>
     readonly startProxy?: (ports: readonly number[]) => Promise<AsyncDisposable & { readonly url: string }>
   } = {},
 ): Promise<Environment> {
   await using stack = new AsyncDisposableStack()
   const directory = stack.use(await createTestDirectory())
+  const { startPostgres = () => startRigPostgres(directory.join('data')) } = options
   let messageLoss = 0
   const random = createRandom(1)
   const [postgres, redis] = await Promise.all([
-    startRigPostgres(directory.join('data')),
+    startPostgres(),
     startRigRedis(options.redis ?? 'server', () => random.next() < messageLoss),
   ])
   stack.use(postgres)
@@ -139,7 +142,7 @@ export async function startEnvironment(
     const [port, previewPort, toDatabase, redisSettings] = await Promise.all([
       findFreePort(),
       findFreePort(),
-      createTcpProxy(postgres.socketPath),
+      createTcpProxy(postgres.address),
       redis.settingsFor(address),
     ])
     proxies.database.push(toDatabase)

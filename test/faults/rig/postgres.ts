@@ -3,17 +3,20 @@ import { join } from 'node:path'
 import pg from 'pg'
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../../src/db/embedded.ts'
 import { silentLogger } from '../../../src/logger.ts'
+import { startPatroni, type TestPatroni } from '../../support/patroni.ts'
 
 /** Repetitions of a query of the rig itself, every 100 ms: longer than any fault lasts. */
 const maxAttempts = 3_000
 
-/** A PostgreSQL server with processes of its own. */
+/** A PostgreSQL server with processes of its own, or a pair of them. */
 export interface RigPostgres extends AsyncDisposable {
   /** The URL past all proxies, for the rig itself. */
   readonly url: string
-  /** The path of its Unix socket. */
-  readonly socketPath: string
-  /** Returns the URL of its database behind a TCP port. */
+  /** The path of its Unix socket, or the port of what is in front of the pair. */
+  readonly address: string | number
+  /** The pair, for faults of the failover. */
+  readonly patroni?: TestPatroni
+  /** Returns the URL for a process of the product, whose proxy has this TCP port. */
   urlAt(port: number): string
   /** Runs a statement past all proxies; retries while the server is unavailable. */
   query<T extends pg.QueryResultRow>(statement: string, values?: readonly unknown[]): Promise<T[]>
@@ -37,8 +40,7 @@ export async function startRigPostgres(dataDir: string): Promise<RigPostgres> {
   let server: EmbeddedPostgres | undefined = await open()
   const { url } = server
   const directory = new URL(url).searchParams.get('host') ?? ''
-  const pool = new pg.Pool({ connectionString: url, max: 4, connectionTimeoutMillis: 5_000, query_timeout: 20_000 })
-  pool.on('error', () => undefined)
+  const connection = connect(url)
   const pids = async () => {
     const { dataDir: actual } = server ?? { dataDir }
     const text = await readFile(join(actual, 'postgres', 'postmaster.pid'), 'utf8')
@@ -48,14 +50,65 @@ export async function startRigPostgres(dataDir: string): Promise<RigPostgres> {
   }
   return {
     url,
-    socketPath: join(directory, '.s.PGSQL.5432'),
-    urlAt(port) {
-      const address = new URL(url)
-      address.search = ''
-      address.hostname = '127.0.0.1'
-      address.port = String(port)
-      return address.href
+    address: join(directory, '.s.PGSQL.5432'),
+    urlAt: (port) => moveTo(url, port),
+    query: connection.query,
+    pids,
+    async stop() {
+      await server?.[Symbol.asyncDispose]()
+      server = undefined
     },
+    async start() {
+      server ??= await open()
+    },
+    async [Symbol.asyncDispose]() {
+      await connection[Symbol.asyncDispose]()
+      await server?.[Symbol.asyncDispose]()
+    },
+  }
+}
+
+/**
+ * Starts a pair under Patroni.
+ *
+ * @param isBehindProxy - whether the product connects to HAProxy, behind the rig's proxies; otherwise to the addresses of
+ *   both nodes, past them
+ */
+export async function startPatroniPostgres(isBehindProxy: boolean): Promise<RigPostgres> {
+  const patroni = await startPatroni()
+  const { url, proxyUrl } = patroni
+  const connection = connect(proxyUrl)
+  const refuse = () => Promise.reject(new Error('This fault is of a single PostgreSQL'))
+  return {
+    url: proxyUrl,
+    address: Number(new URL(proxyUrl).port),
+    patroni,
+    urlAt: (port) => (isBehindProxy ? moveTo(proxyUrl, port) : url),
+    query: connection.query,
+    pids: refuse,
+    stop: refuse,
+    start: () => patroni.heal(),
+    async [Symbol.asyncDispose]() {
+      await connection[Symbol.asyncDispose]()
+      await patroni[Symbol.asyncDispose]()
+    },
+  }
+}
+
+/** Returns a URL of the same database at a port of the loopback address. */
+function moveTo(url: string, port: number): string {
+  const address = new URL(url)
+  address.search = ''
+  address.hostname = '127.0.0.1'
+  address.port = String(port)
+  return address.href
+}
+
+/** Connects the rig itself. */
+function connect(connectionString: string): Pick<RigPostgres, 'query'> & AsyncDisposable {
+  const pool = new pg.Pool({ connectionString, max: 4, connectionTimeoutMillis: 5_000, query_timeout: 20_000 })
+  pool.on('error', () => undefined)
+  return {
     async query<T extends pg.QueryResultRow>(statement: string, values: readonly unknown[] = []) {
       for (let attempt = 1; ; attempt++) {
         try {
@@ -68,17 +121,6 @@ export async function startRigPostgres(dataDir: string): Promise<RigPostgres> {
         }
       }
     },
-    pids,
-    async stop() {
-      await server?.[Symbol.asyncDispose]()
-      server = undefined
-    },
-    async start() {
-      server ??= await open()
-    },
-    async [Symbol.asyncDispose]() {
-      await pool.end()
-      await server?.[Symbol.asyncDispose]()
-    },
+    [Symbol.asyncDispose]: () => pool.end(),
   }
 }

@@ -1,4 +1,4 @@
-import type { Entry } from '../history/history.ts'
+import { type Entry, epochOf } from '../history/history.ts'
 
 /** How long a run took to recover from its fault, in milliseconds from the end of the fault. */
 export interface Recovery {
@@ -38,6 +38,44 @@ export function measureDelivery(
   // Those that had everything before the fault ended did not have to recover.
   for (const at of reached.values()) if (at > endedAt) durations.push(at - endedAt)
   return durations.sort((left, right) => left - right)
+}
+
+/** How the subscribers went through a failover, times in milliseconds. */
+export interface Resets {
+  /** Subscriptions that were open at its beginning. */
+  readonly subscribers: number
+  /** From its cause until there was a primary. */
+  readonly outageMs: number
+  /** Per subscription that received something of the new epoch: the time until then, from the new primary; ascending. */
+  readonly resumedMs: readonly number[]
+}
+
+/**
+ * Returns how the subscriptions that were open at the cause of a failover went through it.
+ *
+ * @param causedAt - the time of its cause
+ * @param ledAt - the time of the new primary
+ */
+export function measureResets(entries: readonly Entry[], causedAt: number, ledAt: number): Resets {
+  const open = new Map<string, string | undefined>()
+  const resumedMs: number[] = []
+  let subscribers = 0
+  for (const entry of entries) {
+    const isBefore = entry.at < causedAt
+    if (!isBefore && subscribers === 0) subscribers = open.size
+    if (entry.is === 'subscribed' && isBefore) open.set(entry.sub, undefined)
+    else if (entry.is === 'ended') open.delete(entry.sub)
+    else if (entry.is === 'delivered' && open.has(entry.sub)) {
+      const epoch = epochOf(entry)
+      const former = open.get(entry.sub)
+      if (isBefore || former === undefined) open.set(entry.sub, epoch)
+      else if (former !== epoch) {
+        open.delete(entry.sub)
+        resumedMs.push(Math.max(0, entry.at - ledAt))
+      }
+    }
+  }
+  return { subscribers, outageMs: ledAt - causedAt, resumedMs: resumedMs.sort((left, right) => left - right) }
 }
 
 /** Returns a quantile of ascending values; 0 without any. @param share - from 0 to 1 */

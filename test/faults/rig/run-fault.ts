@@ -11,7 +11,7 @@ import type { Environment, RigServer } from './environment.ts'
 import { type Load, startLoad } from './load.ts'
 import { createRandom } from './random.ts'
 import { createRecorder, type Recorder } from './recorder.ts'
-import { measureDelivery, type Recovery } from './recovery.ts'
+import { measureDelivery, measureResets, type Recovery, type Resets } from './recovery.ts'
 import { createRequests } from './requests.ts'
 
 /** The result of one run of one fault. */
@@ -28,6 +28,8 @@ export interface RunResult extends Verdict {
   readonly mostOpen: number
   /** From the beginning of the fault until every server trusted the bus for good, in milliseconds. */
   readonly distrustedMs: number
+  /** Of a failover. */
+  readonly resets?: Resets
   /** Why the fault could not be caused, or not be ended. */
   readonly failure?: string
 }
@@ -39,6 +41,8 @@ export interface RunOptions {
   readonly seed: number
   readonly rate: number
   readonly fanOut: number
+  /** The number of open subscriptions with which the fault is caused. */
+  readonly subscribers: number
   /** The directory of the histories. */
   readonly directory: string
   readonly keepsHistory: boolean
@@ -59,7 +63,7 @@ const longestEndMs = 300_000
  * everything has ended, and checks the history.
  */
 export async function runFault(options: RunOptions): Promise<RunResult> {
-  const { environment, fault, seed, rate, fanOut, directory, keepsHistory, previous } = options
+  const { environment, fault, seed, rate, fanOut, subscribers, directory, keepsHistory, previous } = options
   const { postgres } = environment
   const random = createRandom(seed)
   const runName = `${seed}-${Date.now().toString(36)}`
@@ -74,20 +78,34 @@ export async function runFault(options: RunOptions): Promise<RunResult> {
   const load = startLoad({ environment, recorder, random: random.fork('load'), clients, runName, rate, fanOut })
 
   await pause(steadyMs)
+  while (recorder.open < subscribers && performance.now() - startedAt < longestEndMs) await pause(20)
   let failure: string | undefined
   const trust = watchTrust(environment)
-  await fault
-    .run({ environment, random: random.fork('fault'), ...(previous === undefined ? {} : { previous }) })
-    .catch((error: unknown) => {
-      failure = String(error)
-    })
-  const endedAt = performance.now()
+  const causedAt = performance.now()
+  const recover = (endedAt: number) => ({
+    endedAt,
+    recovering: Promise.all([
+      readHeads(environment, load),
+      untilReady(environment, endedAt),
+      untilTaskCompleted({ environment, recorder, runName, endedAt }),
+    ]),
+  })
+  let recovery: ReturnType<typeof recover> | undefined
+  const context = {
+    environment,
+    random: random.fork('fault'),
+    beginRecovery: () => {
+      recovery = recover(performance.now())
+    },
+    ...(previous === undefined ? {} : { previous }),
+  }
+  await fault.run(context).catch((error: unknown) => {
+    failure = String(error)
+  })
+  const faultEndedAt = performance.now()
   await environment.heal()
-  const recovering = Promise.all([
-    readHeads(environment, load),
-    untilReady(environment, endedAt),
-    untilTaskCompleted({ environment, recorder, runName, endedAt }),
-  ])
+  recovery ??= recover(faultEndedAt)
+  const { endedAt, recovering } = recovery
   await Promise.all([pause(steadyMs), Promise.race([recovering, pause(longestLoadMs)])])
   const distrustedMs = await trust.end()
   await load.end()
@@ -99,7 +117,8 @@ export async function runFault(options: RunOptions): Promise<RunResult> {
   const log = await readLog((statement, values) => postgres.query(statement, values), [...topics], since)
   const { deleted } = load
   const restored = await readRestored(environment, [...topics])
-  const verdict = checkHistory({ entries: recorder.entries, log, deleted, ...restored })
+  const failedOver = postgres.patroni !== undefined
+  const verdict = checkHistory({ entries: recorder.entries, log, deleted, failedOver, ...restored })
   // A process that cannot be started is no crash of the product, but a fault that could not be caused.
   const crashes = (failure === undefined ? environment.crashes.slice(crashesBefore) : []).map(
     (detail): Violation => ({ rule: 'crashed', subject: fault.name, detail }),
@@ -136,6 +155,7 @@ export async function runFault(options: RunOptions): Promise<RunResult> {
       readyMs: readyMs ?? longestEndMs,
       taskMs: taskMs ?? longestEndMs,
     },
+    ...(failedOver ? { resets: measureResets(recorder.entries, causedAt, endedAt) } : {}),
   }
 }
 
