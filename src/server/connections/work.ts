@@ -40,8 +40,16 @@ export interface Work {
    * wait for the rest.
    */
   isTurnSpent(source: WorkSource): boolean
-  /** Resolves when the network may make more work in the turn that is then under way. */
-  waitForTurn(source: WorkSource): Promise<void>
+  /**
+   * Calls back in one of the next turns, when the network may make more work: in the order of the
+   * calls, as many in each turn as the work that they record allows.
+   */
+  onTurn(source: WorkSource, run: () => void): void
+  /**
+   * Resolves when the network may make more work in the turn that is then under way.
+   * @param bytes - the work that follows, when others may be resolved before it is recorded; counts only towards this turn. Default 0
+   */
+  waitForTurn(source: WorkSource, bytes?: number): Promise<void>
 }
 
 /** The refusal of a caller that has to wait. */
@@ -53,6 +61,8 @@ export interface WorkRefusal {
 /** Costs beyond the bytes of a message or request. */
 export const workOf = {
   message: 512,
+  /** A request, until its document is parsed. */
+  request: 2_048,
   /** An operation, even if it is refused; see {@link workOf.costUnit}. */
   operation: 4_096,
   /** One unit of the cost of an operation: about one resolved object. */
@@ -69,8 +79,14 @@ const burstSeconds = 4
  */
 const reservePerSecond = 2_048
 const maxReserveMessageBytes = reservePerSecond * burstSeconds
-/** About 6 ms. */
-const maxTurnBytes = 65_536
+/** About 1 ms: an event reaches a subscriber after several turns, each of which others make longer. */
+const maxTurnBytes = 10_240
+
+/** The work of a network in this turn of the event loop, and what waits for the next ones. */
+interface Turn {
+  bytes: number
+  readonly waiting: Set<() => void>
+}
 
 /** Creates the limits of a server. */
 export function createWork(limits: WorkLimits, metrics: Pick<ServerMetrics, 'worked'>): Work {
@@ -80,14 +96,37 @@ export function createWork(limits: WorkLimits, metrics: Pick<ServerMetrics, 'wor
   const addresses = bucketsFor(limits.MAX_ADDRESS_WORK)
   const reserves = bucketsFor(reservePerSecond)
   const socketWaitMs = ({ socketId }: WorkSource): number => (socketId === undefined ? 0 : sockets.waitMs(socketId))
-  /** The work of this turn of the event loop by network. */
-  const turn = new Map<string, number>()
-  const isTurnSpent = ({ network }: WorkSource): boolean => (turn.get(network) ?? 0) > maxTurnBytes
+  const turns = new Map<string, Turn>()
+  const isSpent = (turn: Turn | undefined): boolean => turn !== undefined && turn.bytes > maxTurnBytes
+  const beginTurn = (): void => {
+    for (const [network, turn] of turns) {
+      turn.bytes = 0
+      // Each runs once: it may wait again.
+      let left = turn.waiting.size
+      for (const run of turn.waiting) {
+        if (left-- === 0 || isSpent(turn)) break
+        turn.waiting.delete(run)
+        run()
+      }
+      if (turn.bytes === 0 && turn.waiting.size === 0) turns.delete(network)
+    }
+    if (turns.size > 0) setImmediate(beginTurn)
+  }
+  const turnOf = ({ network }: WorkSource): Turn => {
+    let turn = turns.get(network)
+    if (turn === undefined) {
+      turn = { bytes: 0, waiting: new Set() }
+      if (turns.size === 0) setImmediate(beginTurn)
+      turns.set(network, turn)
+    }
+    return turn
+  }
+  const onTurn: Work['onTurn'] = (source, run) => void turnOf(source).waiting.add(run)
   return {
-    record({ network, userId, socketId }, bytes) {
+    record(source, bytes) {
+      const { network, userId, socketId } = source
       metrics.worked(bytes)
-      if (turn.size === 0) setImmediate(() => turn.clear())
-      turn.set(network, (turn.get(network) ?? 0) + bytes)
+      turnOf(source).bytes += bytes
       addresses.take(network, bytes)
       if (userId !== null) viewers.take(userId, bytes)
       if (socketId !== undefined) sockets.take(socketId, bytes)
@@ -113,9 +152,18 @@ export function createWork(limits: WorkLimits, metrics: Pick<ServerMetrics, 'wor
       reserves.take(socketId, messageBytes + workOf.message)
       return true
     },
-    isTurnSpent,
-    async waitForTurn(source) {
-      while (isTurnSpent(source)) await new Promise((resolve) => setImmediate(resolve))
+    isTurnSpent: ({ network }) => isSpent(turns.get(network)),
+    onTurn,
+    async waitForTurn(source, bytes = 0) {
+      const turn = turnOf(source)
+      if (isSpent(turn))
+        await new Promise<void>((resolve) => {
+          onTurn(source, () => {
+            turnOf(source).bytes += bytes
+            resolve()
+          })
+        })
+      else turn.bytes += bytes
     },
   }
 }

@@ -85,7 +85,9 @@ export function createAdmission(options: {
       metrics.refused('overload')
       return { refusal: { status: 503, code: 'UNAVAILABLE', message: overloadMessage } }
     }
-    // Checking a token is work as well.
+    // Refusing a request, and checking a token, is work as well. Requests that arrive together would
+    // otherwise all be begun in one turn.
+    await work.waitForTurn({ network: from.network, userId: null }, workOf.request)
     const earlyRefusal = refuseWork(null, from)
     if (earlyRefusal !== null) return { refusal: earlyRefusal }
     const admission = await readViewer(headers, from, isUpload)

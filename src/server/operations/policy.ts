@@ -119,17 +119,19 @@ export function createPolicy(options: {
     metrics.refused('retained')
     return { errors: [tooMuchRetained('stream')] }
   }
+  const workOfText = (text: string): number =>
+    workOf.operation + (operations.isCached(text) ? 0 : workOf.documentByte * text.length)
   /** Counts a subscription when it starts; a running subscription has no duration. */
   const countBegun = (result: unknown): void =>
     metrics.operated('subscription', isAsyncIterable(result) ? null : firstCode(result))
   const plugin: Plugin = {
     // Requests that arrive together would otherwise all be parsed in one turn, while others wait.
-    onParams: ({ context }) => work.waitForTurn(sourceOf(ownContextOf(context))),
+    onParams: ({ context, params }) =>
+      work.waitForTurn(sourceOf(ownContextOf(context)), workOfText(params.query ?? '')),
     onParse({ context, setParseFn }) {
       setParseFn((source: string | { readonly body: string }) => {
         const text = typeof source === 'string' ? source : source.body
-        const documentWork = operations.isCached(text) ? 0 : workOf.documentByte * text.length
-        work.record(sourceOf(ownContextOf(context)), workOf.operation + documentWork)
+        work.record(sourceOf(ownContextOf(context)), workOfText(text))
         try {
           return operations.parse(text)
         } catch (error) {

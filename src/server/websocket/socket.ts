@@ -258,7 +258,7 @@ class OpenWebSocket implements ServedSocket {
       // viewer or address has.
       else if (performance.now() - this.#floodingSince > floodMs && work.socketWaitMs(this) > 0)
         return void this.#endFlood()
-      if (waitMs === 0) setImmediate(proceed)
+      if (waitMs === 0) work.onTurn(this, proceed)
       // The reserve may suffice before the viewer or address may make more work.
       else setTimeout(proceed, Math.min(Math.max(waitMs, shortestThrottleMs), longestThrottleMs)).unref()
     }

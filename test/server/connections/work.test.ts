@@ -1,0 +1,58 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { describe, expect, test, vi } from 'vitest'
+import { createServerMetrics } from '../../../src/server/connections/server-metrics.ts'
+import { createWork, workOf } from '../../../src/server/connections/work.ts'
+import { testConfig } from '../support.ts'
+
+const source = { network: '10.0.0.1', userId: null }
+const other = { network: '10.0.0.2', userId: null }
+const create = () => createWork(testConfig(), createServerMetrics())
+
+describe('the work of an address in one turn of the event loop', () => {
+  test('continues in later turns, in order, while another address has its own', async () => {
+    const work = create()
+    const order: number[] = []
+    const handle = (index: number) => () => {
+      order.push(index)
+      work.record(source, workOf.operation)
+    }
+    for (let index = 0; index < 30; index++) work.onTurn(source, handle(index))
+    const turns: number[] = []
+    while (order.length < 30) {
+      const before = order.length
+      await nextTurn()
+      turns.push(order.length - before)
+      expect(work.isTurnSpent(other)).toBe(false)
+    }
+    expect(order).toEqual(Array.from({ length: 30 }, (_, index) => index))
+    expect(Math.max(...turns)).toBe(3)
+  })
+
+  test('lets each waiting socket run once a turn', async () => {
+    const work = create()
+    const order: string[] = []
+    const handle = (name: string) => (): void => {
+      order.push(name)
+      work.record(source, 3 * workOf.operation)
+      if (order.length < 6) work.onTurn(source, handle(name))
+    }
+    for (const name of ['a', 'b']) work.onTurn(source, handle(name))
+    await vi.waitFor(() => expect(order.length).toBeGreaterThan(5))
+    expect(order.slice(0, 6)).toEqual(['a', 'b', 'a', 'b', 'a', 'b'])
+  })
+
+  test('counts the work that a request announces, so that requests which arrive together begin in several turns', async () => {
+    const work = create()
+    let begun = 0
+    const requests = Array.from({ length: 40 }, () => work.waitForTurn(source, workOf.request).then(() => begun++))
+    const turns: number[] = []
+    while (begun < 40) {
+      const before = begun
+      await nextTurn()
+      turns.push(begun - before)
+    }
+    await Promise.all(requests)
+    // Those that did not have to wait, and those of the turn that followed at once.
+    expect(Math.max(...turns)).toBeLessThanOrEqual(12)
+  })
+})
