@@ -1,20 +1,27 @@
-/** Attacks a server, and measures what another viewer notices: `npm run attacks -- --help`. */
-import { type ChildProcess, spawn } from 'node:child_process'
+/** Attacks servers, and measures what another viewer notices: `npm run attacks -- --help`. */
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { availableParallelism, tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { SignJWT } from 'jose'
-import { WebSocket } from 'ws'
+import { startEmbeddedPostgres } from '../../src/db/embedded.ts'
+import { silentLogger } from '../../src/logger.ts'
 import { findFreePort } from '../support/port.ts'
+import { startRedis } from '../support/redis.ts'
+import { connectBystander, type Latencies } from './attack-bystander.ts'
 import { type Attack, attacks } from './attacks-list.ts'
+import { percentile } from './engine.ts'
+import { readProcessCpuMs } from './processor-time.ts'
 
 const { values } = parseArgs({
   options: {
     only: { type: 'string', default: '' },
-    seconds: { type: 'string', default: '5' },
+    seconds: { type: 'string', default: '10' },
+    rounds: { type: 'string', default: '2' },
+    servers: { type: 'string', default: 'all' },
     root: { type: 'string', default: join(import.meta.dirname, '../..') },
     help: { type: 'boolean', default: false },
   },
@@ -22,14 +29,30 @@ const { values } = parseArgs({
 if (values.help) {
   process.stdout.write(`npm run attacks [-- options]
 
-Runs each flood at a stated rate against the server and against a null server. Beside it a viewer at another address
-sends 50 queries a second over one WebSocket, and receives 20 events a second. Prints the 99th percentile of its latency
-before and during the flood, and the processor time of the server per message. The numbers depend on the machine: compare
-those of one run.
+Measures what a viewer notices of floods from another address. The viewer is served by Tidings throughout: over one
+WebSocket it sends 59 queries a second, and receives about 60 events a second of tasks that a server runs. Each flood, at a
+stated rate, goes alternately to a null server (the control: what the attacker takes of the machine) and to Tidings. The
+null server parses HTTP and WebSocket frames, and does nothing else.
+
+Prints for queries and events the 99th percentile of the latency, with the flood at the null server and with the flood at
+Tidings, and their ratio; OVER marks ratios above 2. Events are measured from the report of the task to the viewer, with
+the clock that all processes share. Prints also the processor time of the flooded servers per message, less that of the
+same time in the control.
+
+  one server        the flood goes to the server of the viewer
+  the other server  there are two servers with one database and Redis. The flood goes to one of them, which also runs the
+                    tasks; the viewer is at the other one
+  both servers      the flood is divided between the two
+
+Where taskset exists, Tidings (of two: the server of the viewer), the database and Redis run on the first core; the null
+server, the flooded one of two servers, the attacker and the viewer on the second one. The numbers depend on the machine:
+compare those of one run, on a machine that does nothing else.
 
   --only TEXT       only floods whose name contains this text:
 ${attacks.map(({ name }) => `                      ${name}`).join('\n')}
-  --seconds N       how long each flood lasts (default: 5)
+  --seconds N       how long each flood lasts (default: 10)
+  --rounds N        how often each flood goes to each of its targets (default: 2)
+  --servers N       only with one server or two; default: both
   --root DIRECTORY  the directory of the attacked version (default: this one)
   --help            this
 `)
@@ -37,10 +60,28 @@ ${attacks.map(({ name }) => `                      ${name}`).join('\n')}
 }
 const seconds = Number(values.seconds)
 const secret = 'the secret of the attacks, long enough for HS256'
-const queryEveryMs = 20
 const startMs = 60_000
-/** Clock ticks per second of `/proc/PID/stat`. */
-const ticksPerSecond = 100
+/** Ratios above it are marked. */
+const maxRatio = 2
+/** In this time the limits of the attacker recover, and a new bystander settles. */
+const pauseMs = 2_000
+
+/** The cores of the servers and of everything else; null where processes cannot be assigned. */
+const cores = availableParallelism() > 1 && hasTaskset() ? ({ servers: '0', others: '1' } as const) : null
+
+function hasTaskset(): boolean {
+  try {
+    execFileSync('taskset', ['--version'], { stdio: 'ignore' })
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** Assigns this process, and those that it starts from now on. */
+function moveTo(core: string): void {
+  execFileSync('taskset', ['--all-tasks', '--cpu-list', '--pid', core, String(process.pid)], { stdio: 'ignore' })
+}
 
 const sign = (sub: string): Promise<string> =>
   new SignJWT({ sub, exp: Math.floor(Date.now() / 1_000) + 3_600 })
@@ -48,14 +89,19 @@ const sign = (sub: string): Promise<string> =>
     .sign(new TextEncoder().encode(secret))
 
 interface Target extends AsyncDisposable {
-  readonly name: string
   readonly port: number
   readonly pid: number
 }
 
-async function start(name: string, file: string, environment: Readonly<Record<string, string>>): Promise<Target> {
+/** Starts a server on the given core, and waits until it serves. */
+async function start(
+  file: string,
+  core: keyof NonNullable<typeof cores>,
+  environment: Readonly<Record<string, string>>,
+): Promise<Target> {
   const port = await findFreePort()
-  const child: ChildProcess = spawn(process.execPath, [file], {
+  const [command = '', ...args] = [...(cores === null ? [] : ['taskset', '-c', cores[core]]), process.execPath, file]
+  const child: ChildProcess = spawn(command, args, {
     stdio: ['ignore', 'ignore', 'inherit'],
     env: { ...process.env, ...environment, PORT: String(port) },
   })
@@ -71,7 +117,6 @@ async function start(name: string, file: string, environment: Readonly<Record<st
     await delay(100)
   }
   return {
-    name,
     port,
     pid: child.pid ?? 0,
     async [Symbol.asyncDispose]() {
@@ -81,196 +126,168 @@ async function start(name: string, file: string, environment: Readonly<Record<st
   }
 }
 
-/** Returns the processor time of a process in milliseconds. */
-async function cpuMs(pid: number): Promise<number> {
-  const text = await readFile(`/proc/${pid}/stat`, 'utf8')
-  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ')
-  return ((Number(fields[11]) + Number(fields[12])) / ticksPerSecond) * 1_000
-}
-
 async function memoryMb(pid: number): Promise<number> {
   const text = await readFile(`/proc/${pid}/status`, 'utf8')
   return Number(/VmRSS:\s+(\d+)/.exec(text)?.[1] ?? 0) / 1_024
 }
 
-/** The latencies of another viewer, in milliseconds. */
-interface Latencies {
-  readonly queries: number[]
-  readonly events: number[]
-}
+const sumOver = async (targets: readonly Target[], read: (pid: number) => Promise<number | null>): Promise<number> =>
+  (await Promise.all(targets.map(({ pid }) => read(pid)))).reduce<number>((sum, value) => sum + (value ?? 0), 0)
 
-/** The viewer beside the attack. */
-async function watch(port: number, token: string) {
-  const latencies: Latencies = { queries: [], events: [] }
-  let current = latencies
-  const sentAt = new Map<string, number>()
-  /** Errors in the bystander's replies: a refused query would count as a fast one. */
-  const failures: string[] = []
-  let isClosed = false
-  const socket = new WebSocket(`ws://127.0.0.1:${port}/graphql`, 'graphql-transport-ws', {
-    headers: { 'x-bystander': '1' },
-  })
-  await once(socket, 'open')
-  socket.on('close', () => {
-    isClosed = true
-  })
-  const acked = Promise.withResolvers<void>()
-  socket.on('message', (data: Buffer) => {
-    const {
-      type,
-      id = '',
-      payload,
-    } = JSON.parse(String(data)) as {
-      type: string
-      id?: string
-      payload?: { data?: { taskProgress?: { at?: string } }; errors?: readonly { message: string }[] }
-    }
-    if (payload?.errors !== undefined) failures.push(payload.errors.map(({ message }) => message).join(', '))
-    if (type === 'connection_ack') acked.resolve()
-    const at = payload?.data?.taskProgress?.at
-    if (id === 'events' && at !== undefined) current.events.push(Date.now() - Date.parse(at))
-    if (type !== 'next' || !id.startsWith('query')) return
-    current.queries.push(performance.now() - (sentAt.get(id) ?? 0))
-    sentAt.delete(id)
-  })
-  socket.send(JSON.stringify({ type: 'connection_init', payload: { token } }))
-  await acked.promise
-  const mutation =
-    'mutation { startSelfTest(input: { items: 500, everyMs: 50 }) { ... on StartSelfTestSuccess { task { id } } } }'
-  const response = await fetch(`http://127.0.0.1:${port}/graphql`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json', authorization: `Bearer ${token}` },
-    body: JSON.stringify({ query: mutation }),
-  })
-  const answer = (await response.json()) as {
-    data?: { startSelfTest: { task?: { id: string } } }
-    errors?: readonly { message: string }[]
-  }
-  const taskId = answer.data?.startSelfTest.task?.id
-  // The null server replies without data.
-  if (answer.data !== undefined && taskId === undefined)
-    throw new Error(`The bystander could not start a task: ${JSON.stringify(answer)}`)
-  const query = 'subscription ($id: ID!) { taskProgress(taskId: $id) { __typename at } }'
-  const variables = { id: taskId ?? '' }
-  socket.send(JSON.stringify({ type: 'subscribe', id: 'events', payload: { query, variables } }))
-  let asked = 0
-  const timer = setInterval(() => {
-    if (isClosed) return
-    const id = `query${++asked}`
-    sentAt.set(id, performance.now())
-    socket.send(JSON.stringify({ type: 'subscribe', id, payload: { query: '{ viewer { id } }' } }))
-  }, queryEveryMs)
-  return {
-    /** Returns the latencies during the given time; an unanswered query has waited until now. */
-    async during(work: Promise<unknown>): Promise<Latencies> {
-      const measured: Latencies = { queries: [], events: [] }
-      current = measured
-      await work
-      for (const at of sentAt.values()) measured.queries.push(performance.now() - at)
-      current = { queries: [], events: [] }
-      return measured
-    },
-    isClosed: () => isClosed,
-    failures,
-    [Symbol.asyncDispose]: async () => {
-      clearInterval(timer)
-      socket.terminate()
-    },
-  }
-}
-
-function percentile(values: readonly number[], share: number): number {
-  const sorted = [...values].sort((a, b) => a - b)
-  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN
-}
-
-interface Result {
-  readonly before: Latencies
-  readonly during: Latencies
+interface Window extends Latencies {
   readonly sent: number
-  readonly codes: string
-  readonly usPerMessage: number
+  readonly refused: number
+  readonly codes: Readonly<Record<string, number>>
+  /** Processor time of the servers under test. */
+  readonly cpuMs: number
   readonly grownMb: number
-  readonly isClosed: boolean
-  /** Errors in the replies to the bystander. */
-  readonly failures: readonly string[]
+  /** Why the latencies cannot be used. */
+  readonly problems: readonly string[]
 }
 
-async function run(attack: Attack, { port, pid }: Target): Promise<Result> {
-  await using bystander = await watch(port, await sign(`bystander of ${attack.name}`))
-  await delay(500)
-  const before = await bystander.during(delay((seconds * 1_000) / 2))
-  const memoryBefore = await memoryMb(pid)
-  const idle = await cpuMs(pid)
-  await delay(1_000)
-  const idlePerSecond = (await cpuMs(pid)) - idle
-  const cpuBefore = await cpuMs(pid)
-  const startedAt = performance.now()
+/** Floods the targets once, with a viewer at `port`. */
+async function flood(attack: Attack, at: { targets: readonly Target[]; measured: readonly Target[]; port: number }) {
+  const { targets, measured, port } = at
+  await using bystander = await connectBystander(port, await sign(`bystander ${performance.now()}`))
+  await delay(pauseMs)
+  const memoryBefore = await sumOver(measured, memoryMb)
+  const cpuBefore = await sumOver(measured, readProcessCpuMs)
   const file = join(import.meta.dirname, 'attack-load.ts')
-  const args = [file, attack.name, String(port), String(seconds), await sign('attacker')]
+  const ports = targets.map((target) => target.port).join(',')
+  const args = [file, attack.name, ports, String(seconds), await sign('attacker')]
   const attacker = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })
   let text = ''
   attacker.stdout.setEncoding('utf8').on('data', (part: string) => {
     text += part
   })
-  const during = await bystander.during(once(attacker, 'close'))
-  const elapsedSeconds = (performance.now() - startedAt) / 1_000
-  const spentMs = (await cpuMs(pid)) - cpuBefore - idlePerSecond * elapsedSeconds
-  const { sent, refused, codes } = JSON.parse(text) as { sent: number; refused: number; codes: object }
+  const closed = once(attacker, 'close')
+  const latencies = await bystander.during(closed)
   return {
-    before,
-    during,
-    sent,
-    codes: [...Object.entries(codes).map(([code, count]) => `${count} × ${code}`), `${refused} errors`].join(', '),
-    usPerMessage: (spentMs * 1_000) / Math.max(1, sent),
-    grownMb: (await memoryMb(pid)) - memoryBefore,
-    isClosed: bystander.isClosed(),
-    failures: bystander.failures,
-  }
+    ...latencies,
+    ...(JSON.parse(text) as Pick<Window, 'sent' | 'refused' | 'codes'>),
+    cpuMs: (await sumOver(measured, readProcessCpuMs)) - cpuBefore,
+    grownMb: (await sumOver(measured, memoryMb)) - memoryBefore,
+    problems: [
+      ...(bystander.isClosed ? ['THE BYSTANDER WAS DISCONNECTED'] : []),
+      ...(bystander.failures.length > 0
+        ? [`THE BYSTANDER WAS REFUSED ${bystander.failures.length} TIMES: ${bystander.failures[0]}`]
+        : []),
+    ],
+  } satisfies Window
 }
 
-const selected = attacks.filter(({ name }) => name.includes(values.only))
-if (selected.length === 0)
-  throw new Error(`No attack has ${values.only} in its name: ${attacks.map(({ name }) => name).join(', ')}`)
+/** Where a flood goes. */
+interface Case {
+  readonly name: string
+  readonly targets: readonly Target[]
+}
 
+/** Floods the null server and each target alternately, and prints one line for each target. */
+async function compare(attack: Attack, at: { nothing: Target; cases: readonly Case[]; port: number }): Promise<void> {
+  const { nothing, cases, port } = at
+  const servers = cases.flatMap(({ targets }) => targets)
+  const controls: Window[] = []
+  const floods = new Map(cases.map(({ name }) => [name, [] as Window[]]))
+  for (let round = 0; round < Number(values.rounds); round++) {
+    controls.push(await flood(attack, { targets: [nothing], measured: [...new Set(servers)], port }))
+    for (const { name, targets } of cases)
+      floods.get(name)?.push(await flood(attack, { targets, measured: [...new Set(servers)], port }))
+  }
+  for (const [name, windows] of floods) printCase(name, controls, windows)
+}
+
+function printCase(name: string, controls: readonly Window[], windows: readonly Window[]): void {
+  const show = (of: keyof Latencies): string => {
+    const p99 = (all: readonly Window[]): number =>
+      percentile(
+        all.flatMap((window) => window[of]),
+        0.99,
+      )
+    const ratio = p99(windows) / p99(controls)
+    const count = windows.reduce((sum, window) => sum + window[of].length, 0)
+    return (
+      `${of} ${p99(controls).toFixed(1)} → ${p99(windows).toFixed(1)} ms (× ${ratio.toFixed(1)} of ${count})` +
+      `${ratio > maxRatio ? ' OVER' : ''}`
+    )
+  }
+  const mean = (all: readonly Window[], of: 'cpuMs' | 'grownMb' | 'sent'): number =>
+    all.reduce((sum, window) => sum + window[of], 0) / all.length
+  const usPerMessage = ((mean(windows, 'cpuMs') - mean(controls, 'cpuMs')) * 1_000) / mean(windows, 'sent')
+  const codes = new Map<string, number>()
+  for (const window of windows)
+    for (const [code, count] of Object.entries(window.codes)) codes.set(code, (codes.get(code) ?? 0) + count)
+  const refused = windows.reduce((sum, window) => sum + window.refused, 0)
+  const problems = [...controls, ...windows].flatMap((window) => window.problems)
+  const grownMb = mean(windows, 'grownMb')
+  console.log(
+    [
+      `  ${name.padEnd(16)}  ${show('queries')}`,
+      show('events'),
+      `${mean(windows, 'sent').toFixed(0)} sent, ${usPerMessage.toFixed(0)} µs each`,
+      `${grownMb >= 0 ? '+' : ''}${grownMb.toFixed(0)} MB`,
+      `attacker: ${[...codes].map(([code, count]) => `${count} × ${code}, `).join('')}${refused} errors`,
+      ...problems,
+    ].join('; '),
+  )
+  if (problems.length > 0) process.exitCode = 1
+}
+
+/** Compiles the code that serves the viewer. */
+const warmUp = (nothing: Target, { port }: Target, attack: Attack): Promise<unknown> =>
+  flood(attack, { targets: [nothing], measured: [], port })
+
+const selected = attacks.filter(({ name }) => name.includes(values.only))
+const [first] = selected
+if (first === undefined)
+  throw new Error(`No attack has ${values.only} in its name: ${attacks.map(({ name }) => name).join(', ')}`)
 const directory = await mkdtemp(join(tmpdir(), 'tidings-attacks-'))
-try {
-  await using ours = await start('Tidings', join(resolve(values.root), 'src/main.ts'), {
+const main = join(resolve(values.root), 'src/main.ts')
+
+/** Runs floods against servers with a database of their own. */
+async function withDatabase(run: (environment: Readonly<Record<string, string>>) => Promise<void>): Promise<void> {
+  if (cores !== null) moveTo(cores.servers)
+  const dataDir = await mkdtemp(join(directory, 'data-'))
+  await using postgres = await startEmbeddedPostgres({ dataDir, logger: silentLogger })
+  await using redis = await startRedis()
+  if (cores !== null) moveTo(cores.others)
+  await run({
     NODE_ENV: 'test',
     HOST: '127.0.0.1',
-    DATA_DIR: join(directory, 'data'),
+    DATABASE_URL: postgres.url,
+    REDIS_URL: redis.url,
     PREVIEW_PORT: '0',
+    FIRST_RUN: 'false',
     JWT_SECRET: secret,
     SELF_TEST: 'true',
     LOG_LEVEL: 'error',
   })
-  await using nothing = await start('null server', join(import.meta.dirname, 'servers/null.ts'), {})
-  for (const attack of selected) {
-    console.log(`\n${attack.name}: ${attack.perSecond} a second for ${seconds} s`)
-    for (const target of [nothing, ours]) {
-      const result = await run(attack, target)
-      const { before, during } = result
-      const show = (latencies: readonly number[]): string =>
-        `${percentile(latencies, 0.5).toFixed(1)} / ${percentile(latencies, 0.99).toFixed(1)}`
-      console.log(
-        [
-          `  ${target.name.padEnd(11)}`,
-          `queries p50 / p99: ${show(before.queries)} → ${show(during.queries)} ms`,
-          `events: ${show(before.events)} → ${show(during.events)} ms`,
-          `${result.sent} sent, ${result.usPerMessage.toFixed(0)} µs each`,
-          `${result.grownMb >= 0 ? '+' : ''}${result.grownMb.toFixed(0)} MB`,
-          `attacker: ${result.codes}`,
-          ...(result.isClosed ? ['THE BYSTANDER WAS DISCONNECTED'] : []),
-          ...(result.failures.length > 0
-            ? [`THE BYSTANDER WAS REFUSED ${result.failures.length} TIMES: ${result.failures[0]}`]
-            : []),
-        ].join('; '),
-      )
-      if (result.isClosed || result.failures.length > 0) process.exitCode = 1
-      // The limits of the attacker's address recover.
-      await delay(2_000)
-    }
-  }
+}
+
+try {
+  await using nothing = await start(join(import.meta.dirname, 'servers/null.ts'), 'others', {})
+  if (values.servers !== '2')
+    await withDatabase(async ({ REDIS_URL: _, ...environment }) => {
+      await using server = await start(main, 'servers', environment)
+      await warmUp(nothing, server, first)
+      for (const attack of selected) {
+        console.log(`\n${attack.name}: ${attack.perSecond} a second for ${seconds} s`)
+        await compare(attack, { nothing, cases: [{ name: 'one server', targets: [server] }], port: server.port })
+      }
+    })
+  if (values.servers !== '1')
+    await withDatabase(async (environment) => {
+      await using flooded = await start(main, 'others', environment)
+      await using server = await start(main, 'servers', { ...environment, ROLE: 'server' })
+      const cases = [
+        { name: 'the other server', targets: [flooded] },
+        { name: 'both servers', targets: [flooded, server] },
+      ]
+      await warmUp(nothing, server, first)
+      for (const attack of selected) {
+        console.log(`\n${attack.name}: ${attack.perSecond} a second for ${seconds} s, two servers`)
+        await compare(attack, { nothing, cases, port: server.port })
+      }
+    })
 } finally {
   await rm(directory, { recursive: true, force: true })
 }

@@ -12,7 +12,7 @@ const selfTestInput = z.object({
   items: z.int().min(0).max(500),
   /** Delay before each item. */
   everyMs: z.int().min(0).max(5_000),
-  /** Number of characters streamed with each item. */
+  /** Number of characters streamed with each item: they end with the time, in nanoseconds, and its number. */
   textLength: z.int().min(0).max(10_000),
   /** Fails after this many items, in the first attempt; null for never. */
   failAfter: z.int().min(0).max(500).nullable(),
@@ -44,13 +44,18 @@ export function defineSelfTest(): StudioTask<z.infer<typeof selfTestInput>> {
         if (attempt === 1 && failAfter === index) fail(retryable)
         if (everyMs > 0) await delay(everyMs, undefined, { signal })
         yield item.started(key)
-        if (textLength > 0) yield output('text', key.padStart(textLength, '.'))
+        if (textLength > 0) yield output('text', textOf(key, textLength))
         yield item.completed(key)
       }
       if (attempt === 1 && failAfter !== null && failAfter >= keys.length) fail(retryable)
       return { type: 'SelfTestResult', count: keys.length }
     },
   })
+}
+
+/** Clocks of one machine show the same time, so that a measurement on it need not rely on the milliseconds of events. */
+function textOf(key: string, length: number): string {
+  return ` ${process.hrtime.bigint()} ${key}`.padStart(length, '.').slice(-length)
 }
 
 function fail(isRetryable: boolean): never {
