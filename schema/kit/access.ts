@@ -1,5 +1,7 @@
 import type DataLoader from 'dataloader'
 import { TidingsError } from '../../src/errors.ts'
+import type { FirstSnapshot } from '../../src/log/follow.ts'
+import type { TaskSnapshotState } from '../../src/tasks/model/store.ts'
 import type { Task } from '../../src/tasks/model/task.ts'
 import type { Viewer } from '../../src/tasks/model/viewer.ts'
 import { requireLimitedViewer, requireViewer } from './builder.ts'
@@ -36,4 +38,23 @@ export async function findVisibleTask(context: Context, id: string): Promise<Tas
   const viewer = requireLimitedViewer(context)
   const task = await context.loaders.task.load(id)
   return task !== null && (await context.engine.visibility.maySee(viewer, task)) ? task : null
+}
+
+/**
+ * Finds a task as {@link findVisibleTask} does, as a snapshot for its subscriber.
+ * @param first - the maximum number of items
+ */
+export async function findVisibleSnapshot(
+  context: Context,
+  id: string,
+  first: number,
+): Promise<FirstSnapshot<TaskSnapshotState> | null> {
+  const viewer = requireLimitedViewer(context)
+  const { reader, store, visibility } = context.engine
+  const { epoch } = reader
+  const snapshot = await store.snapshot(id, first)
+  const task = snapshot?.state.task
+  // The rows of erased tasks remain for a while, without an owner.
+  if (snapshot === null || task === undefined || task.owner === '') return null
+  return (await visibility.maySee(viewer, task)) ? { ...snapshot, epoch } : null
 }

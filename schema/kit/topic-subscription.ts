@@ -4,6 +4,7 @@ import {
   type EphemeralSource,
   type Guard,
   type OpenedTopic,
+  type Opening,
   type SelectingOperation,
   type StartingPoint,
   type TopicField,
@@ -36,6 +37,8 @@ export interface TopicDefinition<S, E> {
   readonly read: (update: TopicUpdate<S>, position: EventPosition) => E
   /** Required where permission to see the topic can be revoked. */
   readonly guard?: Guard | undefined
+  /** The state, if it was read to authorize the viewer. See `Opening`. */
+  readonly firstSnapshot?: Opening<S>['firstSnapshot']
   /** Whether subscribers count as present; false by default. */
   readonly isPresenceKept?: boolean
   /** Events outside the log, inserted between events with the seq of the event before them. */
@@ -100,20 +103,22 @@ const joinNone: OpenedTopic<never>['join'] = () => null
  * Completes the definition of a topic. A function of its own: its closures live as long as the topic, and would otherwise keep the
  * context of the first subscriber's request.
  */
-function openTopic<S, E>({ read, ephemeral, ...definition }: TopicDefinition<S, E>, context: Context): OpenedTopic<S> {
-  const positionOf = createEventPositions(context, definition.topic)
-  return {
-    isLast: endsNever,
-    classOf: keepAll,
-    join: joinNone,
-    ...definition,
-    guard: guardOf(definition, context),
+function openTopic<S, E>(definition: TopicDefinition<S, E>, context: Context): Opening<S> {
+  const { topic, snapshot, isLast = endsNever, classOf = keepAll, join = joinNone, read, ephemeral } = definition
+  const positionOf = createEventPositions(context, topic)
+  const opened: OpenedTopic<S> = {
+    topic,
+    snapshot,
+    isLast,
+    classOf,
+    join,
     ephemeral: ephemeral && {
       ...ephemeral,
       toValue: (event, seq) => ephemeral.toEvent(event, positionOf({ seq })),
     },
     read: (update) => read(update, positionOf(update)),
   }
+  return { topic: opened, guard: guardOf(definition, context), firstSnapshot: definition.firstSnapshot }
 }
 
 /**

@@ -3,9 +3,11 @@ import type { TopicUpdate } from '../../src/log/follow.ts'
 import type { TaskSnapshotState } from '../../src/tasks/model/store.ts'
 import { classOf, lastEventTypes, taskTopic } from '../../src/tasks/model/task.ts'
 import type { QueuePosition } from '../../src/tasks/queue/positions.ts'
+import { findVisibleSnapshot } from '../kit/access.ts'
 import { requireLimitedViewer } from '../kit/builder.ts'
+import { refuseAsMissing } from '../kit/failure.ts'
 import type { Kit } from '../kit/kit.ts'
-import { subscribeToTopic } from '../kit/topic-subscription.ts'
+import { type StartingArguments, subscribeToTopic } from '../kit/topic-subscription.ts'
 import { countSelectedItems } from './selected-items.ts'
 import { loadTask } from './task.ts'
 import { type EventSource, readQueueMoved, readTaskEvent, type TaskEvents } from './task-event.ts'
@@ -24,6 +26,10 @@ const isLastEvent = ({ type }: LogEvent): boolean => lastEventTypes.has(type)
 const isQueuedAfter = (update: TopicUpdate<TaskSnapshotState>): boolean =>
   (update.is === 'event' ? update.event.payload['status'] : update.state.task.status) === 'QUEUED'
 
+interface TaskProgressArguments extends StartingArguments {
+  readonly taskId: string
+}
+
 /** Adds the subscription `taskProgress`. */
 export function addTaskProgress({ builder }: Kit, taskEvents: TaskEvents): void {
   builder.subscriptionField('taskProgress', (t) =>
@@ -40,15 +46,23 @@ Unsubscribing does not cancel the task. A TaskSnapshot with its \`reason\` repla
         after: t.arg({ type: 'Cursor', description: 'The cursor of the last received event.' }),
         fromStart: t.arg.boolean({ defaultValue: false, description: 'Replays the whole history first.' }),
       },
-      ...subscribeToTopic<{ readonly taskId: string }, TaskSnapshotState, EventSource>(
-        async ({ taskId }, context, operation) => {
+      ...subscribeToTopic<TaskProgressArguments, TaskSnapshotState, EventSource>(
+        async ({ taskId, after = null, fromStart = false }, context, operation) => {
           const { engine } = context
+          const items = countSelectedItems(operation)
+          // A subscriber that starts with a snapshot is authorized by the task in it.
+          const firstSnapshot =
+            after === null && !fromStart
+              ? ((await findVisibleSnapshot(context, taskId, items)) ?? refuseAsMissing('task', taskId))
+              : undefined
+          const loadedTask = firstSnapshot?.state.task ?? (await loadTask(context, taskId))
           // The input is not retained: it may be large.
-          const task = { ...(await loadTask(context, String(taskId))), input: {} }
+          const task = { ...loadedTask, input: {} }
           const { id, kind, status } = task
           return {
             topic: taskTopic(id),
-            snapshot: () => engine.store.snapshot(id, countSelectedItems(operation)),
+            snapshot: () => engine.store.snapshot(id, items),
+            firstSnapshot,
             isLast: isLastEvent,
             classOf,
             join: joinOutputs,

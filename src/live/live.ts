@@ -25,7 +25,7 @@ import { createStreamSink, setCursor } from './deliver/stream-sink.ts'
 import { createSubscriber, type Ending, type Entry, type LiveCounters, type Subscriber } from './deliver/subscriber.ts'
 import { ownContextOf } from './execute/own-context.ts'
 import { createPlans, type TopicOperation } from './execute/plan.ts'
-import type { OpenedTopic, OwnableField, StartingPoint } from './execute/topic-field.ts'
+import type { Opening, OwnableField, StartingPoint } from './execute/topic-field.ts'
 
 /** The part of an operation's context that a transport sets for its subscriptions. */
 interface LiveContext {
@@ -196,7 +196,11 @@ export function createLive(options: {
   const enter = async (operation: TopicOperation, context: unknown): Promise<Entered> => {
     const { field, args, plan, variableValues } = operation
     // Authorizes every viewer before anything is shared.
-    const topic = await field.open(args, context, { schema, document: plan.document, variableValues })
+    const { topic, guard, firstSnapshot } = await field.open(args, context, {
+      schema,
+      document: plan.document,
+      variableValues,
+    })
     const start = field.startOf(args, topic.topic)
     const { isShared } = operation
     // For some fields the topic depends on the viewer, such as an inbox, and the operation does not
@@ -221,7 +225,7 @@ export function createLive(options: {
       entries.set(key, entry)
     }
     entry.users++
-    return { entry, start, guard: topic.guard }
+    return { entry, start, guard, firstSnapshot }
   }
   const attach = (
     entered: Entered,
@@ -284,11 +288,10 @@ export function createLive(options: {
   }
 }
 
-/** The group of a subscriber, where it starts, and the guard that may end its subscription. */
-interface Entered {
+/** The group of a subscriber, where it starts, and what was opened for it alone. */
+interface Entered extends Pick<Opening<unknown>, 'guard' | 'firstSnapshot'> {
   readonly entry: Entry
   readonly start: StartingPoint
-  readonly guard: OpenedTopic<unknown>['guard']
 }
 
 const noOperationId = Buffer.alloc(0)

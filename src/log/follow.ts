@@ -24,6 +24,19 @@ export type TopicUpdate<S> =
       readonly isLast: boolean
     }
 
+/**
+ * A snapshot that was read before the topic is followed, for example to authorize its subscriber. The events after its seq follow
+ * it, also those that were appended before the topic was attached to.
+ */
+export interface FirstSnapshot<S> {
+  /** The epoch of the log before the snapshot was read. */
+  readonly epoch: string
+  readonly seq: number
+  readonly state: S
+  /** Whether the topic has ended with this state. */
+  readonly isLast: boolean
+}
+
 /** The topic to follow and the position to start from. */
 export interface FollowOptions<S> {
   readonly topic: string
@@ -39,6 +52,8 @@ export interface FollowOptions<S> {
    * one statement or transaction. Returns null if the subject does not exist.
    */
   readonly snapshot: () => Promise<{ readonly seq: number; readonly state: S } | null>
+  /** Sent in place of the first snapshot, if one is due, which is then not read. */
+  readonly firstSnapshot?: FirstSnapshot<S> | undefined
   /**
    * Called when every known event of the topic, up to and including `seq`, has been emitted and the
    * iterator would wait. Returning true ends the iteration: the caller must receive the following
@@ -85,7 +100,7 @@ export function follow<S>(
 
 async function* run<S>(
   { reader, feeds }: { readonly reader: LogReader; readonly feeds: Feeds },
-  { topic, after, fromStart = false, snapshot, onCaughtUp, isLast }: FollowOptions<S>,
+  { topic, after, fromStart = false, snapshot, firstSnapshot, onCaughtUp, isLast }: FollowOptions<S>,
   signal: AbortSignal,
 ): AsyncGenerator<TopicUpdate<S>, void, undefined> {
   const wakeUp = createWakeUp(signal)
@@ -133,8 +148,23 @@ async function* run<S>(
       return { is: 'snapshot', reason, seq: at, state: result.state, isLast: end !== null && at >= end }
     }
 
-    if (after === undefined && !fromStart) yield await createSnapshot('SUBSCRIBED')
-    else {
+    if (after === undefined && !fromStart) {
+      // A cursor of a later epoch must not name a state of an earlier one.
+      if (firstSnapshot?.epoch !== reader.epoch) yield await createSnapshot('SUBSCRIBED')
+      else {
+        at = firstSnapshot.seq
+        epoch = firstSnapshot.epoch
+        newestSeq = Math.max(newestSeq, attachment.head)
+        end = firstSnapshot.isLast ? at : null
+        yield {
+          is: 'snapshot',
+          reason: 'SUBSCRIBED',
+          seq: at,
+          state: firstSnapshot.state,
+          isLast: firstSnapshot.isLast,
+        }
+      }
+    } else {
       const head = await readHead()
       epoch = reader.epoch
       const isAhead = after !== undefined && after.epoch === reader.epoch && after.seq > head.seq

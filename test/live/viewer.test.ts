@@ -44,12 +44,14 @@ function createLeaky(taskId: string) {
     startOf: () => ({}),
     open: () =>
       Promise.resolve({
-        topic: taskTopic(taskId),
-        snapshot: () => Promise.resolve({ seq: 1, state: { seq: 1 } }),
-        isLast: () => false,
-        classOf: () => 'keep',
-        join: () => null,
-        read: (update) => ({ watch: { seq: update.is === 'event' ? update.event.seq : update.seq } }),
+        topic: {
+          topic: taskTopic(taskId),
+          snapshot: () => Promise.resolve({ seq: 1, state: { seq: 1 } }),
+          isLast: () => false,
+          classOf: () => 'keep',
+          join: () => null,
+          read: (update) => ({ watch: { seq: update.is === 'event' ? update.event.seq : update.seq } }),
+        },
       }),
   }
   const field = leaky.getSubscriptionType()?.getFields()['watch']

@@ -3,7 +3,7 @@ import type { Bus } from '../../src/bus/bus.ts'
 import { withTransaction } from '../../src/db/connect.ts'
 import type { Position } from '../../src/log/cursor.ts'
 import type { LogReader } from '../../src/log/read.ts'
-import { deleteTopic } from '../../src/log/topic.ts'
+import { deleteTopic, pruneTopic } from '../../src/log/topic.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
 import { startRedis, type TestRedis } from '../support/redis.ts'
 import {
@@ -19,6 +19,7 @@ import {
   followTopic,
   positionOf,
   type Recording,
+  readSnapshot,
   record,
   startNode,
   type TestNode,
@@ -118,6 +119,43 @@ describe.each(worlds)('following a topic over %s', (_name, createWorld) => {
     expect(recording.text).toBe('SUBSCRIBED@3 4 5 6 7')
   })
 
+  it('begins with a snapshot that was read before, and the events since, without reading another', async () => {
+    await using node = await start()
+    const topic = await newTopic(node, 3)
+    const firstSnapshot = await readSnapshot(node, topic)
+    await appendMany(node, topic, 2)
+    const snapshot = () => Promise.reject(new Error('It is read again'))
+    const recording = record(followTopic(node, topic, { firstSnapshot, snapshot }))
+    await recording.reach(5)
+    await append(node, topic, 'Last')
+    await recording.ended
+    expect(recording.text).toBe('SUBSCRIBED@3 4 5 6')
+    const last = record(followTopic(node, topic, { firstSnapshot: await readSnapshot(node, topic), snapshot }))
+    await last.ended
+    expect(last.text).toBe('SUBSCRIBED@6')
+    expect(last.items).toMatchObject([{ isLast: true }])
+  })
+
+  it.each([
+    ['was read in another epoch', async (node: TestNode) => node.reader.renewEpoch(node.reader.epoch), 'SUBSCRIBED@3'],
+    [
+      'has been pruned since, with the events after it',
+      async (node: TestNode, topic: string) => {
+        await appendMany(node, topic, 3)
+        await withTransaction(test.database, (client) => pruneTopic(client, topic, 0))
+      },
+      'SUBSCRIBED@3 PRUNED@6',
+    ],
+  ])('reads a snapshot if the one that was read before %s', async (_what, act, text) => {
+    await using node = await start()
+    const topic = await newTopic(node, 3)
+    const firstSnapshot = await readSnapshot(node, topic)
+    await act(node, topic)
+    const recording = record(followTopic(node, topic, { firstSnapshot, onCaughtUp: () => true }))
+    await recording.ended
+    expect(recording.text).toBe(text)
+  })
+
   it('delivers what another process appends', async () => {
     const world = createWorld()
     await using here = await start({ world })
@@ -130,13 +168,19 @@ describe.each(worlds)('following a topic over %s', (_name, createWorld) => {
     await recording.leave()
   })
 
-  const joins: [string, { after?: number; fromStart?: boolean; onCaughtUp?: () => boolean }, number | null][] = [
+  const joins: [
+    string,
+    { after?: number; fromStart?: boolean; onCaughtUp?: () => boolean; isReadBefore?: boolean },
+    number | null,
+  ][] = [
     ['with a snapshot', {}, null],
+    ['with a snapshot that was read before', { isReadBefore: true }, null],
     ['after a position', { after: 2 }, 2],
     ['from the start', { fromStart: true }, 0],
     ['after a position, to catch up only', { after: 1, onCaughtUp: () => true }, 1],
   ]
-  it.each(joins)('%s misses nothing that is appended between any two of its steps', async (_how, options, from) => {
+  it.each(joins)('%s misses nothing that is appended between any two of its steps', async (_how, join, from) => {
+    const { isReadBefore = false, ...options } = join
     // Appended by the follower's own process, which is the fastest: its message may overtake what
     // is being read.
     let n = 0
@@ -152,10 +196,12 @@ describe.each(worlds)('following a topic over %s', (_name, createWorld) => {
       })
       await connected(node)
       const after = options.after === undefined ? undefined : positionOf(node, options.after)
+      const firstSnapshot = isReadBefore ? await readSnapshot(node, topic) : undefined
       const recording = record(
         followTopic(node, topic, {
           ...options,
           after,
+          firstSnapshot,
           snapshot: async () => {
             await steps.step()
             const head = await writer.reader.head(topic)

@@ -3,6 +3,7 @@ import fc from 'fast-check'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { Position } from '../../src/log/cursor.ts'
 import type { LogEvent } from '../../src/log/event.ts'
+import type { FirstSnapshot } from '../../src/log/follow.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
 import { startRedis, type TestRedis } from '../support/redis.ts'
 import {
@@ -15,6 +16,7 @@ import {
   followTopic,
   positionOf,
   type Recording,
+  readSnapshot,
   record,
   startNode,
   type TestNode,
@@ -40,9 +42,9 @@ type Step =
   /** Restores the database to an older state, in which each topic has a share of its events. */
   | { readonly is: 'restore'; readonly share: number }
 /**
- * Begins with a snapshot, from the start, or after an earlier event, given as a share of the log.
+ * Begins with a snapshot, with one that was read before, from the start, or after an earlier event, given as a share of the log.
  */
-type From = 'now' | 'start' | number
+type From = 'now' | 'read' | 'start' | number
 /**
  * How fast a follower reads: at once, one turn of the event loop per event, or nothing after the
  * first until the end.
@@ -53,7 +55,7 @@ const node = fc.nat({ max: nodeCount - 1 })
 const topic = fc.nat({ max: topicCount - 1 })
 const follower = fc.nat({ max: 20 })
 const from: fc.Arbitrary<From> = fc.oneof(
-  fc.constantFrom('now' as const, 'start' as const),
+  fc.constantFrom('now' as const, 'read' as const, 'start' as const),
   fc.double({ min: 0, max: 1, noNaN: true }),
 )
 const pace = fc.constantFrom<Pace>('quick', 'slow', 'asleep')
@@ -149,12 +151,18 @@ async function play(world: BusWorld, kill: () => Promise<unknown>, steps: readon
   const watch = (
     index: number,
     name: string,
-    options: { after?: number; position?: Position | undefined; life?: number; fromStart?: boolean },
+    options: {
+      after?: number
+      position?: Position | undefined
+      life?: number
+      fromStart?: boolean
+      firstSnapshot?: FirstSnapshot<number> | undefined
+    },
     speed: Pace,
   ): void => {
-    const { after, life = lives.length, fromStart } = options
+    const { after, life = lives.length, fromStart, firstSnapshot } = options
     const position = options.position ?? (after === undefined ? undefined : positionOf(nodeAt(index), after))
-    const source = followTopic(nodeAt(index), name, { fromStart, after: position })
+    const source = followTopic(nodeAt(index), name, { fromStart, after: position, firstSnapshot })
     // A server renders the position when it sends an event; a client holds it once it has received the event.
     const positions = new WeakMap<object, Position>()
     const iterator = onEach(source, (item) => {
@@ -197,7 +205,11 @@ async function play(world: BusWorld, kill: () => Promise<unknown>, steps: readon
       case 'follow': {
         const name = at(topics, one.topic)
         if (one.from === 'now') watch(one.node, name, {}, one.pace)
-        else if (one.from === 'start') watch(one.node, name, { fromStart: true }, one.pace)
+        else if (one.from === 'read') {
+          const firstSnapshot = await readSnapshot(nodeAt(one.node), name)
+          await nextTurn()
+          watch(one.node, name, { firstSnapshot }, one.pace)
+        } else if (one.from === 'start') watch(one.node, name, { fromStart: true }, one.pace)
         else {
           const head = await nodeAt(one.node).reader.head(name)
           watch(one.node, name, { after: Math.floor((head?.seq ?? 0) * one.from) }, one.pace)

@@ -8,7 +8,7 @@ import type { Position } from '../../src/log/cursor.ts'
 import { toMessage } from '../../src/log/event.ts'
 import { prunePartitions } from '../../src/log/event-retention.ts'
 import { createFeeds, type Feeds } from '../../src/log/feed.ts'
-import { type FollowOptions, follow, type TopicUpdate } from '../../src/log/follow.ts'
+import { type FirstSnapshot, type FollowOptions, follow, type TopicUpdate } from '../../src/log/follow.ts'
 import { createLogReader, type LogReader } from '../../src/log/read.ts'
 import { silentLogger } from '../../src/logger.ts'
 import { createTcpProxy, type TcpProxy } from '../support/proxy.ts'
@@ -120,6 +120,16 @@ export function followTopic(
     },
     ...options,
   })
+}
+
+/** Reads a snapshot of a topic before it is followed, as a server does to authorize a subscriber. */
+export async function readSnapshot(
+  { reader }: Pick<TestNode, 'reader'>,
+  topic: string,
+): Promise<FirstSnapshot<number> | undefined> {
+  const { epoch } = reader
+  const head = await reader.head(topic)
+  return head === null ? undefined : { epoch, seq: head.seq, state: head.seq, isLast: head.closed }
 }
 
 /** Records what a follower receives and whether each event was the expected one. */

@@ -3,7 +3,7 @@ import { retryTransient } from '../../db/retry.ts'
 import { TidingsError } from '../../errors.ts'
 import type { LogEvent } from '../../log/event.ts'
 import type { Feeds } from '../../log/feed.ts'
-import { follow, type SnapshotReason, snapshotRetryMs, type TopicUpdate } from '../../log/follow.ts'
+import { type FirstSnapshot, follow, type SnapshotReason, snapshotRetryMs, type TopicUpdate } from '../../log/follow.ts'
 import type { LogReader } from '../../log/read.ts'
 import type { Guard, StartingPoint } from '../execute/topic-field.ts'
 import { compact } from './compaction.ts'
@@ -83,6 +83,7 @@ interface Delivery {
  * @param options.isCatchUp - whether the subscription completes when it has caught up, instead of
  * joining the group
  * @param options.guard - starts with the subscription; may end it with an error
+ * @param options.firstSnapshot - sent first, unless the subscriber starts elsewhere; read from the database by default
  * @param options.onOver - called once, when the subscription has ended for any reason
  */
 export function createSubscriber(options: {
@@ -91,7 +92,8 @@ export function createSubscriber(options: {
   readonly start: StartingPoint
   readonly isCatchUp: boolean
   readonly sinkOperation: SinkOperation
-  readonly guard: Guard | undefined
+  readonly guard?: Guard | undefined
+  readonly firstSnapshot?: FirstSnapshot<unknown> | undefined
   readonly ending: Ending
   readonly onOver: () => void
 }): Subscriber {
@@ -129,6 +131,8 @@ class GroupSubscriber implements Subscriber, Member, ServedOperation {
   readonly #ending: Ending
   readonly #onOver: () => void
   #guard: Guard | undefined
+  /** Dropped when it is used: the state of a topic may be large. */
+  #firstSnapshot: FirstSnapshot<unknown> | undefined
   #unguard: (() => void) | undefined
   #isOver = false
   /** Whether something has been written, so that `at` is its position. */
@@ -149,6 +153,7 @@ class GroupSubscriber implements Subscriber, Member, ServedOperation {
     isCatchUp,
     sinkOperation,
     guard,
+    firstSnapshot,
     ending,
     onOver,
   }: Parameters<typeof createSubscriber>[0]) {
@@ -160,6 +165,7 @@ class GroupSubscriber implements Subscriber, Member, ServedOperation {
     this.#start = start
     this.#isCatchUp = isCatchUp
     this.#guard = guard
+    this.#firstSnapshot = firstSnapshot
     this.#ending = ending
     this.#onOver = onOver
   }
@@ -237,7 +243,9 @@ class GroupSubscriber implements Subscriber, Member, ServedOperation {
   #follow(onCaughtUp: (seq: number) => boolean): AsyncIterableIterator<TopicUpdate<unknown>, undefined> {
     const { topic, snapshot, isLast } = this.#group.topic
     const from = this.#stands ? { after: { epoch: this.#epoch, seq: this.at } } : this.#start
-    this.#following = follow(this.#delivery.log, { ...from, topic, snapshot, isLast, onCaughtUp })
+    const firstSnapshot = this.#firstSnapshot
+    this.#firstSnapshot = undefined
+    this.#following = follow(this.#delivery.log, { ...from, topic, snapshot, firstSnapshot, isLast, onCaughtUp })
     return this.#following
   }
 

@@ -1,7 +1,7 @@
 import type { DocumentNode, GraphQLField, GraphQLSchema } from 'graphql'
 import type { Position } from '../../log/cursor.ts'
 import type { LogEvent } from '../../log/event.ts'
-import type { TopicUpdate } from '../../log/follow.ts'
+import type { FirstSnapshot, TopicUpdate } from '../../log/follow.ts'
 
 /** How an event may be compacted for a slow subscriber. See {@link OpenedTopic.classOf}. */
 type EventClass = 'latest' | 'append' | 'keep'
@@ -34,10 +34,10 @@ export interface EphemeralSource<S> {
   readonly toValue: (event: unknown, seq: number) => unknown
 }
 
-/** Watches a permission. See {@link OpenedTopic.guard}. */
+/** Watches a permission. See {@link Opening.guard}. */
 export type Guard = (revoke: (error: Error) => void) => () => void
 
-/** The topic that a shared subscription field opens for one subscriber. */
+/** A topic as all subscribers of a group see it. */
 export interface OpenedTopic<S> {
   readonly topic: string
   /**
@@ -63,12 +63,19 @@ export interface OpenedTopic<S> {
    */
   readonly read: (update: TopicUpdate<S>) => unknown
   readonly ephemeral?: EphemeralSource<S> | undefined
+}
+
+/** What a shared subscription field opens for one subscriber. */
+export interface Opening<S> {
+  readonly topic: OpenedTopic<S>
   /**
    * Watches the permission of the viewer for whom the topic was opened, if it can be revoked: calls
    * `revoke` when it was revoked, until the returned function is called. That subscription then
    * fails with the error; others are not affected.
    */
   readonly guard?: Guard | undefined
+  /** The state of the topic, if it was read to authorize the viewer. */
+  readonly firstSnapshot?: FirstSnapshot<S> | undefined
 }
 
 /** The position from which to follow a topic. */
@@ -112,7 +119,7 @@ export interface TopicField<C = never, S = unknown> {
     args: Readonly<Record<string, unknown>>,
     context: C,
     operation: SelectingOperation,
-  ) => Promise<OpenedTopic<S>>
+  ) => Promise<Opening<S>>
 }
 
 /** Declares a field as shared. Spread the result into the field's options. */

@@ -56,6 +56,8 @@ export interface ItemPage {
 /** The state of a task, and the seq at which it is valid. */
 interface TaskSnapshot {
   readonly seq: number
+  /** Whether no event can follow. */
+  readonly isLast: boolean
   readonly state: TaskSnapshotState
 }
 
@@ -118,9 +120,9 @@ export function createTaskStore(database: Database): TaskStore {
     const distinct = new Map(pages.map((page) => [keyOfPage(page), page]))
     const possiblePages = [...distinct.values()].filter(({ taskId }) => !taskId.includes('\0'))
     // One statement, so that rows, items and seqs are consistent.
-    const { rows } = await pool.query<Task & { items: TaskItem[] | null; first: number }>({
+    const { rows } = await pool.query<Task & { items: TaskItem[] | null; first: number; closed: boolean }>({
       name: 'tidings-snapshots',
-      text: `select ${taskColumns}, s.first, (
+      text: `select ${taskColumns}, s.first, t.closed, (
           select jsonb_agg(jsonb_build_object('key', i.key, 'position', i.position, 'label', i.label, 'status', ${itemStatus},
             'percent', i.percent, 'error', i.error) order by i.position)
           from tidings.task_item i where i.task_id || '' = k.id and i.position < s.first
@@ -130,9 +132,9 @@ export function createTaskStore(database: Database): TaskStore {
     })
     // Many concurrent reads of the same task share one object.
     const tasksById = new Map(
-      rows.map(({ items, first, ...task }) => [
+      rows.map(({ items, first, closed, ...task }) => [
         keyOfPage({ taskId: task.id, first }),
-        { seq: task.seq, state: { task, items: items ?? [] } },
+        { seq: task.seq, isLast: closed, state: { task, items: items ?? [] } },
       ]),
     )
     return pages.map((page) => tasksById.get(keyOfPage(page)) ?? null)
