@@ -71,6 +71,8 @@ export interface ServedSocket extends Port, ConnectionControl, SocketOwner, Work
   hasBegun: boolean
   /** The ping group of the socket. */
   readonly pingTurn: number
+  /** Whether something was read, a pong included, since its last turn to be pinged. */
+  wasHeard: boolean
   /** Whether the last ping is still unanswered. */
   isUnanswered: boolean
   /** Whether its messages wait until it may make more work. Nothing is read meanwhile, pongs included. */
@@ -108,6 +110,7 @@ class OpenWebSocket implements ServedSocket {
   viewer: Viewer | null = null
   operations: Readonly<Record<string, unknown>> = noVariables
   hasBegun = false
+  wasHeard = false
   isUnanswered = false
   onClosed: (code: number, reason: string) => Promise<void> = () => Promise.resolve()
   readonly pingTurn: number
@@ -190,6 +193,7 @@ class OpenWebSocket implements ServedSocket {
     const { socket } = this
     // Without `binaryType` and compression, ws passes every message as one buffer.
     socket.on('message', (data: Buffer) => {
+      this.wasHeard = true
       // Reading is never paused for data written by live delivery alone: it resumes only after a
       // response has been sent.
       if (this.#sending > 0 && this.#isBehind()) socket.pause()
@@ -246,7 +250,7 @@ class OpenWebSocket implements ServedSocket {
       }
       this.#throttled = undefined
       // The pong has not been read yet.
-      this.isUnanswered = false
+      this.wasHeard = true
       this.#throttleEndedAt = performance.now()
       if (this.#sending === 0 || !this.#isBehind()) socket.resume()
     }

@@ -37,7 +37,7 @@ type WebSocketLimits = Pick<Config, 'MAX_MESSAGE_BYTES' | 'MAX_ANONYMOUS_BODY_BY
  * the server restarts and when the database becomes unavailable, so that all their subscriptions
  * resume; a socket that did not answer the last ping is cut, unless it is throttled.
  *
- * @param options.keepAliveMs - time between pings
+ * @param options.keepAliveMs - a socket that sent nothing for this long is pinged: one on which nothing happens, every second time
  * @param options.initMs - longest wait for `connection_init`, plus up to a tenth
  * @param options.anonymousMs - time after which a socket without a token is closed; infinite when
  *   the server requires none
@@ -81,6 +81,11 @@ export function createWebSockets(options: {
     for (const servedSocket of sockets.values()) {
       servedSocket.sink.flushLeftCorked()
       if (servedSocket.pingTurn !== pingedCount) continue
+      if (servedSocket.wasHeard) {
+        servedSocket.wasHeard = false
+        servedSocket.isUnanswered = false
+        continue
+      }
       // A throttled socket is not read, so that its pong does not arrive; its pings keep proxies
       // from closing an idle connection.
       if (servedSocket.isUnanswered && !servedSocket.isThrottled) servedSocket.terminate()
@@ -114,7 +119,7 @@ export function createWebSockets(options: {
   // One set of functions for all sockets; `this` is the socket.
   function onPong(this: WebSocket): void {
     const servedSocket = sockets.get(this)
-    if (servedSocket !== undefined) servedSocket.isUnanswered = false
+    if (servedSocket !== undefined) servedSocket.wasHeard = true
   }
   // Handles frames that violate the protocol or are too large: ws closes the socket itself, with
   // the right code.

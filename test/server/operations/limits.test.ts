@@ -378,6 +378,29 @@ describe('sockets', () => {
     expect(fixture.server.connections.size).toBe(1)
   })
 
+  test('pings a socket that sent nothing, and none that did', async () => {
+    await using fixture = await startTestServer({ keepAliveMs: 100 })
+    /** Pings of the silent socket since the last one of the other: on a stalled machine that one may be silent for once. */
+    let pings = 0
+    const [silent, busy] = await Promise.all(
+      [() => pings++, () => (pings = 0)].map(async (onPing) => {
+        const socket = new WebSocket(fixture.server.wsUrl, protocol)
+        socket.on('ping', onPing)
+        await once(socket, 'open')
+        socket.send(JSON.stringify({ type: 'connection_init' }))
+        return socket
+      }),
+    )
+    const sending = setInterval(() => busy?.send(JSON.stringify({ type: 'ping' })), 20)
+    try {
+      await until(() => expect(pings).toBeGreaterThan(5))
+    } finally {
+      clearInterval(sending)
+      silent?.terminate()
+      busy?.terminate()
+    }
+  })
+
   test('keeps a quiet event stream open with comments', async () => {
     await using fixture = await startTestServer({ keepAliveMs: 20 })
     const response = await fetch(
