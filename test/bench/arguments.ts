@@ -5,13 +5,14 @@ import { type Contestant, contestants } from './contestants.ts'
 export const cases = {
   'fan-out': 'events a second to many subscribers of one topic',
   latency: 'from publishing to the subscriber, at a steady rate',
-  whole: 'the same through PostgreSQL, Redis and all that comes after',
+  'end-to-end': 'latency and processor time from the append, through PostgreSQL and Redis',
   idle: 'memory of connections on which nothing happens',
   join: 'processor time of subscribers that connect',
-  storm: 'all reconnecting at once',
+  storm: 'all reconnecting at once, and what others notice',
   slow: 'readers that stop, and what their neighbours notice',
   profile: 'where the time of a delivery goes',
   curve: 'deliveries against the number of subscribers and of topics',
+  'start-up': 'time until the server is ready',
 } as const
 /** A name of {@link cases}. */
 export type Case = keyof typeof cases
@@ -37,7 +38,7 @@ redis-server; PostgreSQL is the embedded one.
   --runs N              how often each is measured (default: 3; 1 with --quick)
   --only CASE,…         some cases; writes nothing:
 ${Object.entries(cases)
-  .map(([name, meaning]) => `                          ${name.padEnd(8)}  ${meaning}`)
+  .map(([name, meaning]) => `                          ${name.padEnd(10)}  ${meaning}`)
   .join('\n')}
   --contestants NAME,…  some of those compared, by a part of their names; writes nothing:
 ${contestants.map(({ name }) => `                          ${name}`).join('\n')}

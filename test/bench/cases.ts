@@ -24,8 +24,8 @@ async function stage(
 ): Promise<Stage> {
   await using stack = new AsyncDisposableStack()
   const { server, port, tasks } = await startServerChild(contestant.file, {
-    ...environment,
     BENCH_TOPICS: String(options.topics),
+    ...environment,
   })
   stack.use(server)
   const load = stack.use(startLoadChild())
@@ -130,9 +130,11 @@ export interface Latency {
   readonly p999: number
   /** The share of the expected events that arrived. */
   readonly arrived: number
+  /** Processor time of the server for each delivery, in microseconds. */
+  readonly cpuUs: number
 }
 
-/** Measures the latency from publishing to the client at a fixed rate. */
+/** Measures the latency from publishing to the client at a fixed rate, and the processor time. */
 export async function measureLatency(
   contestant: Contestant,
   environment: Environment,
@@ -142,9 +144,20 @@ export async function measureLatency(
   await using on = await stage(contestant, environment, { sockets: topics * subscribers, topics })
   on.server.send({ is: 'rate', topics, perSecond })
   await sleep(1_000)
-  const { count, ...quantiles } = await on.load.ask({ is: 'latency', ms }, 'latencies')
+  const latency = await lookAt(on, { perSecond, subscribers, ms })
   await on.server.ask({ is: 'stop' }, 'stopped')
-  return { ...quantiles, arrived: count / ((perSecond * subscribers * ms) / 1_000) }
+  return latency
+}
+
+async function lookAt(
+  { server, load }: Pick<Stage, 'server' | 'load'>,
+  shape: { readonly perSecond: number; readonly subscribers: number; readonly ms: number },
+): Promise<Latency> {
+  const { perSecond, subscribers, ms } = shape
+  const before = await readCpuMs(server)
+  const { count, p50, p99, p999 } = await load.ask({ is: 'latency', ms }, 'latencies')
+  const cpuUs = (((await readCpuMs(server)) - before) * 1_000) / count
+  return { p50, p99, p999, arrived: count / ((perSecond * subscribers * ms) / 1_000), cpuUs }
 }
 
 /** The cost of idle subscribers, and how fast they connected. */
@@ -287,7 +300,14 @@ export interface Storm {
   readonly cpuMsPerClient: number
   /** Processor time of what `readOtherCpuMs` reads, for each client. */
   readonly otherCpuMsPerClient: number
+  /** The 99th percentile of the latency of {@link others} before the storm, in milliseconds. */
+  readonly othersBeforeMs: number
+  /** The same from the begin of the storm on, for two seconds. */
+  readonly othersDuringMs: number
 }
+
+/** Subscribers of another topic, with a load generator of their own, who are connected all the time, and its events per second. */
+const others = { subscribers: 50, perSecond: 50, ms: 2_000 }
 
 /**
  * Reconnects all clients at once; those of Tidings with cursors, each receiving the `missed` events
@@ -308,7 +328,28 @@ export async function measureStorm(
 ): Promise<Storm> {
   const { sockets, topics = 1, readOtherCpuMs = async () => 0 } = shape
   const missed = contestant.name === 'Tidings' ? shape.missed : 0
-  await using on = await stage(contestant, { ...environment, BENCH_APPEND: '1' }, { sockets, topics })
+  const own = { ...environment, BENCH_APPEND: '1', BENCH_TOPICS: String(topics + 1) }
+  await using on = await stage(contestant, own, { sockets, topics })
+  await using otherLoad = startLoadChild()
+  const { port, tasks } = on
+  const { dialect } = contestant
+  await otherLoad.ask(
+    {
+      is: 'connect',
+      port,
+      tasks,
+      dialect,
+      sockets: others.subscribers,
+      topics: 1,
+      firstTopic: topics,
+      concurrency: 50,
+    },
+    'connected',
+  )
+  on.server.send({ is: 'rate', topics: 1, firstTopic: topics, perSecond: others.perSecond })
+  const lookAtOthers = () => lookAt({ server: on.server, load: otherLoad }, others)
+  await sleep(1_000)
+  const before = await lookAtOthers()
   const publish = async (count: number): Promise<void> => {
     for (let topic = 0; topic < topics; topic++) await on.server.ask({ is: 'publish', topic, count }, 'published')
   }
@@ -320,18 +361,10 @@ export async function measureStorm(
   await on.server.ask({ is: 'loop' }, 'loop')
   const cpuBefore = await readCpuMs(on.server)
   const otherBefore = await readOtherCpuMs()
+  const lookingAtOthers = lookAtOthers()
   const startedAt = performance.now()
   await on.load.ask(
-    {
-      is: 'connect',
-      port: on.port,
-      tasks: on.tasks,
-      dialect: contestant.dialect,
-      sockets,
-      topics,
-      concurrency: sockets,
-      resume: true,
-    },
+    { is: 'connect', port, tasks, dialect, sockets, topics, concurrency: sockets, resume: true },
     'connected',
   )
   await on.load.ask({ is: 'await', count: missed }, 'arrived')
@@ -339,11 +372,13 @@ export async function measureStorm(
   const cpuMsPerClient = ((await readCpuMs(on.server)) - cpuBefore) / sockets
   const otherCpuMsPerClient = ((await readOtherCpuMs()) - otherBefore) / sockets
   const { maxMs } = await on.server.ask({ is: 'loop' }, 'loop')
-  await sleep(settleMs)
+  const during = await lookingAtOthers
   // All are live again: one more event reaches each client once.
   await publish(1)
   await on.load.ask({ is: 'await', count: missed + 1 }, 'arrived')
-  return { ms, blockedMs: maxMs, cpuMsPerClient, otherCpuMsPerClient }
+  await on.server.ask({ is: 'stop' }, 'stopped')
+  const othersMs = { othersBeforeMs: before.p99, othersDuringMs: during.p99 }
+  return { ms, blockedMs: maxMs, cpuMsPerClient, otherCpuMsPerClient, ...othersMs }
 }
 
 /**
@@ -371,10 +406,7 @@ export async function measureSlowReaders(
   const subscribers = 100
   const own = { BENCH_APPEND: '1', BENCH_PADDING: String(slowEventChars) }
   await using on = await stage(contestant, { ...environment, ...own }, { sockets: subscribers, topics: 1 })
-  const look = async (): Promise<Latency> => {
-    const { count, ...quantiles } = await on.load.ask({ is: 'latency', ms }, 'latencies')
-    return { ...quantiles, arrived: count / ((perSecond * subscribers * ms) / 1_000) }
-  }
+  const look = (): Promise<Latency> => lookAt(on, { perSecond, subscribers, ms })
   on.server.send({ is: 'rate', topics: 1, perSecond })
   await sleep(1_000)
   const without = await look()

@@ -122,7 +122,7 @@ async function handle(command: LoadCommand): Promise<void> {
         wire: undefined,
         events: 0,
         isSubscribed: false,
-        topic: index % command.topics,
+        topic: (command.firstTopic ?? 0) + (index % command.topics),
         id: randomUUID(),
       }))
       if (command.isStopped !== true) subscribers.push(...fresh)

@@ -17,8 +17,8 @@ export type ServerCommand =
       /** Deliveries that may be in flight: published and not yet counted by the load generator. */
       readonly window: number
     }
-  /** Publishes `perSecond` events in total, to the topics in turn. */
-  | { readonly is: 'rate'; readonly topics: number; readonly perSecond: number }
+  /** Publishes `perSecond` events in total, to `topics` topics in turn, from number `firstTopic` (0 by default) on. */
+  | { readonly is: 'rate'; readonly topics: number; readonly perSecond: number; readonly firstTopic?: number }
   /** Deliveries that the load generator has counted since the flood began. */
   | { readonly is: 'received'; readonly count: number }
   | { readonly is: 'stop' }
@@ -56,6 +56,8 @@ export type LoadCommand =
       /** One socket each, spread evenly over the topics. */
       readonly sockets: number
       readonly topics: number
+      /** The number of the first of these topics; 0 by default. */
+      readonly firstTopic?: number
       readonly tasks?: readonly string[] | undefined
       /** How many connect at the same time. */
       readonly concurrency: number

@@ -6,6 +6,7 @@ import { areaNames, type timeByArea } from './areas.ts'
 import { type Idle, type Joining, type Latency, type SlowReaders, type Storm, saturatedPerTurn } from './cases.ts'
 import { drawCurve } from './curve-picture.ts'
 import { drawFanOut } from './picture.ts'
+import type { StartUp } from './start-up.ts'
 import { formatNumber, formatShape, formatSpread, type Spread, spreadOf } from './statistics.ts'
 
 interface Measured<T> {
@@ -36,7 +37,8 @@ interface Rate {
 export interface Results {
   readonly fanOut: FanOut[]
   readonly latency: Rate[]
-  readonly whole: Rate[]
+  readonly endToEnd: Rate[]
+  readonly startUp: StartUp[]
   readonly idle: { readonly topics: number; readonly measured: readonly Measured<readonly Idle[]>[] }[]
   readonly joining: { readonly topics: number; readonly measured: readonly Measured<Joining>[] }[]
   readonly storm: Measured<Storm>[]
@@ -76,7 +78,7 @@ function fanOutTable(fanOut: readonly FanOut[], rate: RateName): string {
 
 function latencyTable(rates: readonly Rate[]): string {
   return table(
-    ['topics × subscribers', 'events/s', 'server', 'p50 ms', 'p99 ms', 'p99.9 ms', 'arrived'],
+    ['topics × subscribers', 'events/s', 'server', 'p50 ms', 'p99 ms', 'p99.9 ms', 'arrived', 'processor time, µs'],
     rates.flatMap(({ perSecond, measured, ...shape }) =>
       measured.map(({ contestant, runs }) => [
         formatShape(shape),
@@ -84,6 +86,7 @@ function latencyTable(rates: readonly Rate[]): string {
         contestant,
         ...(['p50', 'p99', 'p999'] as const).map((key) => formatSpread(spreadOf(runs.map((run) => run[key])), 2)),
         `${formatNumber(spreadOf(runs.map(({ arrived }) => arrived)).median * 100, 1)} %`,
+        formatSpread(spreadOf(runs.map(({ cpuUs }) => cpuUs)), 1),
       ]),
     ),
   )
@@ -147,12 +150,22 @@ function joiningTable(joining: Results['joining']): string {
 
 function stormTable(storm: Results['storm']): string {
   return table(
-    ['server', 'all back after, s', 'event loop blocked at most, ms'],
+    ['server', 'all back after, s', 'event loop blocked at most, ms', 'p99 of others before, ms', 'meanwhile, ms'],
     storm.map(({ contestant, runs }) => [
       contestant,
       formatSpread(spreadOf(runs.map(({ ms }) => ms / 1_000)), 2),
       formatSpread(spreadOf(runs.map(({ blockedMs }) => blockedMs))),
+      formatSpread(spreadOf(runs.map(({ othersBeforeMs }) => othersBeforeMs)), 2),
+      formatSpread(spreadOf(runs.map(({ othersDuringMs }) => othersDuringMs)), 2),
     ]),
+  )
+}
+
+function startUpTable(startUp: Results['startUp']): string {
+  const spread = (read: (one: StartUp) => number): string => formatSpread(spreadOf(startUp.map(read)), 1)
+  return table(
+    ['first start, s', 'later, s'],
+    [[spread(({ firstMs }) => firstMs / 1_000), spread(({ laterMs }) => laterMs / 1_000)]],
   )
 }
 
@@ -209,7 +222,9 @@ function describeMachine(): string {
     'socket.io',
   ]
   const redis = execFileSync('redis-server', ['--version'], { encoding: 'utf8' })
+  const git = (...args: string[]): string => execFileSync('git', args, { encoding: 'utf8' }).trim()
   return [
+    `\`npm run bench\` of ${new Date().toISOString().slice(0, 10)}, commit \`${git('rev-parse', '--short', 'HEAD')}\`.`,
     `${processors.length} × ${processors[0]?.model.trim() ?? 'unknown'}, ${Math.round(totalmem() / 2 ** 30)} GiB, ${type()} ${release()}`,
     `Node ${process.version}; redis-server ${/v=(\S+)/.exec(redis)?.[1] ?? 'unknown'}; ${packages.map((name) => `${name} ${lock.packages[`node_modules/${name}`]?.version ?? '?'}`).join(', ')}`,
   ].join('\n\n')
@@ -235,13 +250,13 @@ export function createReport(
     ) +
     section(
       'Latency at a moderate rate',
-      `From publishing in the server to arrival in the load generator.\n\n${latencyTable(results.latency)}`,
+      `From publishing in the server to arrival in the load generator; processor time of the server for each delivery.\n\n${latencyTable(results.latency)}`,
       results.latency,
     ) +
     section(
-      'The whole way',
-      `From the append, through PostgreSQL, Redis, feed, group and frame, to arrival in the load generator.\n\n${latencyTable(results.whole)}`,
-      results.whole,
+      'End to end',
+      `From the append to arrival in the load generator: with Tidings through PostgreSQL, Redis, feed, group and frame, with ${stock} through Redis, with the others from memory. Processor time of the server for each delivery, with its part of the append.\n\n${latencyTable(results.endToEnd)}`,
+      results.endToEnd,
     ) +
     section('Idle subscribers', idleTable(results.idle), results.idle) +
     section(
@@ -251,7 +266,7 @@ export function createReport(
     ) +
     section(
       '5,000 clients reconnect at once',
-      `Clients of Tidings resume from cursors and each receive the ten events that they missed, from the log. The other clients reconnect without catching up.\n\n${stormTable(results.storm)}`,
+      `Clients of Tidings resume from cursors and each receive the ten events that they missed, from the log. The other clients reconnect without catching up. The others are 50 subscribers of another topic with 50 events a second.\n\n${stormTable(results.storm)}`,
       results.storm,
     ) +
     section(
@@ -268,6 +283,11 @@ export function createReport(
       'Where the time of a delivery goes',
       `Event by event: microseconds of the server’s processor time for each delivery, by a profile of the running server.\n\n${profileTable(results.profile)}`,
       results.profile,
+    ) +
+    section(
+      'Start',
+      `From the start of the process, with its own PostgreSQL, until \`/health/ready\` answers.\n\n${startUpTable(results.startUp)}`,
+      results.startUp,
     ) +
     section('Aims and results', table(['', 'aim', 'measured', 'reached'], compareWithAims(results)), results.fanOut)
   // Their links are relative to the folder of the notes.

@@ -24,6 +24,7 @@ import {
 } from './cases.ts'
 import { type Contestant, contestants } from './contestants.ts'
 import { createReport, type Results } from './report.ts'
+import { measureStartUp } from './start-up.ts'
 import { spreadOf } from './statistics.ts'
 
 const { isQuick, runs, isWhole, cases, contestants: all } = readRequest()
@@ -38,7 +39,8 @@ const results: Results = {
   joining: [],
   storm: [],
   slow: [],
-  whole: [],
+  endToEnd: [],
+  startUp: [],
   profile: [],
   curve: [],
 }
@@ -111,17 +113,16 @@ async function runAll(environment: Environment): Promise<void> {
         ),
       })
   await save()
-  if (wants('whole'))
+  if (wants('end-to-end'))
     for (const shape of [
-      { topics: 1, subscribers: 100, perSecond: 50 },
+      { topics: 1, subscribers: 1_000, perSecond: 18 },
       { topics: 100, subscribers: 1, perSecond: 200 },
+      { topics: 1_000, subscribers: 1, perSecond: 1_000 },
     ])
-      results.whole.push({
+      results.endToEnd.push({
         ...shape,
-        measured: await compare(
-          `the whole way ${shape.topics} × ${shape.subscribers}`,
-          (contestant) => measureLatency(contestant, { ...environment, BENCH_APPEND: '1' }, { ...shape, ms: ms * 2 }),
-          tidings,
+        measured: await compare(`end to end ${shape.topics} × ${shape.subscribers}`, (contestant) =>
+          measureLatency(contestant, { ...environment, BENCH_APPEND: '1' }, { ...shape, ms: ms * 4 }),
         ),
       })
   await save()
@@ -130,7 +131,7 @@ async function runAll(environment: Environment): Promise<void> {
     results.idle.push({
       topics: 1,
       measured: await compare('idle', (contestant) =>
-        measureIdle(contestant, environment, { sockets, topics: 1, idleMs: 1_000 }),
+        measureIdle(contestant, environment, { sockets, topics: 1, idleMs: 5_000 }),
       ),
     })
     const topics = 10_000 * scale
@@ -181,6 +182,12 @@ async function runAll(environment: Environment): Promise<void> {
         ),
       })
   await save()
+  if (wants('start-up'))
+    for (let run = 1; run <= runs; run++) {
+      results.startUp.push(await measureStartUp())
+      console.log(`start-up · run ${run}/${runs}`, results.startUp.at(-1))
+    }
+  await save()
   if (wants('curve')) await measureCurve(environment)
 }
 
@@ -191,10 +198,11 @@ async function measureCurve(environment: Environment): Promise<void> {
     [1, 10],
     [1, 100],
     [1, 1_000],
-    [1, 5_000],
-    [30, 1],
+    [1, 10_000],
+    [10, 1],
+    [100, 1],
     [1_000, 1],
-    [5_000, 1],
+    [10_000, 1],
   ] as const) {
     const known = results.fanOut.find((one) => one.topics === topics && one.subscribers === subscribers)
     if (known === undefined) await measureShape(results.curve, { topics, subscribers }, environment, lean)

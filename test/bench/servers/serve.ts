@@ -39,12 +39,12 @@ export function serve(server: BenchServer): void {
     }
     turn()
   }
-  const keepRate = (topics: number, perSecond: number): void => {
+  const keepRate = ({ topics, perSecond, firstTopic = 0 }: ServerCommand & { readonly is: 'rate' }): void => {
     const startedAt = performance.now()
     let sent = 0
     timer = setInterval(() => {
       const due = ((performance.now() - startedAt) / 1_000) * perSecond
-      for (; sent < due; sent++) void server.publish(sent % topics)
+      for (; sent < due; sent++) void server.publish(firstTopic + (sent % topics))
     }, 1)
   }
 
@@ -56,7 +56,7 @@ export function serve(server: BenchServer): void {
         isRunning = true
         return flood(command)
       case 'rate':
-        return keepRate(command.topics, command.perSecond)
+        return keepRate(command)
       case 'received':
         received = command.count
         return
