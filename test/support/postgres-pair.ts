@@ -1,15 +1,7 @@
-import { execFile, spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { chown } from 'node:fs/promises'
-import { promisify } from 'node:util'
-import pg from 'pg'
 import { vi } from 'vitest'
-import { createTestDirectory } from './directory.ts'
-import { hangMs } from './patience.ts'
 import { findFreePort } from './port.ts'
+import { findPostgres, query } from './postgres-programs.ts'
 import { createTcpProxy } from './proxy.ts'
-
-const run = promisify(execFile)
 
 /** A primary and a standby with asynchronous replication. Disposing ends both. */
 export interface PostgresPair extends AsyncDisposable {
@@ -37,44 +29,21 @@ export interface PostgresPair extends AsyncDisposable {
  */
 export async function startPostgresPair(): Promise<PostgresPair> {
   await using stack = new AsyncDisposableStack()
-  const bin = await findBinaries()
-  // PostgreSQL refuses to run as root.
-  const account = process.getuid?.() === 0 ? await readAccount() : undefined
-  const directory = stack.use(await createTestDirectory())
-  if (account !== undefined) await chown(directory.path, account.uid, account.gid)
+  const programs = stack.use(await findPostgres())
+  const { directory } = programs
   const ports = { primary: await findFreePort(), standby: await findFreePort() }
   const dataOf = { primary: directory.join('primary'), standby: directory.join('standby') }
-  const start = async (name: 'primary' | 'standby'): Promise<() => Promise<void>> => {
-    const settings = {
-      port: ports[name],
-      listen_addresses: '127.0.0.1',
-      unix_socket_directories: '',
-      fsync: 'off',
-      max_connections: 300,
-      wal_retrieve_retry_interval: '100ms',
-    }
-    const args = Object.entries(settings).flatMap(([key, value]) => ['-c', `${key}=${value}`])
-    const server = spawn(`${bin}/postgres`, ['-D', dataOf[name], ...args], { stdio: 'ignore', ...account })
-    const exited = once(server, 'exit')
-    const kill = async (): Promise<void> => {
-      // Its children notice that it is gone and exit.
-      server.kill('SIGKILL')
-      await exited
-    }
-    await query(ports[name], 'select 1')
-    return kill
-  }
-  await run(`${bin}/initdb`, ['-D', dataOf.primary, '-U', 'postgres', '-A', 'trust', '--no-sync'], account)
+  const start = (name: 'primary' | 'standby'): Promise<() => Promise<void>> =>
+    programs.start(dataOf[name], ports[name], { wal_retrieve_retry_interval: '100ms' })
+  await programs.run('initdb', ['-D', dataOf.primary, '-U', 'postgres', '-A', 'trust', '--no-sync'])
   const killPrimary = await start('primary')
-  stack.defer(killPrimary)
   const replication = stack.use(await createTcpProxy(ports.primary))
   const source = ['-h', '127.0.0.1', '-p', String(replication.port), '-U', 'postgres']
-  await run(`${bin}/pg_basebackup`, [...source, '-D', dataOf.standby, '-R', '-X', 'stream', '-c', 'fast'], account)
-  stack.defer(await start('standby'))
+  await programs.run('pg_basebackup', [...source, '-D', dataOf.standby, '-R', '-X', 'stream', '-c', 'fast'])
+  await start('standby')
   let current = ports.primary
   const entrance = stack.use(await createTcpProxy(() => current))
   const opened = stack.move()
-  const formers = new AsyncDisposableStack()
   return {
     url: `postgres://postgres@127.0.0.1:${entrance.port}/postgres`,
     urlOfBoth: `postgres://postgres@127.0.0.1:${ports.primary},127.0.0.1:${ports.standby}/postgres`,
@@ -103,40 +72,8 @@ export async function startPostgresPair(): Promise<PostgresPair> {
       await entrance.accept()
     },
     async restartFormer() {
-      formers.defer(await start('primary'))
+      await start('primary')
     },
-    async [Symbol.asyncDispose]() {
-      await formers.disposeAsync()
-      await opened.disposeAsync()
-    },
+    [Symbol.asyncDispose]: () => opened.disposeAsync(),
   }
-}
-
-/** Runs a statement; waits until the server responds. */
-function query(port: number, statement: string): Promise<readonly Record<string, unknown>[]> {
-  return vi.waitFor(
-    async () => {
-      const client = new pg.Client({ port, host: '127.0.0.1', user: 'postgres', database: 'postgres' })
-      client.on('error', () => undefined)
-      try {
-        await client.connect()
-        return (await client.query<Record<string, unknown>>(statement)).rows
-      } finally {
-        await client.end()
-      }
-    },
-    { timeout: hangMs, interval: 50 },
-  )
-}
-
-async function findBinaries(): Promise<string> {
-  const { stdout } = await run('pg_config', ['--bindir']).catch((error: unknown) => {
-    throw new Error('There is no PostgreSQL; install it: apt-get install -y postgresql', { cause: error })
-  })
-  return stdout.trim()
-}
-
-async function readAccount(): Promise<{ readonly uid: number; readonly gid: number }> {
-  const read = async (option: string): Promise<number> => Number((await run('id', [option, 'postgres'])).stdout)
-  return { uid: await read('-u'), gid: await read('-g') }
 }
