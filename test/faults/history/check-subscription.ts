@@ -26,6 +26,12 @@ export interface CheckedSubscription {
 }
 
 /**
+ * Snapshots with reason RESET in one epoch after a failover. A subscriber that found the new epoch itself and joins its
+ * group before the feed was reset receives another one with it.
+ */
+const maxResets = 2
+
+/**
  * Checks the entries of one subscription against its topic: every event after its start once, in
  * order and unaltered, until the terminal event.
  */
@@ -65,7 +71,8 @@ export function checkSubscription(
   let deliveries = 0
   let reported = 0
 
-  const resetEpochs = new Set<string>()
+  /** In the epoch of the last delivery. */
+  let resets = 0
   const onSnapshot = (entry: Delivered): void => {
     const { seq, type, snapshot } = entry
     const reason = snapshot?.reason ?? ''
@@ -73,9 +80,9 @@ export function checkSubscription(
       (reason === 'SUBSCRIBED' && isSnapshotDue) ||
       reason === 'LAGGED' ||
       (reason === 'PRUNED' && topic.prunedSeq > (last ?? 0)) ||
-      (reason === 'RESET' && (restored !== undefined || (failedOver === true && !resetEpochs.has(epochOf(entry)))))
+      (reason === 'RESET' && (restored !== undefined || (failedOver === true && resets < maxResets)))
     if (!isAllowed) report('unexpectedSnapshot', `${reason} at ${seq}, after ${last ?? 'nothing'}`)
-    if (reason === 'RESET') resetEpochs.add(epochOf(entry))
+    if (reason === 'RESET') resets++
     if (reason !== 'SUBSCRIBED') reported++
     if (last !== undefined && seq < last) report('reordered', `a snapshot at ${seq} after ${last}`)
     if (seq > topic.seq) report('wrongSnapshot', `it is at ${seq}, and the log ends at ${topic.seq}`)
@@ -133,6 +140,12 @@ export function checkSubscription(
   let epoch: string | undefined
   for (const entry of entries) {
     if (entry.is === 'delivered' && topic === former && epochOf(entry) !== restored?.epoch) enterRestored(entry)
+    if (entry.is === 'delivered' && epochOf(entry) !== epoch) {
+      if (failedOver === true && epoch !== undefined && entry.snapshot === undefined)
+        report('missingSnapshot', `${entry.type} ${entry.seq} is of another epoch than what was before`)
+      epoch = epochOf(entry)
+      resets = 0
+    }
     if (entry.is === 'connected') {
       if (!hasCursor) isSnapshotDue = true
     } else if (entry.is === 'ended') {
@@ -145,9 +158,6 @@ export function checkSubscription(
       else if (entry.snapshot !== undefined) onSnapshot(entry)
       else if (!isEphemeral(entry.type)) onEvent(entry)
       else if (entry.seq !== last) report('reordered', `${entry.type} at ${entry.seq}, after ${last ?? 'nothing'}`)
-      if (failedOver === true && entry.snapshot === undefined && epochOf(entry) !== (epoch ?? epochOf(entry)))
-        report('missingSnapshot', `${entry.type} ${entry.seq} is of another epoch than what was before`)
-      epoch = epochOf(entry)
       checkCursor(entry, subscribed.topic, cursors, report)
     }
   }
