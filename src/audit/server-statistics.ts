@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { createWakeUp, interruptible } from '../async/interruptible.ts'
 import { createSingleFlight } from '../async/single-flight.ts'
 import { withTimeout } from '../async/timeout.ts'
-import type { Bus } from '../bus/bus.ts'
+import type { Bus, BusSubscription } from '../bus/bus.ts'
 import type { Database } from '../db/connect.ts'
 import type { Logger } from '../logger.ts'
 
@@ -117,15 +117,16 @@ export function createStatisticsExchange(options: {
   const look = (): void => {
     load().catch((error: unknown) => logger.debug({ err: error }, 'failed to read connection statistics'))
   }
-  const subscription = bus.subscribe(channel, () => {
-    if (watchers.size > 0) look()
-  })
+  const noteUnsubscribed = (error: unknown): void => logger.warn({ err: error }, 'failed to unsubscribe from the bus')
+  /** Only while there are watchers: every server announces its changes each second, so each would receive those of all others. */
+  let subscription: BusSubscription | undefined
 
   const watch: StatisticsExchange['watch'] = ({ once = false } = {}) =>
     interruptible(async function* (signal) {
       const wakeUp = createWakeUp(signal)
       watchers.add(wakeUp.set)
       timer ??= setInterval(look, 2 * everyMs).unref()
+      subscription ??= bus.subscribe(channel, look)
       try {
         await load()
         let reportedStatistics: typeof latest
@@ -142,6 +143,8 @@ export function createStatisticsExchange(options: {
           clearInterval(timer)
           timer = undefined
           latest = undefined
+          void subscription?.close().catch(noteUnsubscribed)
+          subscription = undefined
         }
       }
     })
@@ -193,7 +196,7 @@ export function createStatisticsExchange(options: {
     watch,
     async [Symbol.asyncDispose]() {
       clearInterval(timer)
-      await subscription.close()
+      await subscription?.close()
       await Promise.all([...announcements].map((announcement) => announcement[Symbol.asyncDispose]()))
     },
   }

@@ -1,3 +1,4 @@
+import type { Bus, BusSubscription } from '../bus/bus.ts'
 import type { Logger } from '../logger.ts'
 import type { PresenceReading, PresenceRecord, Present } from './presence-rows.ts'
 
@@ -15,6 +16,7 @@ interface PresenceWatch {
 }
 
 interface WatchedTopic {
+  readonly subscription: BusSubscription
   readonly listeners: Set<(present: readonly Present[]) => void>
   /** The latest notification, and its JSON for comparison. */
   last: { readonly present: readonly Present[]; readonly text: string } | undefined
@@ -25,13 +27,32 @@ interface WatchedTopic {
 /** Delay after the expiry of a mark before it is read, so that the database's clock agrees. */
 const slackMs = 30
 
+/**
+ * The channel on which servers announce that the users present at a topic changed. Each topic has its own, so that only servers
+ * with watchers receive it.
+ */
+export const presenceChannel = (topic: string): string => `presence:${topic}`
+
 /** Creates the presence watch of one process. */
 export function createPresenceWatch(options: {
+  readonly bus: Bus
   readonly read: PresenceRecord['read']
   readonly logger: Logger
 }): PresenceWatch {
-  const { read, logger } = options
+  const { bus, read, logger } = options
   const watchedTopics = new Map<string, WatchedTopic>()
+  const unsubscribe = ({ subscription, timer }: WatchedTopic): void => {
+    clearTimeout(timer)
+    subscription.close().catch((error: unknown) => logger.warn({ err: error }, 'failed to unsubscribe from the bus'))
+  }
+  const open = (topic: string): WatchedTopic => {
+    const subscription = bus.subscribe(presenceChannel(topic), () => look([topic]))
+    const entry = { subscription, listeners: new Set<never>(), last: undefined, timer: undefined }
+    watchedTopics.set(topic, entry)
+    // A change before the bus has confirmed the subscription is not announced to it.
+    void subscription.ready.then(() => look([topic]))
+    return entry
+  }
   const pendingTopics = new Set<string>()
   let reading: Promise<void> | undefined
 
@@ -74,21 +95,20 @@ export function createPresenceWatch(options: {
 
   return {
     watch(topic, listener) {
-      const entry = watchedTopics.get(topic) ?? { listeners: new Set(), last: undefined, timer: undefined }
-      watchedTopics.set(topic, entry)
+      const entry = watchedTopics.get(topic) ?? open(topic)
       entry.listeners.add(listener)
       if (entry.last === undefined) look([topic])
       else listener(entry.last.present)
       return () => {
         entry.listeners.delete(listener)
         if (entry.listeners.size > 0 || watchedTopics.get(topic) !== entry) return
-        clearTimeout(entry.timer)
         watchedTopics.delete(topic)
+        unsubscribe(entry)
       }
     },
     look,
     close() {
-      for (const { timer } of watchedTopics.values()) clearTimeout(timer)
+      for (const entry of watchedTopics.values()) unsubscribe(entry)
       watchedTopics.clear()
       pendingTopics.clear()
     },

@@ -5,7 +5,7 @@ import type { Bus } from '../bus/bus.ts'
 import type { Database } from '../db/connect.ts'
 import type { Logger } from '../logger.ts'
 import { createPresenceRecord, type Present } from './presence-rows.ts'
-import { createPresenceWatch } from './presence-watch.ts'
+import { createPresenceWatch, presenceChannel } from './presence-watch.ts'
 
 /**
  * Tracks which users follow which topic, across all servers. Derived from live subscriptions, never
@@ -57,12 +57,11 @@ export interface PresenceTimes {
  */
 const defaultTimes: PresenceTimes = { beatMs: 3_000, aliveMs: 10_000, batchMs: 50 }
 
-const channel = 'presence'
 /**
- * Maximum number of topics named in a bus message; beyond that, every process reads all topics that
- * it watches.
+ * Maximum number of topics announced at once. More change when a server ends, or writes everything again after an outage of the
+ * database: the servers that watch them read them at their next heartbeat, so that such a moment is no load for Redis.
  */
-const maxNamed = 200
+const maxAnnounced = 200
 
 /** Creates the presence of one process. Disposing removes its users at once. */
 export function createPresence(options: {
@@ -75,7 +74,7 @@ export function createPresence(options: {
   const times = { ...defaultTimes, ...options.times }
   const record = createPresenceRecord({ database, server: randomUUID(), aliveMs: times.aliveMs })
   const read = createBatchLoader(record.read)
-  const watch = createPresenceWatch({ read: record.read, logger })
+  const watch = createPresenceWatch({ bus, read: record.read, logger })
 
   /** Number of subscriptions of each user to a topic. */
   const localTopics = new Map<string, Map<string, number>>()
@@ -85,10 +84,8 @@ export function createPresence(options: {
   let isClosed = false
 
   const onChange = (topics: readonly string[]): void => {
-    if (topics.length === 0) return
-    const namedTopics = topics.length > maxNamed ? null : topics
-    watch.look(namedTopics)
-    bus.publish(channel, { topics: namedTopics })
+    watch.look(topics)
+    if (topics.length <= maxAnnounced) for (const topic of topics) bus.publish(presenceChannel(topic), {})
   }
   const isHere = (topic: string, userId: string): boolean => localTopics.get(topic)?.has(userId) === true
   const everybody = (): readonly (readonly [string, string])[] =>
@@ -145,7 +142,6 @@ export function createPresence(options: {
     if (localTopics.size > 0 || dirty.size > 0) void writeInTurn()
     watch.look(null)
   }, times.beatMs).unref()
-  const subscription = bus.subscribe(channel, (message) => watch.look(topicsOf(message)))
   const offGap = bus.onGap(() => watch.look(null))
 
   let closing: Promise<void> | undefined
@@ -155,7 +151,6 @@ export function createPresence(options: {
     clearTimeout(batch)
     for (const timer of lingering) clearTimeout(timer)
     offGap()
-    subscription.close().catch((error: unknown) => logger.warn({ err: error }, 'failed to unsubscribe from the bus'))
     watch.close()
     await writeInTurn.pending()
     try {
@@ -197,10 +192,4 @@ export function createPresence(options: {
       return closing
     },
   }
-}
-
-/** Returns the topics named in a message; null for all, also if the message is malformed. */
-function topicsOf(message: unknown): readonly string[] | null {
-  const topics: unknown = typeof message === 'object' && message !== null ? Reflect.get(message, 'topics') : null
-  return Array.isArray(topics) ? topics.filter((topic) => typeof topic === 'string') : null
 }

@@ -47,6 +47,25 @@ test('several servers are merged as they start, change and stop', async () => {
   await watching
 })
 
+test('a server receives the announcements of others only while it shows the list', async () => {
+  await using test = await createTestDatabase()
+  const { database } = test
+  await using bus = createMemoryBus(logger)
+  await using statistics = createStatisticsExchange({ database, bus, logger, everyMs: 10 })
+  let sockets = 0
+  const source = () => ({ ...nobody, transports: { ws: sockets++, sse: 0, polling: 0 } })
+  await using _own = statistics.announce({ name: 'a', source })
+  await vi.waitFor(() => expect(bus.counters.published).toBeGreaterThan(2))
+  expect(bus.counters.received).toBe(0)
+  const watched = statistics.watch()
+  await watched.next()
+  await vi.waitFor(() => expect(bus.counters.received).toBeGreaterThan(2))
+  await watched.return?.()
+  const { published, received } = bus.counters
+  await vi.waitFor(() => expect(bus.counters.published).toBeGreaterThan(published + 2))
+  expect(bus.counters.received).toBe(received)
+})
+
 test('a silent server is removed, and its row is deleted by the others', async () => {
   await using test = await createTestDatabase()
   const { database } = test

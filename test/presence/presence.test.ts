@@ -78,6 +78,23 @@ describe('presence at a topic', () => {
     expect(await one.of('t')).toEqual(['u_1', 'u_2'])
   })
 
+  test('is announced to the servers that watch the topic, and to no other', async () => {
+    await using redis = await startRedis()
+    const [own, watching, other] = [1, 2, 3].map(() => stack.use(createTestBus(redis.url)))
+    if (own === undefined || watching === undefined || other === undefined) throw new Error('There are three')
+    for (const bus of [own, watching, other]) await connected({ bus })
+    const told = listen(serve({}, watching), 't')
+    listen(serve({}, other), 'u')
+    const presence = serve({}, own)
+    presence.enter('t', 'u_1')
+    await eventually(() => expect(told.at(-1)).toBe('u_1'))
+    presence.enter('t', 'u_2')
+    presence.enter('v', 'u_2')
+    await eventually(() => expect(told.at(-1)).toBe('u_1, u_2'))
+    expect(watching.counters.received).toBe(2)
+    expect([own.counters.received, other.counters.received]).toEqual([0, 0])
+  })
+
   test('is discovered without the bus at the next heartbeat', async () => {
     const told = listen(serve({ beatMs: 20 }, stack.use(createMemoryBus(silentLogger))), 't')
     serve().enter('t', 'u_1')
