@@ -1,7 +1,12 @@
-import { readdir, readFile } from 'node:fs/promises'
+import { execFile } from 'node:child_process'
+import { readdir, readFile, symlink, writeFile } from 'node:fs/promises'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
 import { parseAllDocuments } from 'yaml'
 import { parseStudioConfig, studioSettings } from '../../src/studio/config.ts'
+import { startCluster } from '../chaos/servers.ts'
+import { createTestDirectory } from '../support/directory.ts'
 
 /** The fields of the manifests that are checked here. */
 interface Manifest {
@@ -14,6 +19,9 @@ interface Manifest {
   readonly images?: readonly { readonly name: string }[]
   readonly spec: {
     readonly selector: Labels & { readonly matchLabels: Labels }
+    readonly replicas: number
+    readonly strategy: { readonly rollingUpdate: object }
+    readonly maxUnavailable: number
     readonly podSelector: { readonly matchLabels: Labels }
     readonly template: { readonly metadata: { readonly labels: Labels }; readonly spec: Pod }
     readonly ports: readonly { readonly name: string; readonly targetPort: string }[]
@@ -42,6 +50,7 @@ interface Pod {
   }[]
 }
 
+const tsc = fileURLToPath(new URL('../../node_modules/.bin/tsc', import.meta.url))
 const directory = new URL('../../deploy/kubernetes/', import.meta.url)
 const files = (await readdir(directory)).sort()
 const byFile = new Map(
@@ -79,6 +88,72 @@ test('every file but the kustomization and the example of the secret is applied,
     expect(kustomization?.images?.map(({ name }) => name)).toEqual([container.image])
 })
 
+/** Creates the model of an object, which knows the schema of its kind. */
+async function createModel(manifest: object & Pick<Manifest, 'apiVersion' | 'kind'>): Promise<{ validate(): void }> {
+  const module = (await import(/* @vite-ignore */ `kubernetes-models/${manifest.apiVersion}`)) as Record<
+    string,
+    new (
+      object: object,
+    ) => { validate(): void }
+  >
+  const Model = module[manifest.kind]
+  if (Model === undefined) throw new Error(`${manifest.apiVersion} has no ${manifest.kind}`)
+  return new Model(manifest)
+}
+
+test('every object conforms to the schema of Kubernetes', async () => {
+  for (const manifest of manifests.filter(({ kind }) => kind !== 'Kustomization')) {
+    const model = await createModel(manifest)
+    // A model has the version and the kind that its schema is for.
+    expect(model).toMatchObject({ apiVersion: manifest.apiVersion, kind: manifest.kind })
+    expect(() => model.validate(), `${manifest.kind} ${manifest.metadata.name}`).not.toThrow()
+  }
+  // The schemas find what has a wrong type.
+  const wrong = await createModel({ ...one('Deployment', 'tidings-server'), spec: { replicas: '2' } } as never)
+  expect(() => wrong.validate()).toThrow()
+})
+
+test('no field is misspelled', async () => {
+  // The schemas allow fields that they do not know; the types of the same package do not.
+  await using directory = await createTestDirectory()
+  await symlink(new URL('../../node_modules', import.meta.url), directory.join('node_modules'))
+  const check = async (objects: readonly Manifest[]): Promise<string> => {
+    const lines = objects.map(
+      ({ apiVersion, kind, ...rest }, index) =>
+        `export const o${index}: import('kubernetes-models/${apiVersion}').I${kind} = ${JSON.stringify({ apiVersion, kind, ...rest })}`,
+    )
+    await writeFile(directory.join('manifests.mts'), lines.join('\n'))
+    const options = ['--noEmit', '--strict', '--skipLibCheck', '--module', 'nodenext', '--target', 'esnext']
+    return promisify(execFile)(tsc, [...options, 'manifests.mts'], { cwd: directory.path }).then(
+      ({ stdout }) => stdout,
+      (error: unknown) => (error as { readonly stdout: string }).stdout,
+    )
+  }
+  const objects = manifests.filter(({ kind }) => kind !== 'Kustomization')
+  expect(await check(objects)).toBe('')
+  const text = JSON.stringify(one('Deployment', 'tidings-server')).replace('"httpGet"', '"httpget"')
+  expect(await check([JSON.parse(text) as Manifest])).toContain('httpget')
+})
+
+test('servers and workers answer the health checks', async () => {
+  await using cluster = await startCluster(2, (node) => ({ ROLE: node === 0 ? 'server' : 'worker' }))
+  for (const [node, role] of ['server', 'worker'].entries()) {
+    const { startupProbe, readinessProbe, livenessProbe } = containerOf(role).container
+    for (const { httpGet } of [startupProbe, readinessProbe, livenessProbe])
+      expect(await fetch(`${cluster.nodes[node]?.url}${httpGet.path}`)).toMatchObject({ status: 200 })
+  }
+})
+
+test('a disruption budget and a rolling update keep a process of each kind running', () => {
+  for (const { metadata, spec } of all('Deployment')) {
+    const { replicas, strategy } = spec
+    expect(strategy.rollingUpdate).toEqual({ maxSurge: 1, maxUnavailable: 0 })
+    const budget = one('PodDisruptionBudget', metadata.name).spec
+    expect(budget.selector).toEqual(spec.selector)
+    expect(replicas - budget.maxUnavailable).toBeGreaterThan(0)
+  }
+})
+
 test.each(['server', 'worker'])('the settings of the %s exist and are accepted in production', (role) => {
   const { container } = containerOf(role)
   expect(container.envFrom).toEqual([{ configMapRef: { name: 'tidings' } }, { secretRef: { name: 'tidings' } }])
@@ -88,6 +163,15 @@ test.each(['server', 'worker'])('the settings of the %s exist and are accepted i
     ...Object.fromEntries(container.env.map(({ name, value }) => [name, value])),
   }
   for (const name of Object.keys(values)) expect(studioSettings).toHaveProperty(name)
+  // Secrets are in the Secret, and nothing else is.
+  const secrets = Object.entries(studioSettings).filter(([, { secret }]) => secret)
+  const names = new Set(secrets.map(([name]) => name))
+  expect(Object.keys(one('Secret').stringData ?? {}).filter((name) => !names.has(name))).toEqual([])
+  expect(
+    [...Object.keys(one('ConfigMap').data ?? {}), ...container.env.map(({ name }) => name)].filter((name) =>
+      names.has(name),
+    ),
+  ).toEqual([])
   const config = parseStudioConfig({ ...values, NODE_ENV: 'production', HOST: '0.0.0.0', PORT: '4000' })
   expect(config).toMatchObject({ ROLE: role, METRICS: 'direct', TRUST_PROXY: true })
   expect(container.command).toEqual(role === 'worker' ? ['node', 'src/worker.ts'] : undefined)
