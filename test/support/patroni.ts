@@ -50,9 +50,10 @@ const ttlSeconds = 20
 /**
  * Starts the cluster; takes about half a minute.
  *
+ * @param parameters - of PostgreSQL, in addition to those of the tests
  * @throws Error with the command that installs the programs when one is missing
  */
-export async function startPatroni(): Promise<TestPatroni> {
+export async function startPatroni(parameters: Readonly<Record<string, string | number>> = {}): Promise<TestPatroni> {
   await using stack = new AsyncDisposableStack()
   const directory = stack.use(await createTestDirectory())
   const { stdout: binaries } = await run('pg_config', ['--bindir']).catch(missing)
@@ -100,7 +101,7 @@ export async function startPatroni(): Promise<TestPatroni> {
     const [home, file] = [directory.join(name), directory.join(`${name}.yml`)]
     await mkdir(home, { mode: 0o700 })
     await own(home)
-    await writeFile(file, describeNode({ name, port, restPort, home, binaries: binaries.trim(), etcdPort }))
+    await writeFile(file, describeNode({ name, port, restPort, home, binaries: binaries.trim(), etcdPort, parameters }))
     nodes.push({ name, port, restPort, etcdPort, process: await start('patroni', [file]) })
     await until(() => ask(restPort, name === 'a' ? '/primary' : '/sync'))
   }
@@ -237,8 +238,9 @@ function describeNode(node: {
   readonly home: string
   readonly binaries: string
   readonly etcdPort: number
+  readonly parameters: Readonly<Record<string, string | number>>
 }): string {
-  const { name, port, restPort, home, binaries, etcdPort } = node
+  const { name, port, restPort, home, binaries, etcdPort, parameters } = node
   // JSON is YAML.
   return JSON.stringify({
     scope: 'tidings',
@@ -254,7 +256,10 @@ function describeNode(node: {
         retry_timeout: 5,
         primary_start_timeout: 0,
         synchronous_mode: true,
-        postgresql: { use_pg_rewind: true, parameters: { max_connections: 200, wal_log_hints: 'on' } },
+        postgresql: {
+          use_pg_rewind: true,
+          parameters: { max_connections: 200, wal_log_hints: 'on', ...parameters },
+        },
       },
       initdb: [{ encoding: 'UTF8' }, { 'auth-local': 'trust' }, { 'auth-host': 'scram-sha-256' }, 'no-sync'],
     },
