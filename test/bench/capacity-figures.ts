@@ -26,6 +26,9 @@ export interface Figures {
   readonly postgresComparisonUs: number
   /** The snapshot of a topic that is read again, in a query of 500. */
   readonly postgresSnapshotUs: number
+  /** A connection that is opened and closed, with a password, and the memory of one that has read and appended. */
+  readonly postgresConnectionUs: number
+  readonly postgresBytesPerConnection: number
   /** A message published to Redis, without its deliveries. */
   readonly redisPublishUs: number
   /** Its delivery to one server. */

@@ -31,7 +31,7 @@ const usage = `npm run bench:capacity [-- options]
 Measures the processor time that one server, PostgreSQL, Redis and PgBouncer need for each operation, and prints it.
 Needs Linux, redis-server and pgbouncer; PostgreSQL is the embedded one. Two minutes; less with --quick.
 
-  --only NAME      one of redis, pgbouncer, postgres, server; with --output, the other figures of the file stay
+  --only NAME      one of redis, pgbouncer, postgres, connections, server; with --output, the other figures of the file stay
   --quick          smaller numbers, to see that it works
   --output FILE    writes the figures as JSON: docs/capacity.json
   --help           this
@@ -270,6 +270,50 @@ async function measurePgBouncer(): Promise<void> {
   note({ pgbouncerStatementUs: statementUs, pgbouncerTransactionUs: transactionUs })
 }
 
+/** Connections to PostgreSQL: opened and closed, and kept. */
+async function measureConnections(): Promise<void> {
+  await using bench = await startBenchDatabase()
+  const postgres = await readPostmaster(bench.url)
+  await seedRunningTasks(bench.database)
+  const open = async (): Promise<pg.Client> => {
+    const client = new pg.Client(bench.url)
+    await client.connect()
+    return client
+  }
+  await (await open()).end()
+  const count = 500 * scale
+  const from = await readFamilyCpuMs(postgres)
+  for (let opened = 0; opened < count; opened++) await (await open()).end()
+  // The process of the last one may not have ended.
+  await new Promise((resolve) => setTimeout(resolve, 200))
+  const postgresConnectionUs = (((await readFamilyCpuMs(postgres)) - from) * 1_000) / count
+
+  const size = 20
+  await using database = await connectDatabase({ url: bench.url, maxConnections: size, logger: silentLogger })
+  const reader = await createLogReader(database)
+  const { rows: topics } = await database.pool.query<{ topic: string; seq: number }>(
+    'select name as topic, seq from tidings.topic',
+  )
+  // All at once, so that each has a connection of its own, and several times, so that each has its plans.
+  for (let round = 0; round < 10; round++)
+    await Promise.all(Array.from({ length: size }, () => reader.moved(topics.slice(round))))
+  const { rows } = await bench.database.pool.query<{ pid: number }>(
+    `select pid from pg_stat_activity where backend_type = 'client backend' and pid <> pg_backend_pid() and query like '%known(topic, had)%'`,
+  )
+  const bytes = await Promise.all(rows.map(({ pid }) => readPrivateBytes(pid)))
+  note({
+    postgresConnectionUs,
+    postgresBytesPerConnection: bytes.reduce((sum, value) => sum + value, 0) / bytes.length,
+  })
+}
+
+/** Returns the memory that a process shares with no other (Linux), in bytes. */
+async function readPrivateBytes(pid: number): Promise<number> {
+  const lines = (await readFile(`/proc/${pid}/smaps_rollup`, 'utf8')).split('\n')
+  const sizes = lines.filter((line) => line.startsWith('Private_')).map((line) => Number.parseInt(line.slice(16), 10))
+  return sizes.reduce((sum, size) => sum + size, 0) * 1_024
+}
+
 async function readPostmaster(url: string): Promise<number> {
   const client = new pg.Client(url)
   await client.connect()
@@ -279,7 +323,13 @@ async function readPostmaster(url: string): Promise<number> {
   return pid
 }
 
-const measures = { redis: measureRedis, pgbouncer: measurePgBouncer, postgres: measurePostgres, server: measureServer }
+const measures = {
+  redis: measureRedis,
+  pgbouncer: measurePgBouncer,
+  postgres: measurePostgres,
+  connections: measureConnections,
+  server: measureServer,
+}
 const { only } = values
 if (only !== undefined && !Object.hasOwn(measures, only)) {
   process.stderr.write(`--only is ${JSON.stringify(only)}; allowed: ${Object.keys(measures).join(', ')}\n`)
@@ -289,12 +339,12 @@ for (const [name, measure] of Object.entries(measures)) if (only === undefined |
 if (values.output !== undefined) {
   const commit = execFileSync('git', ['rev-parse', '--short', 'HEAD'], { encoding: 'utf8' }).trim()
   const machine = `${cpus().length} × ${(cpus()[0]?.model ?? 'unknown').trim()}, Node ${process.version}`
-  const earlier = only === undefined ? {} : (JSON.parse(await readFile(values.output, 'utf8')) as Capacity).figures
+  const earlier = only === undefined ? undefined : (JSON.parse(await readFile(values.output, 'utf8')) as Capacity)
   const capacity: Capacity = {
-    commit,
+    commit: earlier === undefined ? commit : `${earlier.commit}, ${only} at ${commit}`,
     at: new Date().toISOString().slice(0, 10),
     machine,
-    figures: { ...earlier, ...figures } as Figures,
+    figures: { ...earlier?.figures, ...figures } as Figures,
   }
   await writeFile(values.output, `${JSON.stringify(capacity, null, 2)}\n`)
 }

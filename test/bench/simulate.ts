@@ -11,6 +11,10 @@ import type { Capacity, Figures } from './capacity-figures.ts'
 import {
   curveStepMs,
   dimension,
+  eventBytes,
+  type Failover,
+  type FailoverOptions,
+  findLimits,
   type Needs,
   processBytes,
   readsPerStatement,
@@ -77,6 +81,8 @@ const seed = numberOf('seed')
 const capacity = JSON.parse(await readFile(String(values['capacity']), 'utf8')) as Capacity
 const { figures } = capacity
 const config = parseConfig({})
+/** Time within which a Redis answers the probes of a server: `src/bus/redis-bus.ts`. */
+const redisProbeMs = 3_000
 const choices = { subscribersPerServer: numberOf('per-server'), utilization: 0.5, checkMs: config.CHECK_MS }
 
 /** Two extremes of the same product: every subscriber follows its own task, or a hundred follow the same. */
@@ -95,6 +101,41 @@ const table = (head: readonly string[], rows: readonly (readonly string[])[]): v
 }
 const seconds = (ms: number): string => (Number.isFinite(ms) ? `${formatNumber(ms / 1_000, 1)} s` : 'never')
 const cores = (value: number): string => formatNumber(value, value < 10 ? 1 : 0)
+
+/** Connections of a process to PostgreSQL: its pool, and two for its vital statements. */
+const connectionsPerProcess = config.DATABASE_POOL + 2
+const gigabytes = (bytes: number): string => `${formatNumber(bytes / 1e9, bytes < 1e10 ? 1 : 0)} GB`
+const coresToPlan = (needs: Needs): number =>
+  (needs.serverCores + needs.databaseCores + needs.redisCores + needs.pgbouncerCores) / choices.utilization
+
+/** Which limit of one server, PostgreSQL, Redis and PgBouncer is reached first. */
+function printFirstLimits(): void {
+  const limits = workloads.map(([, load]) =>
+    findLimits(load, figures, {
+      ...choices,
+      zones,
+      proofMs: defaultTiming.proofMs,
+      probeMs: redisProbeMs,
+      retentionHours: config.RETENTION_HOURS,
+    }),
+  )
+  print(
+    `The subscribers with which one of each, with one core (of which ${choices.utilization * 100} % are used), reaches each of its limits, with the two loads of the next section. **Bold**: the first one of the component.\n`,
+  )
+  const [ofOwn = [], ofShared = []] = limits
+  table(
+    ['component', 'limit', ...workloads.map(([name]) => name)],
+    ofOwn.map(({ component, what }, index) => [
+      component,
+      what,
+      ...[ofOwn, ofShared].map((all) => {
+        const own = all[index]?.subscribers ?? Number.NaN
+        const isFirst = all.every((limit) => limit.component !== component || limit.subscribers >= own)
+        return isFirst ? `**${formatNumber(own)}**` : formatNumber(own)
+      }),
+    ]),
+  )
+}
 
 function printNeeds(): void {
   const sizes = [...new Set([10_000, subscribers, 100_000_000])].sort((left, right) => left - right)
@@ -116,9 +157,19 @@ function printNeeds(): void {
         row('cores of PostgreSQL, used', (needs) => cores(needs.databaseCores)),
         row('of these, comparison with the log', ({ comparisonCores }) => cores(comparisonCores)),
         row('write-ahead log', (needs) => `${formatNumber(needs.walMegabytesPerSecond, 1)} MB/s`),
+        row(`disk, events kept for \`RETENTION_HOURS\` (${config.RETENTION_HOURS})`, (needs) =>
+          gigabytes(needs.eventsPerSecond * 3_600 * config.RETENTION_HOURS * eventBytes),
+        ),
         row('cores of Redis, used', ({ redisCores }) => cores(redisCores)),
         row('memory of Redis', ({ redisGigabytes }) => `${formatNumber(redisGigabytes, 2)} GB`),
         row('cores of PgBouncer, used', ({ pgbouncerCores }) => cores(pgbouncerCores)),
+        row('connections of the servers to PostgreSQL', ({ servers }) => formatNumber(servers * connectionsPerProcess)),
+        row(
+          'memory of these without PgBouncer',
+          ({ servers }) =>
+            `${formatNumber((servers * connectionsPerProcess * figures.postgresBytesPerConnection) / 1e9, 1)} GB`,
+        ),
+        row('**cores to plan, all components**', (needs) => cores(coresToPlan(needs))),
       ],
     )
   }
@@ -142,6 +193,7 @@ const stormOf = (perServer: number, change: Partial<StormOptions>): StormOptions
     maxReconnectMs: defaultTiming.maxReconnectMs,
     proofMs: defaultTiming.proofMs,
     noticedWithinMs: 0,
+    unavailableMs: 0,
     seed,
     ...change,
   }
@@ -232,36 +284,36 @@ function printStorms(): readonly Line[] {
   return lines
 }
 
+const failoverOptions = (cores: number, maxBackoffMs: number): FailoverOptions => {
+  const { topicsPerServer, servers } = dimension({ ...ownLoad, subscribers }, figures, choices)
+  return {
+    topicsPerServer,
+    servers,
+    databaseCores: cores,
+    outageMs: numberOf('outage-seconds') * 1_000,
+    startsPerSecond: numberOf('starts'),
+    heldMs: 8_000,
+    backoffMs: Math.min(defaultTiming.backoffMs, maxBackoffMs),
+    maxBackoffMs,
+    seed,
+  }
+}
+/** Whether no statement was near its timeout, and no start near that of its client. */
+const isFailoverBelowCapacity = ({ longestStatementMs, longestStartMs }: Failover): boolean =>
+  longestStatementMs < config.DATABASE_STATEMENT_MS / 2 && longestStartMs < defaultTiming.requestMs
+
 function printFailover(): void {
-  const outageMs = numberOf('outage-seconds') * 1_000
-  const startsPerSecond = numberOf('starts')
+  const { outageMs, startsPerSecond } = failoverOptions(databaseCores, defaultTiming.maxBackoffMs)
   const rows = [1, 4].map((factor) => {
     const own = Math.max(1, databaseCores / factor)
-    const needs = dimension({ ...ownLoad, subscribers }, figures, choices)
-    const failover = simulateFailover(
-      {
-        topicsPerServer: needs.topicsPerServer,
-        servers: needs.servers,
-        databaseCores: own,
-        outageMs,
-        startsPerSecond,
-        heldMs: 8_000,
-        backoffMs: defaultTiming.backoffMs,
-        maxBackoffMs: defaultTiming.maxBackoffMs,
-        seed,
-      },
-      figures,
-    )
+    const failover = simulateFailover(failoverOptions(own, defaultTiming.maxBackoffMs), figures)
     return [
       formatNumber(own),
       seconds(failover.snapshotsMs),
       seconds(failover.longestStatementMs),
       seconds(failover.startsMs),
       seconds(failover.longestStartMs),
-      failover.longestStatementMs < config.DATABASE_STATEMENT_MS / 2 &&
-      failover.longestStartMs < defaultTiming.requestMs
-        ? 'yes'
-        : '**no**',
+      isFailoverBelowCapacity(failover) ? 'yes' : '**no**',
     ]
   })
   print(
@@ -277,6 +329,84 @@ function printFailover(): void {
       'below capacity',
     ],
     rows,
+  )
+}
+
+/** Time in which no server exists, in the table of all back-offs, in milliseconds. */
+const serversAwayMs = 10_000
+/** How often a server compares its topics with the log while Redis is unavailable: `src/log/feed.ts`. */
+const awayCheckMs = 250
+
+/** Every pause that spreads a storm, with the least value that keeps it below capacity. */
+function printBackoffs(): void {
+  const needs = dimension({ ...ownLoad, subscribers }, figures, choices)
+  const perServer = choices.subscribersPerServer
+  const { backoffMs, maxReconnectMs, maxBackoffMs } = defaultTiming
+  const first = findBackoff(perServer)
+  const ofAll = (longestMs: number): StormOptions =>
+    stormOf(perServer, {
+      clients: subscribers,
+      servers: needs.servers,
+      unavailableMs: serversAwayMs,
+      backoffMs: Math.min(backoffMs, longestMs),
+      maxReconnectMs: longestMs,
+    })
+  // Without a pause, clients would try again and again within no time.
+  const longest = backoffs.find((ms) => ms >= 1_000 && isBelowCapacity(simulateStorm(ofAll(ms), figures)))
+  const away = simulateStorm(ofAll(maxReconnectMs), figures)
+  const failoverOf = (longestMs: number) => simulateFailover(failoverOptions(databaseCores, longestMs), figures)
+  const resend = backoffs.find((ms) => isFailoverBelowCapacity(failoverOf(ms)))
+  const atDefault = failoverOf(maxBackoffMs)
+  const renewMs = (needs.topicsPerServer * needs.servers * figures.redisSubscribeUs) / redisPrimaries / 1_000
+  const comparisonCores = (needs.topicsPerServer * needs.servers * figures.postgresComparisonUs) / awayCheckMs / 1_000
+  const connects = needs.servers * connectionsPerProcess
+  const msOf = (ms: number | undefined): string => (ms === undefined ? 'none of those tried' : `${formatNumber(ms)} ms`)
+  table(
+    ['after', 'pause', 'default', 'below capacity from', 'with the default'],
+    [
+      [
+        `the loss of one of ${zones} zones`,
+        '`backoffMs` of the client: the first pause before it connects again',
+        msOf(backoffMs),
+        msOf(first?.backoffMs),
+        `all back after ${seconds(simulateStorm(stormOf(perServer, {}), figures).allBackMs)}`,
+      ],
+      [
+        `all servers unavailable for ${serversAwayMs / 1_000} s`,
+        '`maxReconnectMs` of the client: the longest pause before it connects again',
+        msOf(maxReconnectMs),
+        msOf(longest),
+        `all back ${seconds(away.allBackMs - serversAwayMs)} after the servers; until then ${formatNumber((away.refused * 1_000) / serversAwayMs)} attempts a second reach the load balancers; ${formatNumber(away.unanswered)} unanswered`,
+      ],
+      [
+        'a failover of the database',
+        '`maxBackoffMs` of the client: the longest pause before it sends a mutation or query again',
+        msOf(maxBackoffMs),
+        msOf(resend),
+        `last start after ${seconds(atDefault.startsMs)}, longest wait ${seconds(atDefault.longestStartMs)}`,
+      ],
+      [
+        'a failover of the database',
+        'none: a server opens connections when it needs them',
+        '–',
+        '0 ms',
+        `${formatNumber(connects)} connections without PgBouncer take ${seconds((connects * figures.postgresConnectionUs) / 1_000 / databaseCores)} of ${formatNumber(databaseCores)} cores`,
+      ],
+      [
+        'the loss of a primary of Redis',
+        'of a server before it connects again: 50 ms, doubled to at most 2,000 ms',
+        'fixed',
+        '0 ms',
+        `its subscriptions are renewed within ${seconds(renewMs)}, while probes wait for ${seconds(redisProbeMs)} at most`,
+      ],
+      [
+        'the loss of all Redis',
+        `between comparisons with the log: ${awayCheckMs} ms, more when a comparison takes longer than a tenth of the time; at most \`CHECK_MS\``,
+        'fixed',
+        '–',
+        `at most ${cores(comparisonCores)} cores of PostgreSQL`,
+      ],
+    ],
   )
 }
 
@@ -353,6 +483,7 @@ function draw(lines: readonly Line[]): string {
 
 printFigures()
 printCapacities()
+printFirstLimits()
 print('### Cores and memory\n')
 printNeeds()
 print('### Loss of a zone\n')
@@ -360,6 +491,8 @@ const lines = printStorms()
 print('![The share of the clients that are back, against the time](scale.svg)\n')
 print('### Failover of the database\n')
 printFailover()
+print('### Every back-off\n')
+printBackoffs()
 
 if (values['output'] !== undefined) {
   const directory = String(values['output'])

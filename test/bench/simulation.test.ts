@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { Figures } from './capacity-figures.ts'
-import { dimension, simulateFailover, simulateStorm } from './simulation.ts'
+import { dimension, eventBytes, findLimits, processBytes, simulateFailover, simulateStorm } from './simulation.ts'
 
 /** Round numbers, from which the results can be computed by hand. */
 const figures: Figures = {
@@ -19,6 +19,8 @@ const figures: Figures = {
   postgresStartWithQueueUs: 400,
   postgresComparisonUs: 1,
   postgresSnapshotUs: 100,
+  postgresConnectionUs: 5_000,
+  postgresBytesPerConnection: 5_000_000,
   redisPublishUs: 4,
   redisDeliveryUs: 1,
   redisSubscribeUs: 2,
@@ -38,6 +40,7 @@ const storm = {
   maxReconnectMs: 5_000,
   proofMs: 6_000,
   noticedWithinMs: 0,
+  unavailableMs: 0,
   seed: 1,
 }
 
@@ -62,6 +65,32 @@ test('attempts that are not answered in time are repeated, and every client retu
   expect(simulateStorm(options, figures)).toEqual(result)
   // Spread over more time than the server needs, all are answered.
   expect(simulateStorm({ ...options, backoffMs: 30_000, maxReconnectMs: 30_000 }, figures).unanswered).toBe(0)
+})
+
+test('clients whose servers are all unavailable return within the longest pause', () => {
+  const result = simulateStorm({ ...storm, clients: 1_000, backoffMs: 500, unavailableMs: 30_000 }, figures)
+  // Pauses of 0.5, 1, 2, 4, 5, 5 … s, of which each is half on average.
+  expect(result.refused / 1_000).toBeGreaterThan(9)
+  expect(result.refused / 1_000).toBeLessThan(18)
+  expect(result.unanswered).toBe(0)
+  expect(result.allBackMs).toBeGreaterThan(30_000)
+  expect(result.allBackMs).toBeLessThan(36_100)
+})
+
+test('one of each component carries as many subscribers as its first limit allows', () => {
+  const load = { subscribersPerTopic: 1, eventsPerSecond: 0.1, churnPerSecond: 0.001 }
+  const choices = { subscribersPerServer: 10_000, utilization: 0.5, checkMs: 3_000 }
+  const limits = findLimits(load, figures, { ...choices, zones: 3, proofMs: 6_000, probeMs: 3_000, retentionHours: 1 })
+  const limitOf = (component: string, what: string): number =>
+    limits.find((limit) => limit.component === component && limit.what.startsWith(what))?.subscribers ?? Number.NaN
+  // For each subscriber and second: 5 idle, 1 for connections, 2 to deliver and 1 to receive its events.
+  expect(limitOf('server', 'processor')).toBeCloseTo(500_000 / 9, 5)
+  expect(limitOf('server', 'memory')).toBeCloseTo((1e9 - processBytes) / 20_000, 5)
+  // Each of two servers that are left gets half of those of the third; busy for half of their time, it serves 3,000 in 6 s.
+  expect(limitOf('server', 'clients')).toBeCloseTo(6_000, 5)
+  expect(limitOf('Redis', 'subscriptions')).toBeCloseTo(750_000, 5)
+  expect(limitOf('PostgreSQL', 'a disk')).toBeCloseTo(1e13 / 3_600 / eventBytes, 5)
+  expect(limitOf('PostgreSQL', 'processor')).toBeCloseTo(500_000 / (4 + 0.1 + 1 / 3), 5)
 })
 
 test('a failover reads every topic again, in statements that wait for each other', () => {

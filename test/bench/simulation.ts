@@ -95,6 +95,93 @@ export function dimension(load: Workload, figures: Figures, choices: Choices): N
   }
 }
 
+/** A limit of one server, PostgreSQL, Redis or PgBouncer, each with one core, and the subscribers that reach it. */
+export interface Limit {
+  readonly component: 'server' | 'PostgreSQL' | 'Redis' | 'PgBouncer'
+  readonly what: string
+  readonly subscribers: number
+}
+
+/** Table and indexes of an event, in bytes: `npm run bench:events`. */
+export const eventBytes = 435
+/** Write-ahead log that a disk is expected to take, in bytes per second. */
+const walBytesPerSecond = 100e6
+
+/**
+ * Computes the subscribers with which one of each component reaches each of its limits.
+ *
+ * @param choices.zones - of which one is lost
+ * @param choices.proofMs - within which a client that reconnects must be served: the client's timing
+ * @param choices.probeMs - within half of which the subscriptions at a Redis must be renewed: its probes wait behind them
+ */
+export function findLimits(
+  load: Omit<Workload, 'subscribers'>,
+  figures: Figures,
+  choices: Choices & {
+    readonly zones: number
+    readonly proofMs: number
+    readonly probeMs: number
+    /** `RETENTION_HOURS`. */
+    readonly retentionHours: number
+  },
+): readonly Limit[] {
+  const { utilization, zones, proofMs, probeMs, checkMs, retentionHours } = choices
+  const { churnPerSecond: churn } = load
+  const topics = 1 / load.subscribersPerTopic
+  const events = topics * load.eventsPerSecond
+  const coreUs = utilization * 1e6
+  const delivery = load.subscribersPerTopic === 1 ? figures.serverOwnDeliveryUs : figures.serverSharedDeliveryUs
+  const serverUs =
+    figures.serverIdleUsPerSecond +
+    churn * figures.serverConnectUs +
+    load.eventsPerSecond * delivery +
+    events * figures.serverBusMessageUs
+  const comparisons = (topics * 1_000) / checkMs
+  const databaseUs =
+    events * figures.postgresAppendUs + churn * figures.postgresConnectUs + comparisons * figures.postgresComparisonUs
+  const statements = events + (churn * 3) / readsPerStatement + comparisons / 1_000
+  return [
+    { component: 'server', what: 'processor time', subscribers: coreUs / serverUs },
+    {
+      component: 'server',
+      what: 'memory of 1 GB',
+      subscribers: (1e9 - processBytes) / figures.serverBytesPerSubscriber,
+    },
+    {
+      component: 'server',
+      what: `clients of a lost zone, of ${zones}, that are served within ${proofMs / 1_000} s`,
+      subscribers: ((zones - 1) * (1 - utilization) * proofMs * 1_000) / figures.serverResumeUs,
+    },
+    { component: 'PostgreSQL', what: 'processor time', subscribers: coreUs / databaseUs },
+    {
+      component: 'PostgreSQL',
+      what: `a write-ahead log of ${walBytesPerSecond / 1e6} MB/s`,
+      subscribers: walBytesPerSecond / (events * figures.postgresAppendWalBytes),
+    },
+    {
+      component: 'PostgreSQL',
+      what: `a disk of 1 TB, events kept for ${retentionHours} h`,
+      subscribers: 1e12 / (events * 3_600 * retentionHours * eventBytes),
+    },
+    {
+      component: 'Redis',
+      what: 'processor time',
+      subscribers: coreUs / (events * (figures.redisPublishUs + figures.redisDeliveryUs)),
+    },
+    {
+      component: 'Redis',
+      what: `subscriptions that are renewed within ${probeMs / 2_000} s after a failover`,
+      subscribers: (probeMs * 500) / (topics * figures.redisSubscribeUs),
+    },
+    { component: 'Redis', what: 'memory of 1 GB', subscribers: 1e9 / (topics * figures.redisBytesPerSubscription) },
+    {
+      component: 'PgBouncer',
+      what: 'processor time',
+      subscribers: coreUs / (statements * figures.pgbouncerStatementUs),
+    },
+  ]
+}
+
 /** Clients that lost their servers at the same moment. */
 export interface StormOptions {
   readonly clients: number
@@ -112,6 +199,8 @@ export interface StormOptions {
   readonly proofMs: number
   /** Over which time the clients notice that their connection is lost: 0 when the sockets are reset. */
   readonly noticedWithinMs: number
+  /** Time in which no server exists, so that every attempt fails at once. */
+  readonly unavailableMs: number
   readonly seed: number
 }
 
@@ -120,6 +209,8 @@ export interface Storm {
   readonly attempts: number
   /** Attempts that a server did not answer in time, and that were repeated. */
   readonly unanswered: number
+  /** Attempts that failed at once, as no server existed: one for all transports. */
+  readonly refused: number
   readonly longestServerMs: number
   /** Longest wait for what was missed, in a server and in PostgreSQL. */
   readonly longestDatabaseMs: number
@@ -157,6 +248,7 @@ export function simulateStorm(options: StormOptions, figures: Figures): Storm {
   const backAt: number[] = []
   let attempts = 0
   let unanswered = 0
+  let refused = 0
   /** A client number for an attempt, and its negative minus one for its read. */
   const events = createEvents()
   const pauseOf = (round: number): number => backoff(round, options.backoffMs, options.maxReconnectMs, random.next())
@@ -171,6 +263,13 @@ export function simulateStorm(options: StormOptions, figures: Figures): Storm {
       continue
     }
     attempts++
+    if (at < options.unavailableMs) {
+      refused++
+      const failed = (attemptsOf[code] ?? 0) + transports
+      attemptsOf[code] = failed
+      events.add(at + pauseOf(1 + failed / transports), code)
+      continue
+    }
     const server = random.integer(0, servers - 1)
     const beginsAt = Math.max(at, serverFreeAt[server] ?? 0)
     if (beginsAt - at > proofMs) {
@@ -202,6 +301,7 @@ export function simulateStorm(options: StormOptions, figures: Figures): Storm {
   return {
     attempts,
     unanswered,
+    refused,
     longestServerMs: longest.server,
     longestDatabaseMs: longest.database,
     longestStatementMs: Math.min(
