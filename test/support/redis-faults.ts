@@ -89,7 +89,7 @@ export const clusterFaults: readonly RedisFault<TestRedisCluster>[] = [
     async cause(cluster) {
       const primary = await cluster.primaryOf(slot)
       const other = await cluster.primaryOf((slot + 8_192) % 16_384)
-      await cluster.reshard(primary, other, 3_000)
+      await cluster.reshard(primary, other, 500)
     },
   },
   {
