@@ -89,6 +89,7 @@ export async function startRedisCluster(
             ]),
         ...['--cluster-config-file', directory.join(`${port}.nodes.conf`)],
         ...['--cluster-node-timeout', String(nodeTimeoutMs), '--repl-diskless-sync-delay', '0'],
+        ...['--repl-ping-replica-period', '1'],
         ...['--dir', directory.path],
       ])
     }),
@@ -102,6 +103,12 @@ export async function startRedisCluster(
         if (!text.includes('cluster_state:ok') || !text.includes(`cluster_known_nodes:${size}`)) throw new Error(text)
         const role = (await member.cli('ROLE')) as readonly unknown[]
         if (role[0] === 'slave' && role[3] !== 'connected') throw new Error('A replica is not connected')
+        // A replica is listed once its primary has sent it something. To clients it is a new server then.
+        const listed = (await member.cli('CLUSTER', 'SLOTS')) as readonly (readonly unknown[])[]
+        if (
+          new Set(listed.flatMap((range) => range.slice(2).map((node) => (node as readonly unknown[])[1]))).size < size
+        )
+          throw new Error('A server is not listed')
       }
       const states = (await readNodes()).map(([, , flags = '']) => flags)
       if (states.some((flags) => flags.includes('fail'))) throw new Error('A server counts as failed')
