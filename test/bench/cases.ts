@@ -306,8 +306,11 @@ export interface Storm {
   readonly othersDuringMs: number
 }
 
-/** Subscribers of another topic, with a load generator of their own, who are connected all the time, and its events per second. */
-const others = { subscribers: 50, perSecond: 50, ms: 2_000 }
+/**
+ * Subscribers of other topics, one each, with a load generator of their own, who are connected all the time, and the events per
+ * second of all. A topic of its own for each: appends to one topic wait for each other.
+ */
+const others = { topics: 100, subscribers: 1, perSecond: 100, ms: 2_000 }
 
 /**
  * Reconnects all clients at once; those of Tidings with cursors, each receiving the `missed` events
@@ -328,7 +331,7 @@ export async function measureStorm(
 ): Promise<Storm> {
   const { sockets, topics = 1, readOtherCpuMs = async () => 0 } = shape
   const missed = contestant.name === 'Tidings' ? shape.missed : 0
-  const own = { ...environment, BENCH_APPEND: '1', BENCH_TOPICS: String(topics + 1) }
+  const own = { ...environment, BENCH_APPEND: '1', BENCH_TOPICS: String(topics + others.topics) }
   await using on = await stage(contestant, own, { sockets, topics })
   await using otherLoad = startLoadChild()
   const { port, tasks } = on
@@ -339,14 +342,14 @@ export async function measureStorm(
       port,
       tasks,
       dialect,
-      sockets: others.subscribers,
-      topics: 1,
+      sockets: others.topics,
+      topics: others.topics,
       firstTopic: topics,
       concurrency: 50,
     },
     'connected',
   )
-  on.server.send({ is: 'rate', topics: 1, firstTopic: topics, perSecond: others.perSecond })
+  on.server.send({ is: 'rate', topics: others.topics, firstTopic: topics, perSecond: others.perSecond })
   const lookAtOthers = () => lookAt({ server: on.server, load: otherLoad }, others)
   await sleep(1_000)
   const before = await lookAtOthers()

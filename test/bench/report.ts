@@ -266,7 +266,7 @@ export function createReport(
     ) +
     section(
       '5,000 clients reconnect at once',
-      `Clients of Tidings resume from cursors and each receive the ten events that they missed, from the log. The other clients reconnect without catching up. The others are 50 subscribers of another topic with 50 events a second.\n\n${stormTable(results.storm)}`,
+      `Clients of Tidings resume from cursors and each receive the ten events that they missed, from the log. The other clients reconnect without catching up. The others are 100 subscribers of a topic each, with 100 events a second in all.\n\n${stormTable(results.storm)}`,
       results.storm,
     ) +
     section(
