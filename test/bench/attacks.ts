@@ -207,7 +207,7 @@ function printCase(name: string, controls: readonly Window[], windows: readonly 
     const count = windows.reduce((sum, window) => sum + window[of].length, 0)
     return (
       `${of} ${p99(controls).toFixed(1)} → ${p99(windows).toFixed(1)} ms (× ${ratio.toFixed(1)} of ${count})` +
-      `${ratio > maxRatio ? ' OVER' : ''}`
+      `${ratio <= maxRatio ? '' : ' OVER'}`
     )
   }
   const mean = (all: readonly Window[], of: 'cpuMs' | 'grownMb' | 'sent'): number =>

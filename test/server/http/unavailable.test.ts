@@ -1,3 +1,4 @@
+import pg from 'pg'
 import pino from 'pino'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createMaskError } from '../../../src/server/request/mask.ts'
@@ -118,16 +119,19 @@ test('a subscriber of a database that becomes read-only sees every event once, a
   const client = await served.connect('u_1')
   const name = new URL(api.test.url).pathname.slice(1)
   const turn = async (isReadOnly: boolean): Promise<void> => {
-    await api.database.pool
-      .query(
-        `set default_transaction_read_only = off; alter database ${name} set default_transaction_read_only = ${isReadOnly}`,
+    // A connection of its own: those of the pool are terminated.
+    const client = new pg.Client({ connectionString: api.test.url })
+    await client.connect()
+    try {
+      await client.query(
+        `begin read write; alter database ${name} set default_transaction_read_only = ${isReadOnly}; commit`,
       )
-      .catch(() => undefined)
-    await api.database.pool
-      .query(
+      await client.query(
         `select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()`,
       )
-      .catch(() => undefined)
+    } finally {
+      await client.end()
+    }
   }
   // Does not end automatically, whether or not the database interrupts an attempt.
   const task = await api.start('STEADY', { input: { finishFrom: 9 } })
