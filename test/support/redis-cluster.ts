@@ -101,6 +101,7 @@ export async function startRedisCluster(
       for (const member of members) {
         const text = String(await member.cli('CLUSTER', 'INFO'))
         if (!text.includes('cluster_state:ok') || !text.includes(`cluster_known_nodes:${size}`)) throw new Error(text)
+        if (String(await member.cli('CLUSTER', 'NODES')).includes('fail')) throw new Error('A server counts as failed')
         const role = (await member.cli('ROLE')) as readonly unknown[]
         if (role[0] === 'slave' && role[3] !== 'connected') throw new Error('A replica is not connected')
         // A replica is listed once its primary has sent it something. To clients it is a new server then.
@@ -111,7 +112,6 @@ export async function startRedisCluster(
           throw new Error('A server is not listed')
       }
       const states = (await readNodes()).map(([, , flags = '']) => flags)
-      if (states.some((flags) => flags.includes('fail'))) throw new Error('A server counts as failed')
       if (states.filter((flags) => flags.includes('slave')).length !== primaries * replicas)
         throw new Error('A server that returned is not a replica yet')
     })
