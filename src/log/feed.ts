@@ -420,6 +420,8 @@ export function createFeeds(options: {
           return isFormer(attachedFeed)
         },
         recent(seq) {
+          // Another epoch of the log has other events at these seqs.
+          if (isFormer(attachedFeed)) return null
           const first = attachedFeed.ring[0]
           if (first === undefined || seq + 1 < first.seq || seq >= attachedFeed.sequence.head) return null
           return attachedFeed.ring.slice(seq + 1 - first.seq)

@@ -117,6 +117,8 @@ async function* run<S>(
       wakeUp.set()
     },
     onReset(reason, head) {
+      // A snapshot of the new epoch may already have been read, which these events do not follow.
+      if (reason === 'RESET') buffer = []
       reset = { reason, head }
       wakeUp.set()
     },
@@ -190,6 +192,8 @@ async function* run<S>(
           yield await createSnapshot(reason)
         }
       }
+      // Buffered before the epoch changed, while the position is of the new one.
+      if (attachment.isFormer) buffer = []
       while (buffer[0] !== undefined && buffer[0].seq <= at) buffer.shift()
       const next = buffer[0]
       if (next?.seq === at + 1) {

@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util'
-import { failoverFaults } from './kinds/failover.ts'
+import { failoverFaults, losingFaults } from './kinds/failover.ts'
 import { groups } from './kinds/fault.ts'
 import { faultsOf } from './kinds/table.ts'
 import { type RedisLayout, redisLayouts } from './rig/redis.ts'
@@ -19,10 +19,12 @@ export interface FaultsRequest {
   readonly redis: RedisLayout
   /** What is in front of the servers. */
   readonly proxy: 'nginx' | 'haproxy'
-  /** The embedded PostgreSQL, or a pair under Patroni at its two addresses or behind HAProxy. */
+  /** The embedded PostgreSQL, a pair with asynchronous replication, or one under Patroni at its two addresses or behind HAProxy. */
   readonly database: (typeof databases)[number]
   /** Ends after the run in which this time has passed; undefined runs each fault once. */
   readonly minutes: number | undefined
+  /** How often each fault is run when the time is not limited. */
+  readonly runs: number
   /** Tasks started per second. */
   readonly rate: number
   /** Subscribers of each task. */
@@ -40,7 +42,7 @@ export interface FaultsRequest {
   readonly output: string | undefined
 }
 
-const databases = ['embedded', 'patroni', 'patroni-haproxy'] as const
+const databases = ['embedded', 'pair', 'patroni', 'patroni-haproxy'] as const
 
 /** The help text of `npm run faults -- --help`. */
 export const usage = `npm run faults [-- options]
@@ -58,11 +60,12 @@ repeats the run. The timing of the processes is not seeded, so a repetition caus
   --workers N       workers (default: 2)
   --redis NAME      ${redisLayouts.join(', ')} (default: the first). Its faults are the group redis
   --proxy NAME      nginx (default) or haproxy, in front of the servers
-  --database NAME   ${databases.join(', ')}: the last two are a pair at its addresses or behind HAProxy, with the faults
-                    of a failover instead of all others (--list shows them)
+  --database NAME   ${databases.join(', ')}: a pair without synchronous replication, or one under Patroni at its
+                    addresses or behind HAProxy, with the faults of a failover instead of all others (--list shows them)
   --short           one run of about a minute with the most telling faults, one after the other
   --minutes N       all faults and combinations of them in an order of the seed, again and again for N minutes
                     (default: each once, in the order of the list: about an hour)
+  --runs N          each fault N times, in the order of the list (default: 1)
   --rate N          tasks started per second (default: 3)
   --fan-out N       subscribers of each task (default: 14, one of each client)
   --subscribers N   open subscriptions, at least, with which a fault is caused (default: 0)
@@ -97,6 +100,7 @@ export function readArguments(args: readonly string[]): FaultsRequest | string {
       database: { type: 'string', default: 'embedded' },
       short: { type: 'boolean', default: false },
       minutes: { type: 'string' },
+      runs: { type: 'string', default: '1' },
       rate: { type: 'string', default: '3' },
       'fan-out': { type: 'string', default: '14' },
       subscribers: { type: 'string', default: '0' },
@@ -112,7 +116,7 @@ export function readArguments(args: readonly string[]): FaultsRequest | string {
   if (values.help) return usage
   const redis = readChoice('redis', values.redis, redisLayouts)
   const database = readChoice('database', values.database, databases)
-  const faults = database === 'embedded' ? faultsOf[redis] : failoverFaults
+  const faults = { embedded: faultsOf[redis], pair: losingFaults }[database as string] ?? failoverFaults
   if (values.list) return `${faults.map(({ name, group }) => `${group.padEnd(10)}${name}`).join('\n')}\n`
   const { group } = values
   if (group !== undefined && !groups.some((name) => name === group))
@@ -134,6 +138,7 @@ export function readArguments(args: readonly string[]): FaultsRequest | string {
     database,
     isShort: values.short,
     minutes: values.minutes === undefined ? undefined : readNumber('minutes', values.minutes, 0),
+    runs: readNumber('runs', values.runs, 1),
     rate: readNumber('rate', values.rate, 0.1),
     fanOut: readNumber('fan-out', values['fan-out'], 1),
     subscribers: readNumber('subscribers', values.subscribers, 0),

@@ -6,14 +6,14 @@ import { fileURLToPath, pathToFileURL } from 'node:url'
 import { promisify } from 'node:util'
 import { startHaproxy } from '../support/haproxy.ts'
 import type { FaultsRequest } from './arguments.ts'
-import { failoverFaults } from './kinds/failover.ts'
+import { failoverFaults, losingFaults } from './kinds/failover.ts'
 import type { Fault } from './kinds/fault.ts'
 import { combineBySeed, createShortForm, faultsOf } from './kinds/table.ts'
 import { createProof, insertSummary, mergeProofs, type Proof, renderProof } from './proof.ts'
 import { type Environment, startEnvironment } from './rig/environment.ts'
-import { startPatroniPostgres } from './rig/postgres.ts'
+import { type RigPostgres, startPairPostgres, startPatroniPostgres } from './rig/postgres.ts'
 import { createRandom } from './rig/random.ts'
-import { quantile } from './rig/recovery.ts'
+import { type Loss, quantile, type Told } from './rig/recovery.ts'
 import { type RunResult, runFault } from './rig/run-fault.ts'
 
 const root = fileURLToPath(new URL('../../', import.meta.url))
@@ -45,9 +45,7 @@ export async function runCampaign(request: FaultsRequest): Promise<boolean> {
     workers: request.workers,
     redis: request.redis,
     ...(request.proxy === 'haproxy' ? { startProxy: startHaproxy } : {}),
-    ...(request.database === 'embedded'
-      ? {}
-      : { startPostgres: () => startPatroniPostgres(request.database === 'patroni-haproxy') }),
+    ...startPostgresOf(request),
   }
   let environment: Environment = await startEnvironment(size)
   stack.defer(() => environment[Symbol.asyncDispose]())
@@ -80,7 +78,6 @@ export async function runCampaign(request: FaultsRequest): Promise<boolean> {
       ...(previous === undefined ? {} : { previous }),
     }
     const result = await runFault(options).catch(async (error: unknown) => {
-      console.error('DEBUG', error, (error as SuppressedError).error, (error as SuppressedError).suppressed)
       // The run fails because its environment is being ended, which must not be cut short.
       await ending
       throw error
@@ -111,14 +108,14 @@ export async function runCampaign(request: FaultsRequest): Promise<boolean> {
 }
 
 /**
- * Returns the faults to run: each once in the order of the table, or, when the time is limited, again and again in an order
+ * Returns the faults to run: each `runs` times in the order of the table, or, when the time is limited, again and again in an order
  * of the seed, so that a run of any length reaches all parts alike. The run with a number has the seed plus that number.
  */
-function* plan({ names, seed, isCombined, isShort, minutes, redis }: FaultsRequest): Generator<Fault> {
+function* plan({ names, seed, isCombined, isShort, minutes, runs, redis }: FaultsRequest): Generator<Fault> {
   if (isShort) return yield createShortForm(redis)
-  const single = [...faultsOf[redis], ...failoverFaults].filter(({ name }) => names.includes(name))
+  const single = [...faultsOf[redis], ...failoverFaults, ...losingFaults].filter(({ name }) => names.includes(name))
   if (minutes === undefined) {
-    yield* single.length === 0 ? [combineBySeed(seed, redis)] : single
+    for (let run = 0; run < runs; run++) yield* single.length === 0 ? [combineBySeed(seed + run, redis)] : single
     return
   }
   const random = createRandom(seed)
@@ -133,13 +130,20 @@ function* plan({ names, seed, isCombined, isShort, minutes, redis }: FaultsReque
   }
 }
 
+/** Returns what replaces the embedded PostgreSQL. */
+function startPostgresOf({ database }: FaultsRequest): { readonly startPostgres?: () => Promise<RigPostgres> } {
+  if (database === 'embedded') return {}
+  if (database === 'pair') return { startPostgres: startPairPostgres }
+  return { startPostgres: () => startPatroniPostgres(database === 'patroni-haproxy') }
+}
+
 function print(text: string): void {
   process.stdout.write(`${text}\n`)
 }
 
 function describeRun(result: RunResult): string {
   const { fault, parts, deliveries, violations, recovery, durationMs, tasks, reported, failure } = result
-  const { mostOpen, distrustedMs, resets } = result
+  const { mostOpen, distrustedMs, resets, loss } = result
   const { deliveryMs, readyMs, taskMs } = recovery
   const delivery = [0.5, 0.99, 1].map((share) => Math.round(quantile(deliveryMs, share))).join(' / ')
   const shown = violations
@@ -153,6 +157,7 @@ function describeRun(result: RunResult): string {
       `once, ${reported} reported gaps; recovery: deliveries ${delivery} ms, ready ${Math.round(readyMs)} ms, ` +
       `new task ${Math.round(taskMs)} ms; bus trusted again ${Math.round(distrustedMs)} ms after the begin of the fault`,
     ...(resets === undefined ? [] : [describeResets(resets)]),
+    ...(loss === undefined ? [] : [describeLoss(loss)]),
     ...shown,
     ...(violations.length > shown.length ? [`    and ${violations.length - shown.length} more`] : []),
   ].join('\n')
@@ -161,6 +166,15 @@ function describeRun(result: RunResult): string {
 function describeResets({ outageMs, resumedMs, subscribers }: NonNullable<RunResult['resets']>): string {
   const resumed = [0.5, 0.99, 1].map((share) => Math.round(quantile(resumedMs, share))).join(' / ')
   return `     ${subscribers} subscribers; a primary after ${Math.round(outageMs)} ms, ${resumedMs.length} of them reset ${resumed} ms later`
+}
+
+function describeLoss({ behindMs, events, topics, open, saw, lastMs }: Loss): string {
+  const describe = ({ subscriptions, reset, missing, subscribed }: Told): string =>
+    `${subscriptions} (${reset} RESET, ${missing} NOT_FOUND, ${subscribed} as new)`
+  return (
+    `     ${(behindMs / 1_000).toFixed(1)} s behind: ${events} events of ${topics} topics lost; subscriptions that had seen ` +
+    `some: ${describe(saw)}; all: ${describe(open)}; the last was told after ${Math.round(lastMs)} ms`
+  )
 }
 
 function repeatCommand(

@@ -154,6 +154,27 @@ test('emits no ephemeral event between a failover and the reset that follows, as
   group.close()
 })
 
+test('writes no event of the former log after a failover, as a member of the new epoch may have joined', async () => {
+  const execution = Promise.withResolvers<void>()
+  await using world = await startGroup(
+    'epoch:2',
+    () => 'pass',
+    (value) => execution.promise.then(() => createPayload(String(value))),
+  )
+  const { node, join } = world
+  const onReset = vi.fn<() => void>()
+  const member = join(2, onReset)
+  await appendMany(node, 'epoch:2', 1)
+  await vi.waitFor(() => expect(world.node.feeds.counters.delivered).toBe(1))
+  await node.reader.renewEpoch(node.reader.epoch)
+  const late = join(2, onReset)
+  execution.resolve()
+  await new Promise(setImmediate)
+  await node.feeds.check()
+  expect(onReset.mock.calls).toHaveLength(2)
+  expect([member, late]).toEqual([[], []])
+})
+
 test('when the log goes back, as after restoring a backup, delivers the retained ephemeral event at an existing seq and skips no event', async () => {
   const name = 'stands:3'
   await using world = await startGroup(name, () => 'pass')

@@ -365,6 +365,67 @@ describe('reports that events cannot be replayed', () => {
     for (const follower of followers) await follower.leave()
   })
 
+  const loseAfter = async (topic: string, seq: number): Promise<void> => {
+    await test.database.pool.query('delete from tidings.event where topic = $1 and seq > $2', [topic, seq])
+    await test.database.pool.query('update tidings.topic set seq = $2 where name = $1', [topic, seq])
+  }
+
+  it('and does not take lost events from a feed that was not reset yet, with a cursor of the new epoch', async () => {
+    await using node = await startNode({ database: test.database, bus: createMemoryWorld().connect() })
+    await using other = await startNode({ database: test.database, bus: createMemoryWorld().connect() })
+    const topic = await newTopic(node, 2)
+    // So many that the feed keeps the latest events.
+    const followers = Array.from({ length: 3 }, () => record(followTopic(node, topic)))
+    for (const follower of followers) await follower.reach(2)
+    await appendMany(node, topic, 4)
+    for (const follower of followers) await follower.reach(6)
+    await loseAfter(topic, 4)
+    await node.reader.renewEpoch(node.reader.epoch)
+    for (const type of ['Other', 'Other']) await append(other, topic, type)
+    const types: string[] = []
+    const late = record(followTopic(node, topic, { after: positionOf(node, 4) }), 4, (item) => {
+      types.push(item.is === 'event' ? item.event.type : item.reason)
+    })
+    await late.reach(6)
+    expect(types).toEqual(['Other', 'Other'])
+    await node.feeds.check()
+    await eventually(() => expect(late.text).toBe('5 6 RESET@6'))
+    for (const follower of [...followers, late]) await follower.leave()
+  })
+
+  it('and does not take lost events from its buffer after the snapshot', async () => {
+    const gate = Promise.withResolvers<void>()
+    let isHeld = false
+    await using node = await startNode({
+      database: test.database,
+      bus: createMemoryWorld().connect(),
+      wrapReader: (reader) => ({
+        ...reader,
+        get epoch() {
+          return reader.epoch
+        },
+        async head(topic) {
+          if (isHeld) await gate.promise
+          return await reader.head(topic)
+        },
+      }),
+    })
+    const topic = await newTopic(node, 2)
+    const early = record(followTopic(node, topic))
+    await early.reach(2)
+    isHeld = true
+    const late = record(followTopic(node, topic, { after: positionOf(node, 1) }), 1)
+    await appendMany(node, topic, 1)
+    await early.reach(3)
+    await loseAfter(topic, 2)
+    await node.reader.renewEpoch(node.reader.epoch)
+    gate.resolve()
+    await late.reach(2)
+    await node.feeds.check()
+    await eventually(() => expect(late.text).toBe('RESET@2 RESET@2'))
+    for (const follower of [early, late]) await follower.leave()
+  })
+
   it('when the log goes back during following, as after restoring a backup', async () => {
     await using node = await startNode({ database: test.database, bus: createMemoryWorld().connect(), checkMs: 50 })
     const topic = await newTopic(node, 5)

@@ -3,9 +3,8 @@ import { once } from 'node:events'
 import { chown } from 'node:fs/promises'
 import { promisify } from 'node:util'
 import pg from 'pg'
-import { vi } from 'vitest'
 import { createTestDirectory, type TestDirectory } from './directory.ts'
-import { hangMs } from './patience.ts'
+import { untilPassed } from './until-passed.ts'
 
 const execute = promisify(execFile)
 
@@ -77,19 +76,16 @@ export async function findPostgres(): Promise<PostgresPrograms> {
 
 /** Runs a statement; waits until the server of a port responds. */
 export function query(port: number, statement: string): Promise<readonly Record<string, unknown>[]> {
-  return vi.waitFor(
-    async () => {
-      const client = new pg.Client({ port, host: '127.0.0.1', user: 'postgres', database: 'postgres' })
-      client.on('error', () => undefined)
-      try {
-        await client.connect()
-        return (await client.query<Record<string, unknown>>(statement)).rows
-      } finally {
-        await client.end()
-      }
-    },
-    { timeout: hangMs, interval: 50 },
-  )
+  return untilPassed(async () => {
+    const client = new pg.Client({ port, host: '127.0.0.1', user: 'postgres', database: 'postgres' })
+    client.on('error', () => undefined)
+    try {
+      await client.connect()
+      return (await client.query<Record<string, unknown>>(statement)).rows
+    } finally {
+      await client.end()
+    }
+  })
 }
 
 async function findBinaries(): Promise<string> {

@@ -279,6 +279,8 @@ class TopicGroup<S> implements Group<S>, FeedListener, EphemeralGroup {
   #flush(): void {
     const items = this.#pending
     this.#pending = []
+    // A member whose position is of the new epoch may have joined. All members are reset with the feed.
+    if (this.isFormer) return
     let from = 0
     let bytes = 0
     for (const [index, { payload }] of items.entries()) {

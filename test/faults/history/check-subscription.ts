@@ -73,6 +73,8 @@ export function checkSubscription(
 
   /** In the epoch of the last delivery. */
   let resets = 0
+  /** Of a log that lost events, the former epoch is known. */
+  const isNewEpoch = (entry: Delivered): boolean => restored === undefined || epochOf(entry) !== restored.epoch
   const onSnapshot = (entry: Delivered): void => {
     const { seq, type, snapshot } = entry
     const reason = snapshot?.reason ?? ''
@@ -80,7 +82,7 @@ export function checkSubscription(
       (reason === 'SUBSCRIBED' && isSnapshotDue) ||
       reason === 'LAGGED' ||
       (reason === 'PRUNED' && topic.prunedSeq > (last ?? 0)) ||
-      (reason === 'RESET' && (restored !== undefined || (failedOver === true && resets < maxResets)))
+      (reason === 'RESET' && (failedOver === true ? isNewEpoch(entry) && resets < maxResets : restored !== undefined))
     if (!isAllowed) report('unexpectedSnapshot', `${reason} at ${seq}, after ${last ?? 'nothing'}`)
     if (reason === 'RESET') resets++
     if (reason !== 'SUBSCRIBED') reported++
@@ -141,7 +143,9 @@ export function checkSubscription(
   for (const entry of entries) {
     if (entry.is === 'delivered' && topic === former && epochOf(entry) !== restored?.epoch) enterRestored(entry)
     if (entry.is === 'delivered' && epochOf(entry) !== epoch) {
-      if (failedOver === true && epoch !== undefined && entry.snapshot === undefined)
+      // A client without a cursor that has connected again receives the snapshot of a new subscriber.
+      const isReset = entry.snapshot?.reason === 'RESET' || (isSnapshotDue && entry.snapshot !== undefined)
+      if (failedOver === true && epoch !== undefined && !isReset)
         report('missingSnapshot', `${entry.type} ${entry.seq} is of another epoch than what was before`)
       epoch = epochOf(entry)
       resets = 0

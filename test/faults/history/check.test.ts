@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { checkHistory } from './check.ts'
-import { type Entry, type Rule, rules } from './history.ts'
+import { type Delivered, type Entry, type Rule, rules } from './history.ts'
 import { mutants } from './mutants.ts'
 import { createSampleHistory } from './sample.ts'
 
@@ -63,6 +63,43 @@ test('accepts two snapshots with reason RESET in the epoch after a failover, whi
   expect(rulesAfter([former, reset, reset])).toEqual([])
   expect(rulesAfter([former, reset, reset, reset])).toEqual(['unexpectedSnapshot'])
   expect(rulesAfter([former])).toEqual(['missingSnapshot'])
+})
+
+test('after a failover that lost events, accepts a snapshot with reason RESET, or that a topic does not exist, and nothing else', () => {
+  const name = 'task:d'
+  const sub = `restored ${name}`
+  const { log, restored } = sample
+  if (restored === undefined) throw new Error('The sample has no former log')
+  const mutations = sample.entries.filter(({ is }) => is === 'mutated').map((entry) => ({ ...entry, at: -1 }))
+  const own = sample.entries.filter((entry) => entry.is !== 'mutated' && entry.is !== 'connected' && entry.sub === sub)
+  const check = (entries: readonly Entry[], topics = log.topics) =>
+    checkHistory({
+      log: { topics, tasks: topics === log.topics ? log.tasks : new Map() },
+      restored,
+      failedOver: true,
+      entries: [...mutations, ...entries],
+    }).violations.map(({ rule }) => rule)
+  const changeSnapshot = (change: (entry: Delivered) => readonly Entry[]) =>
+    own.flatMap((entry) => (entry.is === 'delivered' && entry.snapshot !== undefined ? change(entry) : [entry]))
+  expect(check(own)).toEqual([])
+  // A continuation, with the events of the new log or as if nothing had happened.
+  expect(check(changeSnapshot(() => []))).toContain('missingSnapshot')
+  expect(check(own.slice(0, 7))).toContain('neverEnded')
+  expect(
+    check(own.map((entry) => (entry.is === 'delivered' ? { ...entry, cursor: `former-${name}-${entry.seq}` } : entry))),
+  ).toContain('unexpectedSnapshot')
+  const withReason = (reason: string) =>
+    changeSnapshot((entry) => [{ ...entry, snapshot: { state: '', isFinal: false, ...entry.snapshot, reason } }])
+  for (const reason of ['LAGGED', 'SUBSCRIBED']) expect(check(withReason(reason)), reason).toContain('missingSnapshot')
+  // The topic was lost.
+  const others = new Map([...log.topics].filter(([topic]) => topic !== name))
+  const former = own.slice(0, 7)
+  const ended = { is: 'ended', sub, at: 100, how: 'error', error: 'NOT_FOUND: There is no such task' } as const
+  expect(check([...former, ended], others)).toEqual([])
+  expect(check([...former, { ...ended, error: 'INTERNAL: It failed' }], others)).toContain('errorVisible')
+  expect(check(former, others)).toContain('neverEnded')
+  // It is still there.
+  expect(check([...former, ended])).toContain('errorVisible')
 })
 
 test('detects the loss, the repetition and the change of any single delivered event', () => {

@@ -136,7 +136,7 @@ export interface Log {
   readonly tasks: ReadonlyMap<string, LoggedTask>
 }
 
-/** A backup that was restored during a run. */
+/** A log that was replaced by an older one during a run: by a restored backup, or by a failover that lost events. */
 export interface Restoration {
   /** The time, as in the entries. */
   readonly at: number
@@ -151,11 +151,11 @@ export interface History {
   readonly entries: readonly Entry[]
   readonly log: Log
   /**
-   * A restored backup: RESET is then a legitimate reason, and what was acknowledged before may be
-   * gone.
+   * A restored backup, or a failover that lost events: RESET is then a legitimate reason, and what was acknowledged
+   * before may be gone.
    */
   readonly restored?: Restoration
-  /** Whether the database failed over and lost nothing: RESET is then a legitimate reason of a snapshot in a new epoch. */
+  /** Whether the database failed over: RESET is then the reason of the first snapshot in a new epoch. It lost nothing without `restored`. */
   readonly failedOver?: boolean
   /** Topics that their owner deleted: a late subscriber is told that they do not exist. */
   readonly deleted?: ReadonlySet<string>

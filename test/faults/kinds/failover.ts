@@ -1,4 +1,7 @@
 import type { TestPatroni } from '../../support/patroni.ts'
+import { findFreePort } from '../../support/port.ts'
+import { readTopics } from '../history/read-log.ts'
+import { connect } from '../rig/postgres.ts'
 import { pause } from '../subscribers/subscriber.ts'
 import type { Fault } from './fault.ts'
 
@@ -30,4 +33,38 @@ export const failoverFaults: readonly Fault[] = [
     await pause(30_000)
     patroni.signalEtcd('SIGCONT')
   }),
+]
+
+/** Faults of a pair with asynchronous replication. */
+export const losingFaults: readonly Fault[] = [
+  {
+    name: 'failover: primary SIGKILL, standby 1 to 10 s behind',
+    group: 'postgres',
+    async run({ environment, random, beginRecovery, defer }) {
+      const { pair } = environment.postgres
+      if (pair === undefined) throw new Error('It needs --database pair')
+      await pair.replicated()
+      const behindMs = random.integer(1_000, 10_000)
+      pair.cutReplication()
+      await pause(behindMs)
+      await pair.failOver()
+      const at = performance.now()
+      beginRecovery()
+      // The product does not find it at this port; all that was committed is read from it.
+      const port = await findFreePort()
+      await pair.restartFormer(port)
+      const former = connect(`postgres://postgres@127.0.0.1:${port}/postgres`)
+      defer(async () => {
+        await former[Symbol.asyncDispose]()
+        await pair.replaceFormer()
+      })
+      const [meta] = await former.query<{ value: string }>(`select value from tidings.meta where key = 'epoch'`)
+      environment.restoration = {
+        at,
+        epoch: meta?.value ?? '',
+        behindMs,
+        readTopics: (names) => readTopics(former.query, names, ['tidings', 'rig']),
+      }
+    },
+  },
 ]

@@ -16,6 +16,8 @@ export interface FaultContext {
    * Otherwise it begins with the end of the fault.
    */
   readonly beginRecovery: () => void
+  /** Registers what is done after the history was checked. */
+  readonly defer: (end: () => Promise<void>) => void
 }
 
 /** The groups of faults, as the report shows them. */

@@ -1,9 +1,10 @@
 import { startProcess } from '../../support/processes.ts'
-import type { Restoration } from '../history/history.ts'
+import { readTopics } from '../history/read-log.ts'
+import type { RigRestoration } from './environment.ts'
 import type { RigPostgres } from './postgres.ts'
 
 /** The schema with the topics and events at the time of the restoration, which the backup does not contain. */
-export const formerSchema = 'rig_former'
+const formerSchema = 'rig_former'
 
 const backupSchema = 'rig_backup'
 /** Runs a block for each table of the product and of the rig's archive, in one snapshot of the database. */
@@ -30,7 +31,7 @@ export async function backUp(postgres: RigPostgres): Promise<void> {
 }
 
 /** Replaces the content of all tables by the backup. No process of the product runs. */
-export async function restore(postgres: RigPostgres): Promise<Omit<Restoration, 'topics'>> {
+export async function restore(postgres: RigPostgres): Promise<RigRestoration> {
   await postgres.query(`drop schema if exists ${formerSchema} cascade; create schema ${formerSchema};
     create table ${formerSchema}.topic as select name, seq, closed, pruned_seq from tidings.topic
       union all select name, seq, closed, pruned_seq from rig.topic;
@@ -41,7 +42,11 @@ export async function restore(postgres: RigPostgres): Promise<Omit<Restoration, 
     forEachTable(`execute format('delete from %s', source.name);
       execute format('insert into %s (%s) overriding system value select %s from %s', source.name, columns, columns, source.copy);`),
   )
-  return { at: performance.now(), epoch: meta?.value ?? '' }
+  return {
+    at: performance.now(),
+    epoch: meta?.value ?? '',
+    readTopics: (names) => readTopics((statement, values) => postgres.query(statement, values), names, [formerSchema]),
+  }
 }
 
 /** Runs `npm run db:new-epoch`. */

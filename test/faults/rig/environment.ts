@@ -5,7 +5,7 @@ import { findFreePort } from '../../support/port.ts'
 import { startProcess, type TestProcess } from '../../support/processes.ts'
 import { createTcpProxy, type TcpProxy } from '../../support/proxy.ts'
 import type { TestRedis } from '../../support/redis.ts'
-import type { Restoration } from '../history/history.ts'
+import type { Log, Restoration } from '../history/history.ts'
 import { type RigPostgres, startRigPostgres } from './postgres.ts'
 import { createRandom } from './random.ts'
 import { type RedisLayout, type RigRedis, startRigRedis } from './redis.ts'
@@ -40,6 +40,14 @@ export interface RigServer extends RigProcess {
   readonly url: string
 }
 
+/** A log that was replaced by an older one, which it is read from at the end of the run. */
+export interface RigRestoration extends Omit<Restoration, 'topics'> {
+  /** How far the standby that became the primary was behind, in milliseconds; undefined for a backup. */
+  readonly behindMs?: number
+  /** Reads topics as they were. */
+  readTopics(names: readonly string[]): Promise<Log['topics']>
+}
+
 /** Everything that runs: servers, workers, PostgreSQL, Redis, nginx, and the proxies between them. */
 export interface Environment extends AsyncDisposable {
   readonly postgres: RigPostgres
@@ -58,8 +66,8 @@ export interface Environment extends AsyncDisposable {
   messageLoss: number
   /** Processes that exited although nothing ended them, by their names. */
   readonly crashes: readonly string[]
-  /** The latest backup that was restored. */
-  restoration: Omit<Restoration, 'topics'> | undefined
+  /** The latest backup that was restored, or failover that lost events. */
+  restoration: RigRestoration | undefined
   /** Ends all faults of the network, and starts every process that does not run. */
   heal(): Promise<void>
 }

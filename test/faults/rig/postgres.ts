@@ -4,6 +4,7 @@ import pg from 'pg'
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../../src/db/embedded.ts'
 import { silentLogger } from '../../../src/logger.ts'
 import { startPatroni, type TestPatroni } from '../../support/patroni.ts'
+import { type PostgresPair, startPostgresPair } from '../../support/postgres-pair.ts'
 
 /** Repetitions of a query of the rig itself, every 100 ms: longer than any fault lasts. */
 const maxAttempts = 3_000
@@ -14,8 +15,10 @@ export interface RigPostgres extends AsyncDisposable {
   readonly url: string
   /** The path of its Unix socket, or the port of what is in front of the pair. */
   readonly address: string | number
-  /** The pair, for faults of the failover. */
+  /** The pair under Patroni, for faults of the failover. */
   readonly patroni?: TestPatroni
+  /** The pair with asynchronous replication, for failovers that lose events. */
+  readonly pair?: PostgresPair
   /** Returns the URL for a process of the product, whose proxy has this TCP port. */
   urlAt(port: number): string
   /** Runs a statement past all proxies; retries while the server is unavailable. */
@@ -78,7 +81,6 @@ export async function startPatroniPostgres(isBehindProxy: boolean): Promise<RigP
   const patroni = await startPatroni()
   const { url, proxyUrl } = patroni
   const connection = connect(proxyUrl)
-  const refuse = () => Promise.reject(new Error('This fault is of a single PostgreSQL'))
   return {
     url: proxyUrl,
     address: Number(new URL(proxyUrl).port),
@@ -95,6 +97,28 @@ export async function startPatroniPostgres(isBehindProxy: boolean): Promise<RigP
   }
 }
 
+/** Starts a pair with asynchronous replication, to whose two addresses the product connects past the rig's proxies. */
+export async function startPairPostgres(): Promise<RigPostgres> {
+  const pair = await startPostgresPair()
+  const connection = connect(pair.url)
+  return {
+    url: pair.url,
+    address: Number(new URL(pair.url).port),
+    pair,
+    urlAt: () => pair.urlOfBoth,
+    query: connection.query,
+    pids: refuse,
+    stop: refuse,
+    start: () => Promise.resolve(),
+    async [Symbol.asyncDispose]() {
+      await connection[Symbol.asyncDispose]()
+      await pair[Symbol.asyncDispose]()
+    },
+  }
+}
+
+const refuse = () => Promise.reject(new Error('This fault is of a single PostgreSQL'))
+
 /** Returns a URL of the same database at a port of the loopback address. */
 function moveTo(url: string, port: number): string {
   const address = new URL(url)
@@ -105,7 +129,7 @@ function moveTo(url: string, port: number): string {
 }
 
 /** Connects the rig itself. */
-function connect(connectionString: string): Pick<RigPostgres, 'query'> & AsyncDisposable {
+export function connect(connectionString: string): Pick<RigPostgres, 'query'> & AsyncDisposable {
   const pool = new pg.Pool({ connectionString, max: 4, connectionTimeoutMillis: 5_000, query_timeout: 20_000 })
   pool.on('error', () => undefined)
   return {

@@ -1,4 +1,6 @@
-import { type Entry, epochOf } from '../history/history.ts'
+import { groupBySubscription } from '../history/check.ts'
+import { type Entry, epochOf, type Log, type Restoration } from '../history/history.ts'
+import { readLogged } from '../history/payload.ts'
 
 /** How long a run took to recover from its fault, in milliseconds from the end of the fault. */
 export interface Recovery {
@@ -76,6 +78,74 @@ export function measureResets(entries: readonly Entry[], causedAt: number, ledAt
     }
   }
   return { subscribers, outageMs: ledAt - causedAt, resumedMs: resumedMs.sort((left, right) => left - right) }
+}
+
+/** What a failover has lost, and how the subscriptions that were open then learned of it. */
+export interface Loss {
+  /** How far the standby was behind, in milliseconds. */
+  readonly behindMs: number
+  /** Committed events that the new log does not have. */
+  readonly events: number
+  /** Topics of these events. */
+  readonly topics: number
+  /** All subscriptions that were open. */
+  readonly open: Told
+  /** Those that had received some of the lost events. */
+  readonly saw: Told
+  /** From the new primary until the last of them was told, in milliseconds. */
+  readonly lastMs: number
+}
+
+/** What subscriptions were told after a failover. */
+export interface Told {
+  readonly subscriptions: number
+  /** A snapshot with reason `RESET`. */
+  readonly reset: number
+  /** That their topic does not exist. */
+  readonly missing: number
+  /** The log as for a new subscriber: their client has no cursor, or had received nothing. */
+  readonly subscribed: number
+}
+
+/** Compares the log before a failover with the one after it. @param behindMs - see {@link Loss} */
+export function measureLoss(
+  entries: readonly Entry[],
+  log: Log,
+  { at, epoch, topics }: Restoration,
+  behindMs: number,
+): Loss {
+  /** The newest seq that both logs have, of topics with lost events. */
+  const common = new Map<string, number>()
+  let events = 0
+  for (const { name, events: former } of topics.values()) {
+    const present = log.topics.get(name)?.events ?? []
+    const parted = former.findIndex((event, index) => {
+      const other = present[index]
+      return other === undefined || readLogged(other).digest !== readLogged(event).digest
+    })
+    if (parted < 0) continue
+    common.set(name, parted)
+    events += former.length - parted
+  }
+  const createCounts = () => ({ subscriptions: 0, reset: 0, missing: 0, subscribed: 0 })
+  const [open, saw] = [createCounts(), createCounts()]
+  let lastMs = 0
+  for (const { subscribed, entries: all } of groupBySubscription(entries)) {
+    const isOpen = subscribed.at < at && !all.some((entry) => entry.is === 'ended' && entry.at < at)
+    if (!isOpen) continue
+    const kept = common.get(subscribed.topic) ?? Number.POSITIVE_INFINITY
+    const hasSeen = all.some((entry) => entry.is === 'delivered' && epochOf(entry) === epoch && entry.seq > kept)
+    const groups = hasSeen ? [open, saw] : [open]
+    for (const group of groups) group.subscriptions++
+    const told = all.find((entry) =>
+      entry.is === 'delivered' ? epochOf(entry) !== epoch : entry.is === 'ended' && entry.how === 'error',
+    )
+    if (told === undefined) continue
+    const how = told.is !== 'delivered' ? 'missing' : told.snapshot?.reason === 'RESET' ? 'reset' : 'subscribed'
+    for (const group of groups) group[how]++
+    lastMs = Math.max(lastMs, told.at - at)
+  }
+  return { behindMs, events, topics: common.size, open, saw, lastMs }
 }
 
 /** Returns a quantile of ascending values; 0 without any. @param share - from 0 to 1 */

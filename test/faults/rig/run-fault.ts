@@ -1,17 +1,16 @@
 import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { checkHistory, type Verdict } from '../history/check.ts'
-import type { History, Log, Violation } from '../history/history.ts'
-import { readLog, readTopics } from '../history/read-log.ts'
+import type { Log, Restoration, Violation } from '../history/history.ts'
+import { readLog } from '../history/read-log.ts'
 import type { Fault } from '../kinds/fault.ts'
 import { createSubscriber, subscriberKinds } from '../subscribers/create.ts'
 import { pause, type SubscriberClient } from '../subscribers/subscriber.ts'
-import { formerSchema } from './backup.ts'
 import type { Environment, RigServer } from './environment.ts'
 import { type Load, startLoad } from './load.ts'
 import { createRandom } from './random.ts'
 import { createRecorder, type Recorder } from './recorder.ts'
-import { measureDelivery, measureResets, type Recovery, type Resets } from './recovery.ts'
+import { type Loss, measureDelivery, measureLoss, measureResets, type Recovery, type Resets } from './recovery.ts'
 import { createRequests } from './requests.ts'
 
 /** The result of one run of one fault. */
@@ -30,6 +29,8 @@ export interface RunResult extends Verdict {
   readonly distrustedMs: number
   /** Of a failover. */
   readonly resets?: Resets
+  /** Of a failover that loses events. */
+  readonly loss?: Loss
   /** Why the fault could not be caused, or not be ended. */
   readonly failure?: string
 }
@@ -97,6 +98,7 @@ export async function runFault(options: RunOptions): Promise<RunResult> {
     beginRecovery: () => {
       recovery = recover(performance.now())
     },
+    defer: (end: () => Promise<void>) => stack.defer(end),
     ...(previous === undefined ? {} : { previous }),
   }
   await fault.run(context).catch((error: unknown) => {
@@ -117,8 +119,19 @@ export async function runFault(options: RunOptions): Promise<RunResult> {
   const log = await readLog((statement, values) => postgres.query(statement, values), [...topics], since)
   const { deleted } = load
   const restored = await readRestored(environment, [...topics])
-  const failedOver = postgres.patroni !== undefined
-  const verdict = checkHistory({ entries: recorder.entries, log, deleted, failedOver, ...restored })
+  const failedOver = postgres.patroni !== undefined || postgres.pair !== undefined
+  const { entries } = recorder
+  const { behindMs } = (environment as Environment).restoration ?? {}
+  const loss =
+    restored === undefined || behindMs === undefined ? undefined : measureLoss(entries, log, restored, behindMs)
+  if (loss?.events === 0) failure ??= 'no event was lost'
+  const verdict = checkHistory({
+    entries,
+    log,
+    deleted,
+    failedOver,
+    ...(restored === undefined ? {} : { restored }),
+  })
   // A process that cannot be started is no crash of the product, but a fault that could not be caused.
   const crashes = (failure === undefined ? environment.crashes.slice(crashesBefore) : []).map(
     (detail): Violation => ({ rule: 'crashed', subject: fault.name, detail }),
@@ -155,17 +168,15 @@ export async function runFault(options: RunOptions): Promise<RunResult> {
       readyMs: readyMs ?? longestEndMs,
       taskMs: taskMs ?? longestEndMs,
     },
-    ...(failedOver ? { resets: measureResets(recorder.entries, causedAt, endedAt) } : {}),
+    ...(failedOver ? { resets: measureResets(entries, causedAt, endedAt) } : {}),
+    ...(loss === undefined ? {} : { loss }),
   }
 }
 
-async function readRestored(
-  { postgres, restoration }: Environment,
-  topics: readonly string[],
-): Promise<Pick<History, 'restored'>> {
-  if (restoration === undefined) return {}
-  const query = postgres.query.bind(postgres)
-  return { restored: { ...restoration, topics: await readTopics(query, topics, [formerSchema]) } }
+async function readRestored({ restoration }: Environment, names: readonly string[]): Promise<Restoration | undefined> {
+  if (restoration === undefined) return undefined
+  const { at, epoch, readTopics } = restoration
+  return { at, epoch, topics: await readTopics(names) }
 }
 
 /** Returns the log as JSON, for whoever looks for the cause of a violation. */
