@@ -256,7 +256,8 @@ test('a server costs the others nothing that grows with servers times topics', {
     // Who comes and goes concerns the server that follows the topic.
     expect(costs.visits.received).toBeLessThan(1.2 * costs.visits.published)
     expect(costs.visits.subscribed).toBeLessThan(2 * first.costs.visits.subscribed + 10)
-    expect(connections).toBeLessThanOrEqual(first.connections + others * 30)
+    // Pools open connections as they need them, so that the processes of the first measurement may have more now.
+    expect(connections).toBeLessThanOrEqual(first.connections + 40 + others * 40)
     for (const phase of phases)
       for (const [kind, calls] of costs[phase].statements) {
         const ofFirst = first.costs[phase].statements.get(kind) ?? 0
