@@ -38,8 +38,10 @@ export interface TestRedisCluster extends AsyncDisposable {
   replicaOf(primary: RedisMember): Promise<RedisMember>
   /** Moves slots from one primary to another, as an operator does. */
   reshard(from: RedisMember, to: RedisMember, slots: number): Promise<void>
-  /** Ends every fault, and resolves when all servers run and are connected with each other. */
+  /** Ends every fault, and resolves when all servers run. */
   heal(): Promise<void>
+  /** Resolves when all servers are connected with each other. */
+  untilConnected(): Promise<void>
 }
 
 /** A primary with two replicas, which three Sentinels watch. Disposing ends them. */
@@ -50,8 +52,10 @@ export interface TestRedisSentinel extends AsyncDisposable {
   readonly sentinels: readonly RedisMember[]
   /** Returns the primary that the Sentinels name. */
   primary(): Promise<RedisMember>
-  /** Ends every fault, and resolves when all servers run and are connected with each other. */
+  /** Ends every fault, and resolves when all servers run. */
   heal(): Promise<void>
+  /** Resolves when all servers are connected with each other. */
+  untilConnected(): Promise<void>
 }
 
 /**
@@ -156,10 +160,8 @@ export async function startRedisCluster(
       const ids = ['--cluster-from', String(fromId), '--cluster-to', String(toId), '--cluster-slots', String(slots)]
       await redisCli('--cluster', 'reshard', `127.0.0.1:${from.port}`, ...ids, '--cluster-yes')
     },
-    async heal() {
-      await healMembers(members, links)
-      await untilConnected()
-    },
+    heal: () => healMembers(members, links),
+    untilConnected,
     [Symbol.asyncDispose]: () => opened.disposeAsync(),
   }
 }
@@ -230,10 +232,8 @@ sentinel parallel-syncs ${primaryName} 2
       if (member === undefined) throw new Error('The primary is not one of the servers')
       return member
     },
-    async heal() {
-      await healMembers([...members, ...sentinels], links)
-      await untilConnected()
-    },
+    heal: () => healMembers([...members, ...sentinels], links),
+    untilConnected,
     [Symbol.asyncDispose]: () => opened.disposeAsync(),
   }
 }

@@ -104,6 +104,7 @@ export const clusterFaults: readonly RedisFault<TestRedisCluster>[] = [
       await untilReplaced(cluster, primary)
       await pause(5_000)
       await cluster.heal()
+      await cluster.untilConnected()
     },
   },
   {
@@ -167,6 +168,7 @@ export const sentinelFaults: readonly RedisFault<TestRedisSentinel>[] = [
       await untilSwitched(group, primary)
       await pause(5_000)
       await group.heal()
+      await group.untilConnected()
     },
   },
   {

@@ -70,6 +70,8 @@ export interface Environment extends AsyncDisposable {
   restoration: RigRestoration | undefined
   /** Ends all faults of the network, and starts every process that does not run. */
   heal(): Promise<void>
+  /** Resolves when the servers of each service are connected with each other again: a later fault needs replicas. */
+  untilConnected(): Promise<void>
 }
 
 const ownSources = new URL('../../../', import.meta.url)
@@ -261,6 +263,7 @@ export async function startEnvironment(
       await redis.heal()
       await Promise.all(all.filter(({ isRunning }) => !isRunning).map((process) => process.start()))
     },
+    untilConnected: () => redis.untilConnected(),
     [Symbol.asyncDispose]: () => {
       isClosing = true
       return opened.disposeAsync()

@@ -23,6 +23,8 @@ export interface RigRedis extends AsyncDisposable {
   /** Returns the settings of a process. @param address - where its connections come from */
   settingsFor(address: string): Promise<Readonly<Record<string, string>>>
   heal(): Promise<void>
+  /** Resolves when all servers of a cluster, or of Sentinels, are connected with each other. */
+  untilConnected(): Promise<void>
 }
 
 /**
@@ -69,6 +71,10 @@ export async function startRigRedis(layout: RedisLayout, isLost: () => boolean):
       await server?.start()
       await cluster?.heal()
       await sentinel?.heal()
+    },
+    async untilConnected() {
+      await cluster?.untilConnected()
+      await sentinel?.untilConnected()
     },
     async [Symbol.asyncDispose]() {
       for (const proxy of proxies) await proxy[Symbol.asyncDispose]()

@@ -148,6 +148,7 @@ export async function runFault(options: RunOptions): Promise<RunResult> {
   )
   const violations = [...verdict.violations, ...crashes, ...late]
   await stack.disposeAsync()
+  await environment.untilConnected()
   const isKept = keepsHistory || violations.length > 0
   if (isKept) await writeFile(file.replace('.jsonl', '.log.json'), describeLog(log))
   else await rm(file, { force: true })
