@@ -79,8 +79,11 @@ const burstSeconds = 4
  */
 const reservePerSecond = 2_048
 const maxReserveMessageBytes = reservePerSecond * burstSeconds
-/** About 1 ms: an event reaches a subscriber after several turns, each of which others make longer. */
-const maxTurnBytes = 10_240
+/**
+ * At most 2.4 ms: an event reaches a subscriber after several turns, each of which others make longer. With less, fewer clients
+ * that join share a query of the database (decision 342).
+ */
+export const maxTurnBytes = 24_576
 
 /** The work of a network in this turn of the event loop, and what waits for the next ones. */
 interface Turn {
