@@ -91,6 +91,7 @@ export function startLoad(options: LoadOptions): Load {
   )
   const topics = new Set<string>()
   const deleted = new Set<string>()
+  const removals: (() => Promise<unknown>)[] = []
   const stopping = new AbortController()
   const running = new Set<Promise<void>>()
   const isOver = (): boolean => stopping.signal.aborted
@@ -195,7 +196,9 @@ export function startLoad(options: LoadOptions): Load {
     await pause(removeMs, stopping.signal)
     // Its tasks are deleted with it.
     for (const topic of [`${kind}:${id}`, `task:${taskIdOf(result)}`]) deleted.add(topic)
-    await requests.mutate({ name: 'remove', key: `${kind}:${id}`, query: deletion, variables: { id } })
+    const remove = () => requests.mutate({ name: 'remove', key: `${kind}:${id}`, query: deletion, variables: { id } })
+    removals.push(remove)
+    await remove()
   }
   /** Waits until a document is converted. @returns false when it is not before the load ends */
   const isReadySoon = async (id: string): Promise<boolean> => {
@@ -249,6 +252,8 @@ export function startLoad(options: LoadOptions): Load {
     async end() {
       stopping.abort()
       while (running.size > 0) await Promise.allSettled([...running])
+      // An acknowledged removal may have been lost: its topic would stay open.
+      if (environment.restoration !== undefined) for (const remove of removals) await remove()
     },
   }
 }
