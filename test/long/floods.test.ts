@@ -175,7 +175,7 @@ describe('messages of a socket', () => {
     const answer = await fixture.post('{ hello }')
     expect(answer.body.errors?.[0]).toEqual({
       message: 'The requests of this address make too much work; try again later (MAX_ADDRESS_WORK)',
-      extensions: { code: 'RATE_LIMITED' },
+      extensions: { code: 'RATE_LIMITED', retryable: true },
     })
     expect(Number(answer.headers.get('retry-after'))).toBeGreaterThan(0)
     const refused = new WebSocket(fixture.server.wsUrl, 'graphql-transport-ws')
