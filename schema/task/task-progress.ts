@@ -49,11 +49,11 @@ Unsubscribing does not cancel the task. A TaskSnapshot with its \`reason\` repla
       ...subscribeToTopic<TaskProgressArguments, TaskSnapshotState, EventSource>(
         async ({ taskId, after = null, fromStart = false }, context, operation) => {
           const { engine } = context
-          const items = countSelectedItems(operation)
+          const first = countSelectedItems(operation)
           // A subscriber that starts with a snapshot is authorized by the task in it.
           const firstSnapshot =
             after === null && !fromStart
-              ? ((await findVisibleSnapshot(context, taskId, items)) ?? refuseAsMissing('task', taskId))
+              ? ((await findVisibleSnapshot(context, taskId, first)) ?? refuseAsMissing('task', taskId))
               : undefined
           const loadedTask = firstSnapshot?.state.task ?? (await loadTask(context, taskId))
           // The input is not retained: it may be large.
@@ -61,7 +61,7 @@ Unsubscribing does not cancel the task. A TaskSnapshot with its \`reason\` repla
           const { id, kind, status } = task
           return {
             topic: taskTopic(id),
-            snapshot: () => engine.store.snapshot(id, items),
+            snapshot: () => engine.store.snapshot(id, first),
             firstSnapshot,
             isLast: isLastEvent,
             classOf,

@@ -227,12 +227,15 @@ export function createLive(options: {
     entry.users++
     return { entry, start, guard, firstSnapshot }
   }
-  const attach = (
-    entered: Entered,
-    { sinkOperation, isCatchUp = false }: { readonly sinkOperation: SinkOperation; readonly isCatchUp?: boolean },
-    ending: Ending,
-    onOver: () => void,
-  ): Subscriber => createSubscriber({ delivery, ...entered, isCatchUp, sinkOperation, ending, onOver })
+  // Not in `subscribe`: closures that live as long as the subscription would keep what was opened for it, its first snapshot too.
+  const attach =
+    (
+      entered: Entered,
+      { sinkOperation, isCatchUp = false }: { readonly sinkOperation: SinkOperation; readonly isCatchUp?: boolean },
+      onOver: () => void,
+    ) =>
+    (ending: Ending): Subscriber =>
+      createSubscriber({ delivery, ...entered, isCatchUp, sinkOperation, ending, onOver })
 
   return {
     counters,
@@ -264,7 +267,7 @@ export function createLive(options: {
       }
       const { sinkOperation } = context
       if (sinkOperation !== undefined)
-        return iterateNothing(sinkOperation.sink, (ending) => attach(entered, { sinkOperation }, ending, onOver))
+        return iterateNothing(sinkOperation.sink, attach(entered, { sinkOperation }, onOver))
       const isCatchUp = context.catchUp === true
       const stream = createStreamSink({
         budgetBytes: budgetBytes * (context.budgetShare ?? 1),
@@ -280,9 +283,8 @@ export function createLive(options: {
       const subscriber = attach(
         entered,
         { sinkOperation: { sink: stream.sink, operationId: noOperationId, number: 0 }, isCatchUp },
-        stream,
         onOver,
-      )
+      )(stream)
       return iterateStream(stream.next, subscriber)
     },
   }
