@@ -18,16 +18,39 @@ export interface RedisFault<Group> {
 /** The slot of the queues, which have one hash tag. */
 const slot = slotOf('{bull}')
 
-/** Waits until another server than this one is the primary of a slot. */
-const untilReplaced = (cluster: TestRedisCluster, former: RedisMember): Promise<void> =>
-  untilPassed(async () => {
-    if ((await cluster.primaryOf(slot)) === former) throw new Error('The primary was not replaced')
-  })
-/** Waits until the Sentinels name another server than this one. */
-const untilSwitched = (group: TestRedisSentinel, former: RedisMember): Promise<void> =>
-  untilPassed(async () => {
-    if ((await group.primary()) === former) throw new Error('The primary was not replaced')
-  })
+/** The faults of a primary, in a group that replaces it. */
+function createPrimaryFaults<Group extends TestRedisCluster | TestRedisSentinel>(
+  primaryOf: (group: Group) => Promise<RedisMember>,
+) {
+  /** Causes something to the primary, and waits until the group has another one. */
+  const untilReplaced = async (group: Group, cause: (primary: RedisMember) => unknown): Promise<RedisMember> => {
+    const primary = await primaryOf(group)
+    await cause(primary)
+    await untilPassed(async () => {
+      if ((await primaryOf(group)) === primary) throw new Error('The primary was not replaced')
+    })
+    return primary
+  }
+  return {
+    async replace(group: Group, cause: (primary: RedisMember) => unknown) {
+      await untilReplaced(group, cause)
+    },
+    async kill(group: Group) {
+      await untilReplaced(group, (primary) => primary.signal('SIGKILL'))
+    },
+    async hang(group: Group) {
+      const former = await untilReplaced(group, (primary) => primary.signal('SIGSTOP'))
+      await pause(5_000)
+      await former.signal('SIGCONT')
+    },
+    async partition(group: Group, cutClients: readonly string[]) {
+      await untilReplaced(group, (primary) => primary.cut(cutClients))
+      await pause(5_000)
+      await group.heal()
+      await group.untilConnected()
+    },
+  }
+}
 
 async function killReplicas(members: readonly RedisMember[]): Promise<void> {
   for (const member of members) if (await isReplica(member)) await member.signal('SIGKILL')
@@ -46,43 +69,18 @@ async function withoutMemory(members: readonly RedisMember[], ms: number): Promi
   for (const member of members) await member.cli('CONFIG', 'SET', 'maxmemory', '0')
 }
 
+const ofCluster = createPrimaryFaults<TestRedisCluster>((cluster) => cluster.primaryOf(slot))
+const failOver = (cluster: TestRedisCluster, ...how: readonly string[]): Promise<void> =>
+  ofCluster.replace(cluster, async (primary) => (await cluster.replicaOf(primary)).cli('CLUSTER', 'FAILOVER', ...how))
+
 /** The faults of a cluster. */
 export const clusterFaults: readonly RedisFault<TestRedisCluster>[] = [
-  {
-    name: 'a primary is killed',
-    async cause(cluster) {
-      const primary = await cluster.primaryOf(slot)
-      await primary.signal('SIGKILL')
-      await untilReplaced(cluster, primary)
-    },
-  },
-  {
-    name: 'a primary hangs, and returns as a replica',
-    async cause(cluster) {
-      const primary = await cluster.primaryOf(slot)
-      await primary.signal('SIGSTOP')
-      await untilReplaced(cluster, primary)
-      await pause(5_000)
-      await primary.signal('SIGCONT')
-    },
-  },
-  {
-    name: 'a replica takes over as planned',
-    async cause(cluster) {
-      const primary = await cluster.primaryOf(slot)
-      const replica = await cluster.replicaOf(primary)
-      await replica.cli('CLUSTER', 'FAILOVER')
-      await untilReplaced(cluster, primary)
-    },
-  },
+  { name: 'a primary is killed', cause: ofCluster.kill },
+  { name: 'a primary hangs, and returns as a replica', cause: ofCluster.hang },
+  { name: 'a replica takes over as planned', cause: (cluster) => failOver(cluster) },
   {
     name: 'a replica takes over without asking (TAKEOVER)',
-    async cause(cluster) {
-      const primary = await cluster.primaryOf(slot)
-      const replica = await cluster.replicaOf(primary)
-      await replica.cli('CLUSTER', 'FAILOVER', 'TAKEOVER')
-      await untilReplaced(cluster, primary)
-    },
+    cause: (cluster) => failOver(cluster, 'TAKEOVER'),
   },
   {
     name: 'slots move to another primary',
@@ -92,21 +90,8 @@ export const clusterFaults: readonly RedisFault<TestRedisCluster>[] = [
       await cluster.reshard(primary, other, 500)
     },
   },
-  {
-    name: 'all replicas are killed',
-    cause: (cluster) => killReplicas(cluster.members),
-  },
-  {
-    name: 'a partition leaves the old primary to some clients',
-    async cause(cluster, cutClients) {
-      const primary = await cluster.primaryOf(slot)
-      primary.cut(cutClients)
-      await untilReplaced(cluster, primary)
-      await pause(5_000)
-      await cluster.heal()
-      await cluster.untilConnected()
-    },
-  },
+  { name: 'all replicas are killed', cause: (cluster) => killReplicas(cluster.members) },
+  { name: 'a partition leaves the old primary to some clients', cause: ofCluster.partition },
   {
     name: 'the primaries are without memory',
     async cause(cluster) {
@@ -119,58 +104,26 @@ export const clusterFaults: readonly RedisFault<TestRedisCluster>[] = [
   },
 ]
 
+const ofSentinels = createPrimaryFaults<TestRedisSentinel>((group) => group.primary())
+
 /** The faults of a primary with replicas and Sentinels. */
 export const sentinelFaults: readonly RedisFault<TestRedisSentinel>[] = [
-  {
-    name: 'the primary is killed',
-    async cause(group) {
-      const primary = await group.primary()
-      await primary.signal('SIGKILL')
-      await untilSwitched(group, primary)
-    },
-  },
-  {
-    name: 'the primary hangs, and returns as a replica',
-    async cause(group) {
-      const primary = await group.primary()
-      await primary.signal('SIGSTOP')
-      await untilSwitched(group, primary)
-      await pause(5_000)
-      await primary.signal('SIGCONT')
-    },
-  },
+  { name: 'the primary is killed', cause: ofSentinels.kill },
+  { name: 'the primary hangs, and returns as a replica', cause: ofSentinels.hang },
   {
     name: 'a replica takes over as planned',
-    async cause(group) {
-      const primary = await group.primary()
-      await group.sentinels[0]?.cli('SENTINEL', 'FAILOVER', 'tidings')
-      await untilSwitched(group, primary)
-    },
+    cause: (group) => ofSentinels.replace(group, () => group.sentinels[0]?.cli('SENTINEL', 'FAILOVER', 'tidings')),
   },
   {
     name: 'a Sentinel is killed with the primary',
-    async cause(group) {
-      const primary = await group.primary()
-      await group.sentinels[0]?.signal('SIGKILL')
-      await primary.signal('SIGKILL')
-      await untilSwitched(group, primary)
-    },
+    cause: (group) =>
+      ofSentinels.replace(group, async (primary) => {
+        await group.sentinels[0]?.signal('SIGKILL')
+        await primary.signal('SIGKILL')
+      }),
   },
-  {
-    name: 'both replicas are killed',
-    cause: (group) => killReplicas(group.members),
-  },
-  {
-    name: 'a partition leaves the old primary to some clients',
-    async cause(group, cutClients) {
-      const primary = await group.primary()
-      primary.cut(cutClients)
-      await untilSwitched(group, primary)
-      await pause(5_000)
-      await group.heal()
-      await group.untilConnected()
-    },
-  },
+  { name: 'both replicas are killed', cause: (group) => killReplicas(group.members) },
+  { name: 'a partition leaves the old primary to some clients', cause: ofSentinels.partition },
   {
     name: 'the primary is without memory',
     cause: async (group) => withoutMemory([await group.primary()], 6_000),
