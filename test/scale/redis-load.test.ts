@@ -8,7 +8,20 @@ test.for([
   'every subscriber receives everything once through all faults of a %s',
   { timeout: 3_600_000 },
   async ([layout, count]) => {
-    const load = ['--redis', layout, '--group', 'redis', '--seed', '1', '--rate', '0.5', '--fan-out', '40']
+    const load = [
+      '--redis',
+      layout,
+      '--group',
+      'redis',
+      '--seed',
+      '1',
+      '--rate',
+      '0.6',
+      '--fan-out',
+      '40',
+      '--subscribers',
+      '200',
+    ]
     const output = await runRig(...load)
     console.info(output)
     expect(output).toMatch(
