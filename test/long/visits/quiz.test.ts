@@ -44,6 +44,11 @@ describe('a quiz in the Studio', () => {
       await press(page, 'Replace', position)
       await page.getByLabel(`What is wrong with question ${position}?`).fill('Too easy')
       await page.getByRole('button', { name: 'Find another' }).click()
+      // A reload cancels a request that the server has not received.
+      await page
+        .getByRole('progressbar', { name: `Replacing question ${position}` })
+        .or(page.getByRole('button', { name: `Undo: question ${position}`, exact: true }))
+        .waitFor()
     }
     await page.reload()
     for (const position of [1, 2, 4])

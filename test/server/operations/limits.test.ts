@@ -155,11 +155,12 @@ describe('sizes', () => {
       })
       // A reset while it still sends is as good as an end.
       socket.on('error', () => undefined)
+      const closed = new Promise((resolve) => socket.once('close', resolve))
       socket.write(
         `POST ${path} HTTP/1.1\r\nHost: ${hostname}:${port}\r\nContent-Type: ${type}\r\nContent-Length: 1000000\r\n\r\n`,
       )
       const drip = setInterval(() => socket.write(' '), 50)
-      await once(socket, 'close')
+      await closed
       clearInterval(drip)
       expect(answer).toContain(`HTTP/1.1 ${status}`)
       expect(answer.toLowerCase()).toContain('\r\nconnection: close\r\n')
