@@ -1,5 +1,7 @@
+import { createSecretKey, hash } from 'node:crypto'
 import type { IncomingHttpHeaders } from 'node:http'
 import { createRemoteJWKSet, errors, type JWTPayload, type JWTVerifyOptions, jwtVerify } from 'jose'
+import { LRUCache } from 'lru-cache'
 import { z } from 'zod'
 import type { Config } from '../../config.ts'
 import { TidingsError } from '../../errors.ts'
@@ -84,6 +86,12 @@ const claims = z.object({
  */
 const publicKeyAlgorithms = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA']
 const jwksTimeoutMs = 3_000
+/**
+ * For this time the signature of a token is not verified again: that takes a thread of its own, and
+ * longer than the rest of a small request.
+ */
+const verifiedMs = 60_000
+const maxVerifiedTokens = 10_000
 /** The longest delay proposed to the holder of a token that is not valid yet. */
 const longestRetryMs = 60_000
 /** The longest delay of a timer; a longer one fires at once. */
@@ -102,7 +110,7 @@ export function createAuthenticator(config: TokenConfig, logger: Logger): Authen
   if (secret === undefined && jwksUrl === undefined)
     return { areRequired: false, read: () => Promise.resolve(localDeveloper) }
 
-  const key = secret === undefined ? undefined : new TextEncoder().encode(secret)
+  const key = secret === undefined ? undefined : createSecretKey(secret, 'utf8')
   const keySet =
     jwksUrl === undefined ? undefined : createRemoteJWKSet(new URL(jwksUrl), { timeoutDuration: jwksTimeoutMs })
   const options: JWTVerifyOptions = {
@@ -112,7 +120,17 @@ export function createAuthenticator(config: TokenConfig, logger: Logger): Authen
     ...(config.JWT_AUDIENCE === undefined ? {} : { audience: config.JWT_AUDIENCE }),
   }
 
+  /** The payloads of valid tokens, by the digest of the token. */
+  const verified = new LRUCache<string, JWTPayload>({ max: maxVerifiedTokens, ttl: verifiedMs })
   const verify = async (token: string): Promise<JWTPayload> => {
+    const digest = hash('sha256', token)
+    const known = verified.get(digest)
+    if (known !== undefined) return known
+    const payload = await verifySignature(token)
+    verified.set(digest, payload)
+    return payload
+  }
+  const verifySignature = async (token: string): Promise<JWTPayload> => {
     if (key !== undefined && (keySet === undefined || isSharedSecret(token)))
       return (await jwtVerify(token, key, { ...options, algorithms: ['HS256'] })).payload
     if (keySet === undefined) throw new errors.JWTInvalid('no key')

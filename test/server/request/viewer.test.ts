@@ -1,7 +1,7 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { exportJWK, generateKeyPair, SignJWT } from 'jose'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { WebSocket } from 'ws'
 import { openStream } from '../sse/sse.ts'
 import { ask, type ServerFixture, secret, signToken, startTestServer, subscribe, until } from '../support.ts'
@@ -35,6 +35,24 @@ describe('with a secret', () => {
       }
     }
     expect(await ask(fixture.client({ webSocketImpl: WithHeader }), viewerQuery)).toEqual({ data: { viewer } })
+  })
+
+  test('verifies the signature of a token once, and that of a refused one each time', async () => {
+    const verify = vi.spyOn(globalThis.crypto.subtle, 'verify')
+    const post = async (token: string) => (await fixture.post(viewerQuery, { headers: bearer(token) })).status
+    const token = await sign({ sub: 'u_once' })
+    for (const status of [200, 200, 200]) expect(await post(token)).toBe(status)
+    expect(verify).toHaveBeenCalledTimes(1)
+    const expiring = await sign({ sub: 'u_expiring' }, { expiresInMs: 3_000 })
+    expect(await post(expiring)).toBe(200)
+    // It expires although its signature is remembered.
+    await until(async () => expect(await post(expiring)).toBe(401))
+    expect(verify).toHaveBeenCalledTimes(2)
+    // One that differs from it only in its signature.
+    const forged = token.replace(/[\w-]{43}$/, (signature) => [...signature].reverse().join(''))
+    for (const status of [401, 401]) expect(await post(forged)).toBe(status)
+    expect(verify).toHaveBeenCalledTimes(4)
+    verify.mockRestore()
   })
 
   test('has no viewer without a token', async () => {
