@@ -156,7 +156,7 @@ function createParts<A extends Omit<Api, 'serve'>>(
     },
   })
   const budgets = createBudgets({ rateLimits: options.rateLimits, metrics, note })
-  const work = createWork(config, metrics)
+  const work = createWork(config, metrics, connections)
   const door = { connections, budgets, work, metrics, note }
   const api = createApiWith({
     ...door,

@@ -46,6 +46,8 @@ export interface Connections extends Iterable<Connection> {
    * connection.
    */
   mayOpen(network: string): boolean
+  /** Whether no connection of another network is open. */
+  isAlone(network: string): boolean
   /** Registers a connection. */
   open(transport: Transport, from: ClientInfo, control: ConnectionControl): Connection
   /**
@@ -91,6 +93,7 @@ export function createConnections(limits: ConnectionLimits, metrics: ServerMetri
     },
     [Symbol.iterator]: () => open.values(),
     mayOpen: (network) => (byNetwork.get(network) ?? 0) < limits.MAX_SOCKETS_PER_ADDRESS,
+    isAlone: (network) => byNetwork.size === (byNetwork.has(network) ? 1 : 0),
     open(transport, from, control) {
       const entry: Entry = { id: `c${++openedCount}`, transport, from, openedAtMs: Date.now(), userId: null, control }
       open.add(entry)

@@ -1,4 +1,5 @@
 import type { Config } from '../../config.ts'
+import type { Connections } from './connections.ts'
 import type { ServerMetrics } from './server-metrics.ts'
 import { createTokenBuckets } from './work-buckets.ts'
 
@@ -80,19 +81,27 @@ const burstSeconds = 4
 const reservePerSecond = 2_048
 const maxReserveMessageBytes = reservePerSecond * burstSeconds
 /**
- * At most 2.4 ms: an event reaches a subscriber after several turns, each of which others make longer. With less, fewer clients
- * that join share a query of the database (decision 342).
+ * The work of a network per turn of the event loop. While others are connected, about 0.8 ms: an event reaches a subscriber after
+ * several turns, each of which becomes longer. Otherwise more, as clients that join in the same turn share a query of the database
+ * (decision 348).
  */
-export const maxTurnBytes = 24_576
+export const maxTurnBytes = { shared: 8_192, alone: 65_536 } as const
 
-/** The work of a network in this turn of the event loop, and what waits for the next ones. */
+/** The work of a network in this turn of the event loop and beyond its limit in former ones, and what waits for the next ones. */
 interface Turn {
   bytes: number
   readonly waiting: Set<() => void>
 }
 
-/** Creates the limits of a server. */
-export function createWork(limits: WorkLimits, metrics: Pick<ServerMetrics, 'worked'>): Work {
+/**
+ * Creates the limits of a server.
+ * @param connections - to find out whether others are connected
+ */
+export function createWork(
+  limits: WorkLimits,
+  metrics: Pick<ServerMetrics, 'worked'>,
+  connections: Pick<Connections, 'isAlone'>,
+): Work {
   const bucketsFor = (perSecond: number) => createTokenBuckets({ perSecond, capacity: perSecond * burstSeconds })
   const sockets = bucketsFor(limits.MAX_SOCKET_WORK)
   const viewers = bucketsFor(limits.MAX_VIEWER_WORK)
@@ -100,14 +109,16 @@ export function createWork(limits: WorkLimits, metrics: Pick<ServerMetrics, 'wor
   const reserves = bucketsFor(reservePerSecond)
   const socketWaitMs = ({ socketId }: WorkSource): number => (socketId === undefined ? 0 : sockets.waitMs(socketId))
   const turns = new Map<string, Turn>()
-  const isSpent = (turn: Turn | undefined): boolean => turn !== undefined && turn.bytes > maxTurnBytes
+  const limitOf = (network: string): number => maxTurnBytes[connections.isAlone(network) ? 'alone' : 'shared']
+  const isSpent = (network: string): boolean => (turns.get(network)?.bytes ?? 0) > limitOf(network)
   const beginTurn = (): void => {
     for (const [network, turn] of turns) {
-      turn.bytes = 0
+      // What exceeds the limit, as a document that cannot be divided, takes several turns: others proceed in those.
+      turn.bytes = Math.max(0, turn.bytes - limitOf(network))
       // Each runs once: it may wait again.
       let left = turn.waiting.size
       for (const run of turn.waiting) {
-        if (left-- === 0 || isSpent(turn)) break
+        if (left-- === 0 || isSpent(network)) break
         turn.waiting.delete(run)
         run()
       }
@@ -155,11 +166,11 @@ export function createWork(limits: WorkLimits, metrics: Pick<ServerMetrics, 'wor
       reserves.take(socketId, messageBytes + workOf.message)
       return true
     },
-    isTurnSpent: ({ network }) => isSpent(turns.get(network)),
+    isTurnSpent: ({ network }) => isSpent(network),
     onTurn,
     async waitForTurn(source, bytes = 0) {
       const turn = turnOf(source)
-      if (isSpent(turn))
+      if (isSpent(source.network))
         await new Promise<void>((resolve) => {
           onTurn(source, () => {
             turnOf(source).bytes += bytes

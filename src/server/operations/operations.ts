@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto'
 import {
   type DocumentNode,
   GraphQLError,
@@ -11,14 +12,16 @@ import {
   specifiedRules,
   validate,
 } from 'graphql'
+import { LRUCache } from 'lru-cache'
 import type { ErrorCode } from '../../errors.ts'
 import { withoutToken } from '../../tasks/model/viewer.ts'
 import { directiveRule, removeSuggestion } from '../request/exposure.ts'
 import { type CheckedCost, checkCost, checkFields, fragmentsOf, limitRule, type OperationLimits } from './limits.ts'
 
 /**
- * Parses and validates operations: once for each distinct valid text of an authenticated viewer, as
- * long as it is cached.
+ * Parses and validates operations. A valid text of an authenticated viewer is cached when it is sent
+ * for the second time: one that is sent only once would take memory, and time of the garbage
+ * collector, for nothing.
  */
 export interface Operations {
   /** @throws GraphQLError `GRAPHQL_PARSE_FAILED` for a syntax error or too many tokens */
@@ -50,12 +53,11 @@ export interface Operations {
 }
 
 const maxRemembered = 1_000
-/**
- * Maximum number of tokens and characters of all cached texts together, so that memory is bounded
- * whatever clients send: a document takes about 150 bytes per token.
- */
-const maxRememberedTokens = 200_000
-const maxRememberedChars = 4_194_304
+/** So that memory is bounded whatever clients send. */
+const maxRememberedBytes = 32_000_000
+/** Measured, without the locations of the document. */
+const bytesPerToken = 150
+const bytesPerChar = 2
 const maxRememberedTextChars = 32_768
 const maxErrors = 20
 
@@ -68,33 +70,23 @@ export function createOperations(
   limits: OperationLimits,
   { hasSuggestions = true }: { readonly hasSuggestions?: boolean } = {},
 ): Operations {
-  /**
-   * Contains valid documents only, so that invalid ones cannot evict documents in use; least
-   * recently used first.
-   */
-  const documents = new Map<string, DocumentNode>()
+  /** Contains valid documents only, so that invalid ones cannot evict documents in use. */
+  const documents = new LRUCache<string, DocumentNode>({
+    max: maxRemembered,
+    maxSize: maxRememberedBytes,
+    sizeCalculation: (document, text) => bytesPerToken * tokensOf(document) + bytesPerChar * text.length,
+  })
+  /** The digests of valid texts that were sent once. */
+  const seenOnce = new LRUCache<string, true>({ max: maxRemembered })
   const valid = new WeakSet<DocumentNode>()
   const texts = new WeakMap<DocumentNode, string>()
-  let rememberedChars = 0
-  let rememberedTokens = 0
 
   const remember = (document: DocumentNode): void => {
     const text = texts.get(document)
-    if (text === undefined || text.length > maxRememberedTextChars || documents.has(text)) return
-    documents.set(text, document)
-    rememberedChars += text.length
-    rememberedTokens += tokensOf(document)
-    for (const [oldest, droppedDocument] of documents) {
-      if (
-        documents.size <= maxRemembered &&
-        rememberedChars <= maxRememberedChars &&
-        rememberedTokens <= maxRememberedTokens
-      )
-        break
-      documents.delete(oldest)
-      rememberedChars -= oldest.length
-      rememberedTokens -= tokensOf(droppedDocument)
-    }
+    if (text === undefined || text.length > maxRememberedTextChars) return
+    const digest = hash('sha256', text)
+    if (seenOnce.delete(digest)) documents.set(text, document)
+    else seenOnce.set(digest, true)
   }
 
   return {
@@ -103,11 +95,7 @@ export function createOperations(
     },
     parse(text) {
       const existing = documents.get(text)
-      if (existing !== undefined) {
-        documents.delete(text)
-        documents.set(text, existing)
-        return existing
-      }
+      if (existing !== undefined) return existing
       const document = parseText(text, limits.MAX_QUERY_TOKENS)
       texts.set(document, text)
       return document

@@ -1,14 +1,37 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { describe, expect, test, vi } from 'vitest'
+import {
+  type Connection,
+  type ConnectionControl,
+  createConnections,
+} from '../../../src/server/connections/connections.ts'
 import { createServerMetrics } from '../../../src/server/connections/server-metrics.ts'
 import { createWork, maxTurnBytes, workOf } from '../../../src/server/connections/work.ts'
+import type { ClientInfo } from '../../../src/server/request/client-address.ts'
 import { testConfig } from '../support.ts'
 
 const source = { network: '10.0.0.1', userId: null }
 const other = { network: '10.0.0.2', userId: null }
 /** Returns how many begin before their work exceeds the limit. */
-const perTurn = (bytes: number): number => Math.floor(maxTurnBytes / bytes) + 1
-const create = () => createWork(testConfig(), createServerMetrics())
+const perTurn = (bytes: number, limit: keyof typeof maxTurnBytes = 'shared'): number =>
+  Math.floor(maxTurnBytes[limit] / bytes) + 1
+const control: ConnectionControl = {
+  move: () => undefined,
+  terminate: () => undefined,
+  unreadBytes: () => 0,
+  subscriptions: () => 0,
+}
+const from = (network: string): ClientInfo => ({ address: network, network, userAgent: null })
+
+/** Creates the limits of a server to which both networks are connected. */
+function create() {
+  const metrics = createServerMetrics()
+  const connections = createConnections(testConfig(), metrics)
+  const [, others] = [source, other].map(({ network }) => connections.open('ws', from(network), control))
+  return Object.assign(createWork(testConfig(), metrics, connections), {
+    othersLeave: () => connections.close(others as Connection),
+  })
+}
 
 describe('the work of an address in one turn of the event loop', () => {
   test('continues in later turns, in order, while another address has its own', async () => {
@@ -28,6 +51,24 @@ describe('the work of an address in one turn of the event loop', () => {
     }
     expect(order).toEqual(Array.from({ length: 30 }, (_, index) => index))
     expect(Math.max(...turns)).toBe(perTurn(workOf.operation))
+  })
+
+  test('is more while nobody else is connected', async () => {
+    const work = create()
+    const begin = async (): Promise<number> => {
+      let begun = 0
+      const all = Array.from({ length: 40 }, () => work.waitForTurn(source, workOf.request).then(() => begun++))
+      // Those that do not have to wait.
+      await Promise.resolve()
+      await Promise.resolve()
+      const atOnce = begun
+      await Promise.all(all)
+      return atOnce
+    }
+    expect(await begin()).toBe(perTurn(workOf.request))
+    await nextTurn()
+    work.othersLeave()
+    expect(await begin()).toBe(perTurn(workOf.request, 'alone'))
   })
 
   test('lets each waiting socket run once a turn', async () => {

@@ -64,15 +64,28 @@ describe('the cache', () => {
     const operations = create()
     expect(check(operations, '{ listed }', false)).toEqual([])
     expect(operations.size).toBe(0)
-    expect(check(operations, '{ listed }')).toEqual([])
-    expect([operations.size, operations.isCached('{ listed }')]).toEqual([1, true])
+    for (const isCached of [false, true]) {
+      expect(check(operations, '{ listed }')).toEqual([])
+      expect([operations.size, operations.isCached('{ listed }')]).toEqual([Number(isCached), isCached])
+    }
+  })
+
+  test('contains no document that was sent once', () => {
+    const operations = create()
+    const text = (index: number): string => `query Q${index} { hello }`
+    for (let index = 0; index < 2_500; index++) expect(check(operations, text(index))).toEqual([])
+    expect(operations.size).toBe(0)
+    // Only the last texts are known to have been sent before.
+    for (const index of [0, 2_499]) check(operations, text(index))
+    expect([operations.isCached(text(0)), operations.isCached(text(2_499))]).toEqual([false, true])
   })
 
   test('is bounded by tokens', () => {
     const operations = create({ MAX_QUERY_ALIASES: '1000' })
     const fields = Array.from({ length: 500 }, (_, index) => `a${index}: hello`).join(' ')
     const text = (index: number): string => `query Q${index} { ${fields} }`
-    for (let index = 0; index < 150; index++) expect(check(operations, text(index))).toEqual([])
+    for (let index = 0; index < 150; index++)
+      for (const _time of ['first', 'second']) expect(check(operations, text(index))).toEqual([])
     expect(operations.size).toBeGreaterThan(100)
     expect(operations.size).toBeLessThan(140)
     expect(operations.isCached(text(149))).toBe(true)

@@ -20,14 +20,15 @@ async function open() {
   const opened = Promise.withResolvers<{ readonly one: ServedSocket; readonly tcp: Duplex }>()
   await using stack = new AsyncDisposableStack()
   const sockets = new WebSocketServer({ noServer: true, perMessageDeflate: false })
+  const connections = createConnections(limits, createServerMetrics())
   const surroundings = {
     maxBufferBytes: 16_384,
     maxRetainedBytes: 16_384,
     maxAnonymousBytes: 16_384,
-    work: createWork(testConfig(), createServerMetrics()),
+    work: createWork(testConfig(), createServerMetrics(), connections),
     floodMs: 10_000,
     answer: () => false,
-    connections: createConnections(limits, createServerMetrics()),
+    connections,
     live: sinks,
     note: () => undefined,
     logger: silentLogger,

@@ -24,7 +24,7 @@ test('a socket that closes while its token is read is not accepted', async () =>
   const metrics = createServerMetrics()
   const connections = createConnections({ MAX_SOCKETS_PER_ADDRESS: 10, MAX_SOCKETS_PER_VIEWER: 10 }, metrics)
   const budgets = createBudgets({ rateLimits: undefined, metrics, note })
-  const work = createWork(testConfig(), metrics)
+  const work = createWork(testConfig(), metrics, connections)
   const door = { connections, budgets, work, metrics, note, live: sinks, logger: silentLogger }
   const unused = (): never => {
     throw new Error('Nothing is asked for')
