@@ -48,7 +48,7 @@ Where taskset exists, Tidings (of two: the server of the viewer), the database a
 server, the flooded one of two servers, the attacker and the viewer on the second one. The numbers depend on the machine:
 compare those of one run, on a machine that does nothing else.
 
-  --only TEXT       only floods whose name contains this text:
+  --only TEXT|…     only floods whose name contains one of these texts:
 ${attacks.map(({ name }) => `                      ${name}`).join('\n')}
   --seconds N       how long each flood lasts (default: 10)
   --rounds N        how often each flood goes to each of its targets (default: 2)
@@ -236,7 +236,7 @@ function printCase(name: string, controls: readonly Window[], windows: readonly 
 const warmUp = (nothing: Target, { port }: Target, attack: Attack): Promise<unknown> =>
   flood(attack, { targets: [nothing], measured: [], port })
 
-const selected = attacks.filter(({ name }) => name.includes(values.only))
+const selected = attacks.filter(({ name }) => values.only.split('|').some((text) => name.includes(text)))
 const [first] = selected
 if (first === undefined)
   throw new Error(`No attack has ${values.only} in its name: ${attacks.map(({ name }) => name).join(', ')}`)

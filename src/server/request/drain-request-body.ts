@@ -1,10 +1,18 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { networkOf } from '../../network.ts'
+import { createTokenBuckets } from '../connections/work-buckets.ts'
 
 /**
  * Time that a client has to read a response that was sent before its request had arrived, before
  * the connection is destroyed.
  */
 const lingerMs = 2_000
+/**
+ * The bytes of each address that may be discarded. Received bytes are memory that V8 counts: it
+ * collects the garbage of the whole heap after some megabytes.
+ */
+const discardedBytes = createTokenBuckets({ perSecond: 524_288, capacity: 4_194_304 })
+const countEveryMs = 10
 
 /**
  * Closes the connection after a response that is sent before the request body has arrived, as for a
@@ -12,6 +20,9 @@ const lingerMs = 2_000
  * body is discarded. Without the header, the client could keep the connection as long as a request
  * may take, by sending the rest slowly. Without the wait, the bytes that still arrive would trigger
  * a reset, which overtakes the response: a proxy reports 502 instead.
+ *
+ * Of an address, 4 MB are discarded at once and 0.5 MB a second. What it sends beyond that is not read, and
+ * it may see a reset after the two seconds.
  *
  * Must be called before the response is begun.
  */
@@ -28,12 +39,37 @@ export function drainRequestBody(request: IncomingMessage, response: ServerRespo
       // Node calls it when the response has been written.
       socket.destroySoon = () => {
         if (request.complete) return destroySoon()
-        request.resume()
-        request.once('end', () => socket.end())
-        const timer = setTimeout(() => socket.destroy(), lingerMs).unref()
-        socket.once('close', () => clearTimeout(timer))
+        discard(request)
       }
     }
     return writeHead(...args)
   }
+}
+
+/** Reads and discards the rest of a body, and closes its connection. */
+function discard(request: IncomingMessage): void {
+  const { socket } = request
+  const network = networkOf(socket.remoteAddress ?? '')
+  let countedBytes = socket.bytesRead
+  const count = (): void => {
+    discardedBytes.take(network, socket.bytesRead - countedBytes)
+    countedBytes = socket.bytesRead
+  }
+  const countAndLimit = (): void => {
+    count()
+    if (discardedBytes.waitMs(network) === 0) return
+    clearInterval(counting)
+    socket.pause()
+    socket.end()
+  }
+  const timer = setTimeout(() => socket.destroy(), lingerMs).unref()
+  const counting = setInterval(countAndLimit, countEveryMs).unref()
+  socket.once('close', () => {
+    count()
+    clearTimeout(timer)
+    clearInterval(counting)
+  })
+  request.once('end', () => socket.end()).resume()
+  // Node begins to read in this turn, which would end a pause.
+  setImmediate(countAndLimit)
 }

@@ -122,6 +122,32 @@ describe('sizes', () => {
     }
   })
 
+  test('discards a few megabytes of an address, and reads no more of it before it closes the connection', async () => {
+    const { hostname, port } = new URL(fixture.server.url)
+    const bytes = 200_000_000
+    // An address of its own: what others send is read.
+    const socket = connect({ port: Number(port), host: hostname, localAddress: '127.0.0.9' })
+    let answer = ''
+    socket.setEncoding('utf8').on('data', (text: string) => {
+      answer += text
+    })
+    socket.on('error', () => undefined)
+    const closed = new Promise((resolve) => socket.once('close', resolve))
+    socket.write(
+      `POST /graphql HTTP/1.1\r\nHost: ${hostname}:${port}\r\nContent-Type: text/plain\r\nContent-Length: ${bytes}\r\n\r\n`,
+    )
+    const part = Buffer.alloc(1_000_000, 32)
+    const send = (): void => {
+      while (socket.writable && socket.write(part));
+    }
+    socket.on('drain', send)
+    send()
+    await closed
+    expect(answer).toContain('HTTP/1.1 415')
+    // The rest is what the operating system has taken.
+    expect(socket.bytesWritten - socket.writableLength).toBeLessThan(bytes / 4)
+  })
+
   test('closes the connection of a client that does not, when the request arrived after the beginning of the answer', async () => {
     const closed = Promise.withResolvers<void>()
     const server = createServer((incoming, response) => {
