@@ -86,6 +86,8 @@ const maxReserveMessageBytes = reservePerSecond * burstSeconds
  * (decision 348).
  */
 export const maxTurnBytes = { shared: 8_192, alone: 65_536 } as const
+/** What exceeds the limit of a turn counts in the next ones, but in no more than this number: the network may have many users. */
+const maxCarriedTurns = 4
 
 /** The work of a network in this turn of the event loop and beyond its limit in former ones, and what waits for the next ones. */
 interface Turn {
@@ -113,8 +115,9 @@ export function createWork(
   const isSpent = (network: string): boolean => (turns.get(network)?.bytes ?? 0) > limitOf(network)
   const beginTurn = (): void => {
     for (const [network, turn] of turns) {
-      // What exceeds the limit, as a document that cannot be divided, takes several turns: others proceed in those.
-      turn.bytes = Math.max(0, turn.bytes - limitOf(network))
+      // After a document that cannot be divided, others have some turns.
+      const limit = limitOf(network)
+      turn.bytes = Math.min(Math.max(0, turn.bytes - limit), maxCarriedTurns * limit)
       // Each runs once: it may wait again.
       let left = turn.waiting.size
       for (const run of turn.waiting) {

@@ -53,6 +53,21 @@ describe('the work of an address in one turn of the event loop', () => {
     expect(Math.max(...turns)).toBe(perTurn(workOf.operation))
   })
 
+  test('counts in up to four of the next turns when it exceeds the limit', async () => {
+    const work = create()
+    const turnsAfter = async (bytes: number): Promise<number> => {
+      work.record(source, bytes)
+      let turns = 0
+      for (; work.isTurnSpent(source); turns++) await nextTurn()
+      return turns
+    }
+    expect(await turnsAfter(maxTurnBytes.shared)).toBe(0)
+    await nextTurn()
+    expect(await turnsAfter(3 * maxTurnBytes.shared)).toBe(2)
+    await nextTurn()
+    expect(await turnsAfter(1_000 * maxTurnBytes.shared)).toBe(4)
+  })
+
   test('is more while nobody else is connected', async () => {
     const work = create()
     const begin = async (): Promise<number> => {
