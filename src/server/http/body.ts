@@ -6,7 +6,7 @@ import { ownContextOf } from '../../live/execute/own-context.ts'
 import type { ServerMetrics } from '../connections/server-metrics.ts'
 import type { Work } from '../connections/work.ts'
 import type { ServerContext, WriteAudit } from '../request/context.ts'
-import { isJsonTooDeep } from '../request/json-depth.ts'
+import { createJsonDepthCheck } from '../request/json-depth.ts'
 import { jsonTooDeep, type MultipartReading, readMultipart, tooLarge } from './multipart.ts'
 import { createSpool } from './spool.ts'
 
@@ -78,9 +78,8 @@ export function createBodyLimitPlugin(options: {
             ? 'MAX_ANONYMOUS_BODY_BYTES'
             : 'MAX_BODY_BYTES'
         const body = await refusing(async () => {
-          const bytes = await readBody(req, { maxBytes: limits[setting], setting, pace })
+          const bytes = await readBody(req, { maxBytes: limits[setting], setting, pace, isJson })
           work.record({ network: from.network, userId: viewer?.userId ?? null }, bytes.length)
-          if (isJson && isJsonTooDeep(bytes)) throw jsonTooDeep('request')
           return bytes
         })
         return requestParser(new Request(url, { method, headers: new Headers([...headers]), body }))
@@ -121,13 +120,19 @@ const tooSlow = (): GraphQLError =>
 
 /**
  * Reads the whole body.
- * @throws GraphQLError when it is too large, too slow or truncated; the rest remains unread
+ * @throws GraphQLError when it is too large, too slow, truncated, or JSON that is nested too deeply; the rest remains unread
  */
 async function readBody(
   request: IncomingMessage,
-  options: { readonly maxBytes: number; readonly setting: keyof BodyLimits; readonly pace: BodyPace },
+  options: {
+    readonly maxBytes: number
+    readonly setting: keyof BodyLimits
+    readonly pace: BodyPace
+    readonly isJson: boolean
+  },
 ): Promise<Buffer<ArrayBuffer>> {
-  const { maxBytes, setting, pace } = options
+  const { maxBytes, setting, pace, isJson } = options
+  const isTooDeep = createJsonDepthCheck()
   const large = (): GraphQLError => tooLarge('request', maxBytes, setting)
   if (Number(request.headers['content-length'] ?? 0) > maxBytes) throw large()
   const chunks: Buffer[] = []
@@ -137,6 +142,7 @@ async function readBody(
     data(chunk) {
       bytes += chunk.length
       if (bytes > maxBytes) reject(large())
+      else if (isJson && isTooDeep(chunk)) reject(jsonTooDeep('request'))
       else chunks.push(chunk)
     },
     end: () => resolve(Buffer.concat(chunks, bytes)),

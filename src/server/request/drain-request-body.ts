@@ -11,7 +11,7 @@ const lingerMs = 2_000
  * The bytes of each address that may be discarded. Received bytes are memory that V8 counts: it
  * collects the garbage of the whole heap after some megabytes.
  */
-const discardedBytes = createTokenBuckets({ perSecond: 524_288, capacity: 4_194_304 })
+const discardedBytes = createTokenBuckets({ perSecond: 262_144, capacity: 2_097_152 })
 const countEveryMs = 10
 
 /**
@@ -21,7 +21,7 @@ const countEveryMs = 10
  * may take, by sending the rest slowly. Without the wait, the bytes that still arrive would trigger
  * a reset, which overtakes the response: a proxy reports 502 instead.
  *
- * Of an address, 4 MB are discarded at once and 0.5 MB a second. What it sends beyond that is not read, and
+ * Of an address, 2 MB are discarded at once and 0.25 MB a second. What it sends beyond that is not read, and
  * it may see a reset after the two seconds.
  *
  * Must be called before the response is begun.
@@ -70,6 +70,6 @@ function discard(request: IncomingMessage): void {
     clearInterval(counting)
   })
   request.once('end', () => socket.end()).resume()
-  // Node begins to read in this turn, which would end a pause.
-  setImmediate(countAndLimit)
+  // After Node has begun to read, which would end a pause, and before it reads all that has arrived.
+  process.nextTick(countAndLimit)
 }
