@@ -1,7 +1,7 @@
 import type { Config } from '../../config.ts'
+import { createTokenBuckets } from '../../rate-limits/token-buckets.ts'
 import type { Connections } from './connections.ts'
 import type { ServerMetrics } from './server-metrics.ts'
-import { createTokenBuckets } from './work-buckets.ts'
 
 /** The settings that limit the work of callers. */
 type WorkLimits = Pick<Config, 'MAX_SOCKET_WORK' | 'MAX_VIEWER_WORK' | 'MAX_ADDRESS_WORK'>

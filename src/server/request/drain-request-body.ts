@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { networkOf } from '../../network.ts'
-import { createTokenBuckets } from '../connections/work-buckets.ts'
+import { createTokenBuckets } from '../../rate-limits/token-buckets.ts'
 
 /**
  * Time that a client has to read a response that was sent before its request had arrived, before
