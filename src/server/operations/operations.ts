@@ -6,7 +6,7 @@ import {
   getOperationAST,
   Kind,
   type OperationDefinitionNode,
-  type OperationTypeNode,
+  OperationTypeNode,
   parse,
   type SelectionSetNode,
   specifiedRules,
@@ -19,9 +19,9 @@ import { directiveRule, removeSuggestion } from '../request/exposure.ts'
 import { type CheckedCost, checkCost, checkFields, fragmentsOf, limitRule, type OperationLimits } from './limits.ts'
 
 /**
- * Parses and validates operations. A valid text of an authenticated viewer is cached when it is sent
- * for the second time: one that is sent only once would take memory, and time of the garbage
- * collector, for nothing.
+ * Parses and validates operations. A valid text of an authenticated viewer is cached: that of a
+ * subscription at once, as it retains its document anyway, and others when they are sent for the
+ * second time. One that is sent only once would take time of the garbage collector for nothing.
  */
 export interface Operations {
   /** @throws GraphQLError `GRAPHQL_PARSE_FAILED` for a syntax error or too many tokens */
@@ -85,7 +85,8 @@ export function createOperations(
     const text = texts.get(document)
     if (text === undefined || text.length > maxRememberedTextChars) return
     const digest = hash('sha256', text)
-    if (seenOnce.delete(digest)) documents.set(text, document)
+    // Each subscription retains its document: those with the same text share it.
+    if (hasSubscription(document) || seenOnce.delete(digest)) documents.set(text, document)
     else seenOnce.set(digest, true)
   }
 
@@ -174,6 +175,13 @@ function tokenRequired(): GraphQLError {
     'This needs a token: send `Authorization: Bearer …`, over WebSocket as `authorization` in connection_init',
     // The status of the other refusals of an operation.
     { extensions: { code, retryable: false, http: { status: 200 } } },
+  )
+}
+
+function hasSubscription({ definitions }: DocumentNode): boolean {
+  return definitions.some(
+    (definition) =>
+      definition.kind === Kind.OPERATION_DEFINITION && definition.operation === OperationTypeNode.SUBSCRIPTION,
   )
 }
 

@@ -70,7 +70,14 @@ describe('the cache', () => {
     }
   })
 
-  test('contains no document that was sent once', () => {
+  test('contains the document of a subscription that was sent once, as all with the same text retain it', () => {
+    const operations = create()
+    const text = 'subscription { changes }'
+    expect(check(operations, text)).toEqual([])
+    expect(operations.parse(text)).toBe(operations.parse(text))
+  })
+
+  test('contains no other document that was sent once', () => {
     const operations = create()
     const text = (index: number): string => `query Q${index} { hello }`
     for (let index = 0; index < 2_500; index++) expect(check(operations, text(index))).toEqual([])
