@@ -77,11 +77,9 @@ export function createBodyLimitPlugin(options: {
           viewer === null && limits.MAX_ANONYMOUS_BODY_BYTES < limits.MAX_BODY_BYTES
             ? 'MAX_ANONYMOUS_BODY_BYTES'
             : 'MAX_BODY_BYTES'
-        const body = await refusing(async () => {
-          const bytes = await readBody(req, { maxBytes: limits[setting], setting, pace, isJson })
-          work.record({ network: from.network, userId: viewer?.userId ?? null }, bytes.length)
-          return bytes
-        })
+        const source = { network: from.network, userId: viewer?.userId ?? null }
+        const record = (bytes: number): void => work.record(source, bytes)
+        const body = await refusing(() => readBody(req, { maxBytes: limits[setting], setting, pace, isJson, record }))
         return requestParser(new Request(url, { method, headers: new Headers([...headers]), body }))
       })
     },
@@ -129,9 +127,11 @@ async function readBody(
     readonly setting: keyof BodyLimits
     readonly pace: BodyPace
     readonly isJson: boolean
+    /** Called with the number of bytes that were read, also of a body that is refused. */
+    readonly record: (bytes: number) => void
   },
 ): Promise<Buffer<ArrayBuffer>> {
-  const { maxBytes, setting, pace, isJson } = options
+  const { maxBytes, setting, pace, isJson, record } = options
   const isTooDeep = createJsonDepthCheck()
   const large = (): GraphQLError => tooLarge('request', maxBytes, setting)
   if (Number(request.headers['content-length'] ?? 0) > maxBytes) throw large()
@@ -154,6 +154,7 @@ async function readBody(
   } finally {
     clearTimeout(timer)
     stop()
+    record(bytes)
   }
 }
 

@@ -22,6 +22,32 @@ import {
 
 const protocol = 'graphql-transport-ws'
 
+/** Sends the head of a request with one socket: an HTTP client would stop sending when it is answered. */
+function beginRequest(
+  url: string,
+  {
+    path = '/graphql',
+    type,
+    bytes,
+    localAddress,
+    connection = 'keep-alive',
+  }: { path?: string; type: string; bytes: number; localAddress?: string; connection?: 'keep-alive' | 'close' },
+) {
+  const { hostname, port } = new URL(url)
+  const socket = connect({ port: Number(port), host: hostname, localAddress })
+  let answer = ''
+  socket.setEncoding('utf8').on('data', (text: string) => {
+    answer += text
+  })
+  const errors: Error[] = []
+  socket.on('error', (error) => errors.push(error))
+  const closed = new Promise((resolve) => socket.once('close', resolve))
+  socket.write(
+    `POST ${path} HTTP/1.1\r\nHost: ${hostname}:${port}\r\nContent-Type: ${type}\r\nContent-Length: ${bytes}\r\nConnection: ${connection}\r\n\r\n`,
+  )
+  return { socket, errors, closed, answer: () => answer }
+}
+
 describe('sizes', () => {
   let fixture: ServerFixture
   beforeAll(async () => {
@@ -97,54 +123,48 @@ describe('sizes', () => {
   })
 
   test('answers so that a proxy that closes the connection can read it, also before the body has arrived', async () => {
-    const { hostname, port } = new URL(fixture.server.url)
     const bytes = 1_500_000
     for (const [type, status, localAddress] of [
       ['application/json', '413', '127.0.0.7'],
       ['text/plain', '415', '127.0.0.8'],
     ] as const) {
-      // As one socket: an HTTP client would stop sending when it is answered.
-      const socket = connect({ port: Number(port), host: hostname, localAddress })
-      let answer = ''
-      socket.setEncoding('utf8').on('data', (text: string) => {
-        answer += text
-      })
-      socket.write(
-        `POST /graphql HTTP/1.1\r\nHost: ${hostname}:${port}\r\nContent-Type: ${type}\r\nContent-Length: ${bytes}\r\nConnection: close\r\n\r\n`,
-      )
-      await until(() => expect(answer).toContain(`HTTP/1.1 ${status}`))
-      const errors: Error[] = []
-      socket.on('error', (error) => errors.push(error))
-      const closed = new Promise((resolve) => socket.once('close', resolve))
-      socket.write(Buffer.alloc(bytes, 32))
+      const sender = beginRequest(fixture.server.url, { type, bytes, localAddress, connection: 'close' })
+      await until(() => expect(sender.answer()).toContain(`HTTP/1.1 ${status}`))
+      sender.socket.write(Buffer.alloc(bytes, 32))
       // All of it is read, and the connection is closed cleanly.
-      await closed
-      expect(errors).toEqual([])
+      await sender.closed
+      expect(sender.errors).toEqual([])
     }
   })
 
+  test('count a body that is refused for its depth as work', async () => {
+    const workOf = async (length: number): Promise<number> => {
+      const before = fixture.server.metrics.workBytes
+      const headers = { 'content-type': 'application/json' }
+      const response = await fetch(`${fixture.server.url}/graphql`, {
+        method: 'POST',
+        headers,
+        body: '['.repeat(length),
+      })
+      expect(response.status).toBe(400)
+      return fixture.server.metrics.workBytes - before
+    }
+    expect((await workOf(800)) - (await workOf(300))).toBe(500)
+  })
+
   test('discards a few megabytes of an address, and reads no more of it before it closes the connection', async () => {
-    const { hostname, port } = new URL(fixture.server.url)
     const bytes = 200_000_000
     // An address of its own: what others send is read.
-    const socket = connect({ port: Number(port), host: hostname, localAddress: '127.0.0.9' })
-    let answer = ''
-    socket.setEncoding('utf8').on('data', (text: string) => {
-      answer += text
-    })
-    socket.on('error', () => undefined)
-    const closed = new Promise((resolve) => socket.once('close', resolve))
-    socket.write(
-      `POST /graphql HTTP/1.1\r\nHost: ${hostname}:${port}\r\nContent-Type: text/plain\r\nContent-Length: ${bytes}\r\n\r\n`,
-    )
+    const sender = beginRequest(fixture.server.url, { type: 'text/plain', bytes, localAddress: '127.0.0.9' })
+    const { socket } = sender
     const part = Buffer.alloc(1_000_000, 32)
     const send = (): void => {
       while (socket.writable && socket.write(part));
     }
     socket.on('drain', send)
     send()
-    await closed
-    expect(answer).toContain('HTTP/1.1 415')
+    await sender.closed
+    expect(sender.answer()).toContain('HTTP/1.1 415')
     // The rest is what the operating system has taken.
     expect(socket.bytesWritten - socket.writableLength).toBeLessThan(bytes / 4)
   })
@@ -169,28 +189,18 @@ describe('sizes', () => {
   })
 
   test('closes the connection of a client that keeps sending slowly after an early answer', async () => {
-    const { hostname, port } = new URL(fixture.server.url)
     for (const [type, path, status] of [
       ['application/json', '/nothing', '404'],
       ['text/plain', '/graphql', '415'],
       ['application/json', '/graphql', '413'],
     ] as const) {
-      const socket = connect(Number(port), hostname)
-      let answer = ''
-      socket.setEncoding('utf8').on('data', (text: string) => {
-        answer += text
-      })
+      const sender = beginRequest(fixture.server.url, { type, path, bytes: 1_000_000 })
+      const drip = setInterval(() => sender.socket.write(' '), 50)
       // A reset while it still sends is as good as an end.
-      socket.on('error', () => undefined)
-      const closed = new Promise((resolve) => socket.once('close', resolve))
-      socket.write(
-        `POST ${path} HTTP/1.1\r\nHost: ${hostname}:${port}\r\nContent-Type: ${type}\r\nContent-Length: 1000000\r\n\r\n`,
-      )
-      const drip = setInterval(() => socket.write(' '), 50)
-      await closed
+      await sender.closed
       clearInterval(drip)
-      expect(answer).toContain(`HTTP/1.1 ${status}`)
-      expect(answer.toLowerCase()).toContain('\r\nconnection: close\r\n')
+      expect(sender.answer()).toContain(`HTTP/1.1 ${status}`)
+      expect(sender.answer().toLowerCase()).toContain('\r\nconnection: close\r\n')
     }
   })
 
