@@ -48,7 +48,7 @@ export interface Work {
   onTurn(source: WorkSource, run: () => void): void
   /**
    * Resolves when the network may make more work in the turn that is then under way.
-   * @param bytes - the work that follows, when others may be resolved before it is recorded; counts only towards this turn. Default 0
+   * @param bytes - the work that follows, when others may be resolved before it is recorded; counts towards turns in addition to what is recorded, and towards no other limit. Default 0
    */
   waitForTurn(source: WorkSource, bytes?: number): Promise<void>
 }

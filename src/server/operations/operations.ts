@@ -83,10 +83,11 @@ export function createOperations(
 
   const remember = (document: DocumentNode): void => {
     const text = texts.get(document)
-    if (text === undefined || text.length > maxRememberedTextChars) return
-    const digest = hash('sha256', text)
+    if (text === undefined || text.length > maxRememberedTextChars || documents.has(text)) return
     // Each subscription retains its document: those with the same text share it.
-    if (hasSubscription(document) || seenOnce.delete(digest)) documents.set(text, document)
+    if (hasSubscription(document)) return void documents.set(text, document)
+    const digest = hash('sha256', text)
+    if (seenOnce.delete(digest)) documents.set(text, document)
     else seenOnce.set(digest, true)
   }
 
