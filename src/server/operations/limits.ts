@@ -7,10 +7,9 @@ import {
   type GraphQLSchema,
   Kind,
   type OperationDefinitionNode,
-  type ValidationContext,
 } from 'graphql'
 import type { Config } from '../../config.ts'
-import { countFields, type Measure, measureOperation } from './measure.ts'
+import { countFields, measureOperation } from './measure.ts'
 
 /** The settings that limit the size of an operation. */
 export type OperationLimits = Pick<
@@ -24,52 +23,90 @@ export type OperationLimits = Pick<
 >
 
 /**
- * Checks the number of fields of a document, and of fields with one name in one place. Takes linear
- * time, unlike some rules of graphql, so it comes before them.
+ * Checks the size of a document: fields in all and with one name in one place, directives, and the depth and aliases of
+ * each operation, which do not depend on variables. Takes linear time, unlike some rules of graphql, so it comes before
+ * them.
+ * @returns the first limit that is exceeded; null when none is
  */
-export function checkFields(
+export function checkLimits(
+  schema: GraphQLSchema,
   document: DocumentNode,
+  limits: OperationLimits,
+): GraphQLError | null {
+  const fragments = fragmentsOf(document)
+  const error = checkFields(document, fragments, limits) ?? checkDirectives(document)
+  if (error !== null) return error
+  for (const definition of document.definitions) {
+    if (definition.kind !== Kind.OPERATION_DEFINITION) continue
+    const operationError = checkOperation(definition, { schema, fragments, limits })
+    if (operationError !== null) return operationError
+  }
+  return null
+}
+
+function checkFields(
+  document: DocumentNode,
+  fragments: Fragments,
   { MAX_QUERY_FIELDS: maxFields, MAX_QUERY_FIELDS_PER_NAME: maxPerName }: OperationLimits,
 ): GraphQLError | null {
   const definitions = document.definitions.filter(
     (definition): definition is ExecutableDefinitionNode =>
       definition.kind === Kind.OPERATION_DEFINITION || definition.kind === Kind.FRAGMENT_DEFINITION,
   )
-  const { fields, perName, name } = countFields({ definitions, fragments: fragmentsOf(document), maxFields })
-  const extensions = { code: 'GRAPHQL_VALIDATION_FAILED' }
+  const { fields, perName, name } = countFields({ definitions, fragments, maxFields })
   if (fields > maxFields)
-    return new GraphQLError(
+    return invalid(
       `This document has more than ${maxFields} fields, counting fragments each time they are spread; that is the maximum (MAX_QUERY_FIELDS)`,
-      { extensions },
     )
   if (perName <= maxPerName) return null
   const problem = name === '...' ? 'fragments are spread' : `fields have the response name "${name}"`
-  return new GraphQLError(
+  return invalid(
     `In one place of this document ${perName} ${problem}; at most ${maxPerName} are allowed (MAX_QUERY_FIELDS_PER_NAME)`,
-    { extensions },
   )
 }
 
-/**
- * Creates a validation rule from the limits. They do not depend on variables, so a document is
- * measured once.
- */
-export function limitRule(schema: GraphQLSchema, limits: OperationLimits) {
-  return (context: ValidationContext) => ({
-    [Kind.OPERATION_DEFINITION]: (operation: OperationDefinitionNode) => {
-      const { depth, aliases }: Measure = measureOperation({
-        schema,
-        fragments: fragmentsOf(context.getDocument()),
-        operation,
-      })
-      if (depth > limits.MAX_QUERY_DEPTH)
-        context.reportError(tooMuch('depth', depth, limits.MAX_QUERY_DEPTH, 'MAX_QUERY_DEPTH', operation))
-      if (aliases > limits.MAX_QUERY_ALIASES)
-        context.reportError(
-          tooMuch('number of aliases', aliases, limits.MAX_QUERY_ALIASES, 'MAX_QUERY_ALIASES', operation),
-        )
-    },
-  })
+/** Maximum number of directives in a document; each unknown or repeated one would be an error of its own. */
+const maxDirectives = 50
+/** Maximum number of directives at one place. */
+const maxDirectivesAtOnce = 5
+
+/** What can have directives in an operation, and contain what can have them too. */
+interface DirectivePlace {
+  readonly directives?: readonly unknown[] | undefined
+  readonly variableDefinitions?: readonly DirectivePlace[] | undefined
+  readonly selectionSet?: { readonly selections: readonly DirectivePlace[] } | undefined
+}
+
+function checkDirectives({ definitions }: DocumentNode): GraphQLError | null {
+  let count = 0
+  const findExcess = (places: readonly DirectivePlace[]): DirectivePlace | null => {
+    for (const place of places) {
+      const { length } = place.directives ?? []
+      count += length
+      if (count > maxDirectives || length > maxDirectivesAtOnce) return place
+      const inner = findExcess(place.variableDefinitions ?? []) ?? findExcess(place.selectionSet?.selections ?? [])
+      if (inner !== null) return inner
+    }
+    return null
+  }
+  const excess = findExcess(definitions)
+  if (excess === null) return null
+  return invalid(
+    `Too many directives: at most ${maxDirectivesAtOnce} at one place and ${maxDirectives} in a document`,
+    excess as ASTNode,
+  )
+}
+
+function checkOperation(
+  operation: OperationDefinitionNode,
+  { schema, fragments, limits }: { schema: GraphQLSchema; fragments: Fragments; limits: OperationLimits },
+): GraphQLError | null {
+  const { depth, aliases } = measureOperation({ schema, fragments, operation })
+  if (depth > limits.MAX_QUERY_DEPTH)
+    return tooMuch('depth', depth, limits.MAX_QUERY_DEPTH, 'MAX_QUERY_DEPTH', operation)
+  if (aliases > limits.MAX_QUERY_ALIASES)
+    return tooMuch('number of aliases', aliases, limits.MAX_QUERY_ALIASES, 'MAX_QUERY_ALIASES', operation)
+  return null
 }
 
 /** The cost of an operation, and an error when it exceeds the limit, otherwise null. */
@@ -102,8 +139,10 @@ export function checkCost(
   }
 }
 
+type Fragments = ReadonlyMap<string, FragmentDefinitionNode>
+
 /** Returns the fragments of a document by name. */
-export function fragmentsOf(document: DocumentNode): ReadonlyMap<string, FragmentDefinitionNode> {
+export function fragmentsOf(document: DocumentNode): Fragments {
   return new Map(
     document.definitions
       .filter((definition) => definition.kind === Kind.FRAGMENT_DEFINITION)
@@ -112,8 +151,9 @@ export function fragmentsOf(document: DocumentNode): ReadonlyMap<string, Fragmen
 }
 
 function tooMuch(problem: string, is: number, max: number, setting: string, node: ASTNode): GraphQLError {
-  return new GraphQLError(`The ${problem} of this operation is ${is}; at most ${max} is allowed (${setting})`, {
-    nodes: node,
-    extensions: { code: 'GRAPHQL_VALIDATION_FAILED' },
-  })
+  return invalid(`The ${problem} of this operation is ${is}; at most ${max} is allowed (${setting})`, node)
+}
+
+function invalid(message: string, nodes: ASTNode | null = null): GraphQLError {
+  return new GraphQLError(message, { nodes, extensions: { code: 'GRAPHQL_VALIDATION_FAILED' } })
 }

@@ -35,6 +35,8 @@ const pagingArguments = ['first', 'last']
 /** The lists inside a connection; the connection's arguments set their length. */
 const connectionLists = ['edges', 'nodes']
 const noMeasure: Measure = { depth: 0, aliases: 0, cost: 0 }
+const leaf: Measure = { depth: 1, aliases: 0, cost: 0 }
+const aliasedLeaf: Measure = { ...leaf, aliases: 1 }
 
 /**
  * Measures an operation before it is executed. Linear in the size of the document: every fragment
@@ -68,12 +70,14 @@ export function measureOperation(options: {
 
   const ofField = (node: FieldNode, parent: GraphQLNamedType | undefined): Measure => {
     const aliases = node.alias === undefined ? 0 : 1
-    if (node.name.value.startsWith('__')) return { depth: 1, aliases, cost: 0 }
+    const isMutation = parent !== undefined && parent === schema.getMutationType()
+    // Most fields of most documents; their lists cost nothing.
+    if (node.name.value.startsWith('__') || (node.selectionSet === undefined && !isMutation))
+      return aliases === 0 ? leaf : aliasedLeaf
     const field = isObjectType(parent) || isInterfaceType(parent) ? parent.getFields()[node.name.value] : undefined
     const type = field === undefined ? undefined : getNamedType(field.type)
     const inner = node.selectionSet === undefined ? noMeasure : ofSelection(node.selectionSet, type)
-    const own =
-      parent !== undefined && parent === schema.getMutationType() ? mutationCost : isCompositeType(type) ? 1 : 0
+    const own = isMutation ? mutationCost : isCompositeType(type) ? 1 : 0
     const length = field === undefined ? 1 : lengthOf(node, field, variables)
     return { depth: 1 + inner.depth, aliases: aliases + inner.aliases, cost: length * (own + inner.cost) }
   }

@@ -1,4 +1,4 @@
-import { type ASTNode, BREAK, type DocumentNode, GraphQLError, Kind, type ValidationContext, visit } from 'graphql'
+import { BREAK, type DocumentNode, GraphQLError, Kind, visit } from 'graphql'
 import type { Config } from '../../config.ts'
 import type { Viewer } from '../../tasks/model/viewer.ts'
 
@@ -65,29 +65,4 @@ function findIntrospection(document: DocumentNode): boolean {
     },
   })
   return isFound
-}
-
-/** Maximum number of directives in a document; each unknown or repeated one would be an error of its own. */
-const maxDirectives = 50
-/** Maximum number of directives at one place. */
-const maxDirectivesAtOnce = 5
-
-/** The validation rule for the number of directives: one error, however many there are. */
-export function directiveRule(context: ValidationContext) {
-  let count = 0
-  let isReported = false
-  return {
-    enter(node: ASTNode) {
-      const { length } = 'directives' in node ? (node.directives ?? []) : []
-      count += length
-      if (isReported || (count <= maxDirectives && length <= maxDirectivesAtOnce)) return
-      isReported = true
-      context.reportError(
-        new GraphQLError(
-          `Too many directives: at most ${maxDirectivesAtOnce} at one place and ${maxDirectives} in a document`,
-          { nodes: node },
-        ),
-      )
-    },
-  }
 }

@@ -59,6 +59,31 @@ describe('fields that validation compares with each other', () => {
   })
 })
 
+describe('directives', () => {
+  const operations = create()
+  const message = 'Too many directives: at most 5 at one place and 50 in a document'
+  const six = '@include(if: true) '.repeat(6)
+  test.each([
+    ['a field', `{ hello ${six} }`],
+    ['a nested field', `{ node { node { id ${six} } } }`],
+    ['an inline fragment', `{ node { ... on Node ${six} { id } } }`],
+    ['a spread', `{ node { ...A ${six} } } fragment A on Node { id }`],
+    ['a fragment', `{ node { ...A } } fragment A on Node ${six} { id }`],
+    ['an operation', `query ${six} { hello }`],
+    ['a variable', `query ($a: Int ${six}) { hello }`],
+  ])('are limited at %s', (_place, text) => {
+    expect(check(operations, text)).toEqual([message])
+  })
+
+  test('are limited per document', () => {
+    const fieldsWithOne = (count: number): string =>
+      Array.from({ length: count }, (_, index) => `f${index}: hello @include(if: true)`).join(' ')
+    const aliased = create({ MAX_QUERY_ALIASES: '100' })
+    expect(check(aliased, `{ ${fieldsWithOne(50)} }`)).toEqual([])
+    expect(check(aliased, `{ ${fieldsWithOne(51)} }`)).toEqual([message])
+  })
+})
+
 describe('the cache', () => {
   test('contains no document of an anonymous caller', () => {
     const operations = create()
