@@ -33,6 +33,11 @@ export interface SocketProtocol extends Pick<Server<ServedSocket>, 'opened'> {
   answer(socket: ServedSocket, message: object, limit: WorkRefusal | null): boolean
 }
 
+/** The arguments of a query or mutation; a subscription has a {@link Destination} instead. */
+interface PreparedArgs extends ExecutionArgs {
+  readonly envelope: Enveloped
+}
+
 /**
  * Creates the graphql-ws protocol handler: authenticates clients, executes operations, and decides
  * which part of a failure reaches which client.
@@ -55,16 +60,9 @@ export function createSocketProtocol(options: {
   readonly isAway: () => boolean
 }): SocketProtocol {
   const { maxSubscriptions, api, tokens, connections, budgets, work, metrics, note, maskError } = options
-  /** Queries and mutations; a subscription has a {@link Destination} instead. */
-  const envelopes = new WeakMap<object, Enveloped>()
   let operations = 0
   const tooManyMessage = `At most ${maxSubscriptions} operations may be under way on one socket (MAX_SUBSCRIPTIONS_PER_SOCKET)`
   const tooMany = { message: tooManyMessage, extensions: { code: 'RATE_LIMITED', retryable: true } }
-  const preparedOf = (args: ExecutionArgs): Enveloped => {
-    const envelope = envelopes.get(args)
-    if (envelope === undefined) throw new Error('This operation was not prepared')
-    return envelope
-  }
 
   const prepare = async (
     socket: ServedSocket,
@@ -111,8 +109,7 @@ export function createSocketProtocol(options: {
       }
       return { ...baseArgs, contextValue: destination }
     }
-    const args: ExecutionArgs = { ...baseArgs, contextValue: await envelope.contextFactory() }
-    envelopes.set(args, envelope)
+    const args: PreparedArgs = { ...baseArgs, contextValue: await envelope.contextFactory(), envelope }
     return args
   }
 
@@ -147,7 +144,7 @@ export function createSocketProtocol(options: {
     // A timer per socket would stay in memory after it has fired: `createWebSockets` enforces the
     // limit.
     connectionInitWaitTimeout: 0,
-    execute: (args: ExecutionArgs) => preparedOf(args).execute(args),
+    execute: (args: ExecutionArgs) => (args as PreparedArgs).envelope.execute(args),
     // `return()` passes through every layer; graphql-ws requires nothing else of a generator.
     subscribe: (args: ExecutionArgs) => subscribe(args) as ReturnType<typeof import('graphql').subscribe>,
 
