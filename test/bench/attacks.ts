@@ -31,8 +31,8 @@ if (values.help) {
 
 Measures what a viewer notices of floods from another address. The viewer is served by Tidings throughout: over one
 WebSocket it sends 59 queries a second, and receives about 60 events a second of tasks that a server runs. Each flood, at a
-stated rate, goes alternately to a null server (the control: what the attacker takes of the machine) and to Tidings. The
-null server parses HTTP and WebSocket frames, and does nothing else.
+stated rate, goes alternately to a null server (the control: what the attacker takes of the machine) and to Tidings, once
+before it is measured: the code of a process that has just started is compiled first. The null server parses HTTP and WebSocket frames, and does nothing else.
 
 Prints for queries and events the 99th percentile of the latency, with the flood at the null server and with the flood at
 Tidings, and their ratio; OVER marks ratios above 2. Events are measured from the report of the task to the viewer, with
@@ -188,6 +188,8 @@ async function compare(attack: Attack, at: { nothing: Target; cases: readonly Ca
   const servers = cases.flatMap(({ targets }) => targets)
   const controls: Window[] = []
   const floods = new Map(cases.map(({ name }) => [name, [] as Window[]]))
+  // Compiles the code that serves the viewer and the flood: the first seconds of a process are no measure of the others.
+  for (const { targets } of cases) await flood(attack, { targets, measured: [], port })
   for (let round = 0; round < Number(values.rounds); round++) {
     controls.push(await flood(attack, { targets: [nothing], measured: [...new Set(servers)], port }))
     for (const { name, targets } of cases)
@@ -232,13 +234,8 @@ function printCase(name: string, controls: readonly Window[], windows: readonly 
   if (problems.length > 0) process.exitCode = 1
 }
 
-/** Compiles the code that serves the viewer. */
-const warmUp = (nothing: Target, { port }: Target, attack: Attack): Promise<unknown> =>
-  flood(attack, { targets: [nothing], measured: [], port })
-
 const selected = attacks.filter(({ name }) => values.only.split('|').some((text) => name.includes(text)))
-const [first] = selected
-if (first === undefined)
+if (selected.length === 0)
   throw new Error(`No attack has ${values.only} in its name: ${attacks.map(({ name }) => name).join(', ')}`)
 const directory = await mkdtemp(join(tmpdir(), 'tidings-attacks-'))
 const main = join(resolve(values.root), 'src/main.ts')
@@ -268,7 +265,6 @@ try {
   if (values.servers !== '2')
     await withDatabase(async ({ REDIS_URL: _, ...environment }) => {
       await using server = await start(main, 'servers', environment)
-      await warmUp(nothing, server, first)
       for (const attack of selected) {
         console.log(`\n${attack.name}: ${attack.perSecond} a second for ${seconds} s`)
         await compare(attack, { nothing, cases: [{ name: 'one server', targets: [server] }], port: server.port })
@@ -282,7 +278,6 @@ try {
         { name: 'the other server', targets: [flooded] },
         { name: 'both servers', targets: [flooded, server] },
       ]
-      await warmUp(nothing, server, first)
       for (const attack of selected) {
         console.log(`\n${attack.name}: ${attack.perSecond} a second for ${seconds} s, two servers`)
         await compare(attack, { nothing, cases, port: server.port })
