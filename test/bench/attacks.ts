@@ -1,14 +1,15 @@
 /** Attacks servers, and measures what another viewer notices: `npm run attacks -- --help`. */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
-import { availableParallelism, tmpdir } from 'node:os'
+import { readFile } from 'node:fs/promises'
+import { availableParallelism } from 'node:os'
 import { join, resolve } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { SignJWT } from 'jose'
 import { startEmbeddedPostgres } from '../../src/db/embedded.ts'
 import { silentLogger } from '../../src/logger.ts'
+import { createTestDirectory } from '../support/directory.ts'
 import { findFreePort } from '../support/port.ts'
 import { startRedis } from '../support/redis.ts'
 import { connectBystander, type Latencies } from './attack-bystander.ts'
@@ -237,14 +238,13 @@ function printCase(name: string, controls: readonly Window[], windows: readonly 
 const selected = attacks.filter(({ name }) => values.only.split('|').some((text) => name.includes(text)))
 if (selected.length === 0)
   throw new Error(`No attack has ${values.only} in its name: ${attacks.map(({ name }) => name).join(', ')}`)
-const directory = await mkdtemp(join(tmpdir(), 'tidings-attacks-'))
 const main = join(resolve(values.root), 'src/main.ts')
 
 /** Runs floods against servers with a database of their own. */
 async function withDatabase(run: (environment: Readonly<Record<string, string>>) => Promise<void>): Promise<void> {
   if (cores !== null) moveTo(cores.servers)
-  const dataDir = await mkdtemp(join(directory, 'data-'))
-  await using postgres = await startEmbeddedPostgres({ dataDir, logger: silentLogger })
+  await using directory = await createTestDirectory({ isOnDisk: true })
+  await using postgres = await startEmbeddedPostgres({ dataDir: directory.join('data'), logger: silentLogger })
   await using redis = await startRedis()
   if (cores !== null) moveTo(cores.others)
   await run({
@@ -260,29 +260,25 @@ async function withDatabase(run: (environment: Readonly<Record<string, string>>)
   })
 }
 
-try {
-  await using nothing = await start(join(import.meta.dirname, 'servers/null.ts'), 'others', {})
-  if (values.servers !== '2')
-    await withDatabase(async ({ REDIS_URL: _, ...environment }) => {
-      await using server = await start(main, 'servers', environment)
-      for (const attack of selected) {
-        console.log(`\n${attack.name}: ${attack.perSecond} a second for ${seconds} s`)
-        await compare(attack, { nothing, cases: [{ name: 'one server', targets: [server] }], port: server.port })
-      }
-    })
-  if (values.servers !== '1')
-    await withDatabase(async (environment) => {
-      await using flooded = await start(main, 'others', environment)
-      await using server = await start(main, 'servers', { ...environment, ROLE: 'server' })
-      const cases = [
-        { name: 'the other server', targets: [flooded] },
-        { name: 'both servers', targets: [flooded, server] },
-      ]
-      for (const attack of selected) {
-        console.log(`\n${attack.name}: ${attack.perSecond} a second for ${seconds} s, two servers`)
-        await compare(attack, { nothing, cases, port: server.port })
-      }
-    })
-} finally {
-  await rm(directory, { recursive: true, force: true })
-}
+await using nothing = await start(join(import.meta.dirname, 'servers/null.ts'), 'others', {})
+if (values.servers !== '2')
+  await withDatabase(async ({ REDIS_URL: _, ...environment }) => {
+    await using server = await start(main, 'servers', environment)
+    for (const attack of selected) {
+      console.log(`\n${attack.name}: ${attack.perSecond} a second for ${seconds} s`)
+      await compare(attack, { nothing, cases: [{ name: 'one server', targets: [server] }], port: server.port })
+    }
+  })
+if (values.servers !== '1')
+  await withDatabase(async (environment) => {
+    await using flooded = await start(main, 'others', environment)
+    await using server = await start(main, 'servers', { ...environment, ROLE: 'server' })
+    const cases = [
+      { name: 'the other server', targets: [flooded] },
+      { name: 'both servers', targets: [flooded, server] },
+    ]
+    for (const attack of selected) {
+      console.log(`\n${attack.name}: ${attack.perSecond} a second for ${seconds} s, two servers`)
+      await compare(attack, { nothing, cases, port: server.port })
+    }
+  })

@@ -1,12 +1,10 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { connectDatabase, type Database } from '../../src/db/connect.ts'
 import { startEmbeddedPostgres } from '../../src/db/embedded.ts'
 import { migrate } from '../../src/db/migrate.ts'
 import { silentLogger } from '../../src/logger.ts'
 import { type Engine, type EngineConfig, startEngine } from '../../src/tasks/engine.ts'
 import type { TaskDefinition } from '../../src/tasks/model/task-definition.ts'
+import { createTestDirectory } from '../support/directory.ts'
 
 /** The default settings of the engine, without limits on starts. */
 export const benchConfig: EngineConfig = {
@@ -42,9 +40,8 @@ export interface BenchDatabase extends AsyncDisposable {
 /** Starts the database of one measurement. */
 export async function startBenchDatabase(): Promise<BenchDatabase> {
   await using stack = new AsyncDisposableStack()
-  const directory = await mkdtemp(join(tmpdir(), 'tidings-bench-'))
-  stack.defer(() => rm(directory, { recursive: true, force: true }))
-  const postgres = stack.use(await startEmbeddedPostgres({ dataDir: join(directory, 'data'), logger: silentLogger }))
+  const directory = stack.use(await createTestDirectory({ isOnDisk: true }))
+  const postgres = stack.use(await startEmbeddedPostgres({ dataDir: directory.join('data'), logger: silentLogger }))
   const database = stack.use(await connectDatabase({ url: postgres.url, maxConnections: 20, logger: silentLogger }))
   await migrate(database, silentLogger)
   const opened = stack.move()

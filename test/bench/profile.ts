@@ -4,12 +4,10 @@
  * Prints the time of a delivery by area, and each function's own share of the busy time, from a
  * profile of three seconds after warming up.
  */
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { startEmbeddedPostgres } from '../../src/db/embedded.ts'
 import { silentLogger } from '../../src/logger.ts'
+import { createTestDirectory } from '../support/directory.ts'
 import { timeByArea } from './areas.ts'
 import { profileFanOut } from './cases.ts'
 import { contestants } from './contestants.ts'
@@ -28,19 +26,15 @@ if (contestant === undefined || contestant.needs.redis !== contestant.needs.post
   throw new Error(
     `--contestant ${values.contestant}: "bare ws", "Socket.IO" and "Tidings" can be profiled without a Redis`,
   )
-const directory = await mkdtemp(join(tmpdir(), 'tidings-profile-'))
-try {
-  await using postgres = await startEmbeddedPostgres({ dataDir: join(directory, 'data'), logger: silentLogger })
-  const { shares, usPerDelivery } = await profileFanOut(
-    contestant,
-    { DATABASE_URL: postgres.url },
-    { topics: Number(values.topics), subscribers: Number(values.subscribers), perTurn: Number(values['per-turn']) },
-  )
-  console.log(`${usPerDelivery.toFixed(1)} µs of a core for each delivery`)
-  for (const { area, us } of timeByArea({ shares, usPerDelivery }))
-    console.log(`${us.toFixed(2).padStart(8)} µs  ${area}`)
-  for (const { name, share } of shares.slice(0, Number(values.lines)))
-    console.log(`${(share * 100).toFixed(1).padStart(5)} %  ${name}`)
-} finally {
-  await rm(directory, { recursive: true, force: true })
-}
+await using directory = await createTestDirectory({ isOnDisk: true })
+await using postgres = await startEmbeddedPostgres({ dataDir: directory.join('data'), logger: silentLogger })
+const { shares, usPerDelivery } = await profileFanOut(
+  contestant,
+  { DATABASE_URL: postgres.url },
+  { topics: Number(values.topics), subscribers: Number(values.subscribers), perTurn: Number(values['per-turn']) },
+)
+console.log(`${usPerDelivery.toFixed(1)} µs of a core for each delivery`)
+for (const { area, us } of timeByArea({ shares, usPerDelivery }))
+  console.log(`${us.toFixed(2).padStart(8)} µs  ${area}`)
+for (const { name, share } of shares.slice(0, Number(values.lines)))
+  console.log(`${(share * 100).toFixed(1).padStart(5)} %  ${name}`)

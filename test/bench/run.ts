@@ -3,11 +3,12 @@
  * `docs/performance.md` with its picture; `npm run bench -- --help` describes the options.
  */
 import { spawn } from 'node:child_process'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { startEmbeddedPostgres } from '../../src/db/embedded.ts'
 import { silentLogger } from '../../src/logger.ts'
+import { createTestDirectory } from '../support/directory.ts'
 import { findFreePort } from '../support/port.ts'
 import { timeByArea } from './areas.ts'
 import { type BenchRequest, type Case, readArguments, usage } from './arguments.ts'
@@ -257,7 +258,6 @@ async function save(): Promise<string> {
   return text
 }
 
-const directory = await mkdtemp(join(tmpdir(), 'tidings-bench-'))
 const redisPort = await findFreePort()
 const redis = spawn('redis-server', ['--port', String(redisPort), '--bind', '127.0.0.1', '--save', ''], {
   stdio: 'ignore',
@@ -267,10 +267,10 @@ redis.once('error', () => {
   process.exit(1)
 })
 try {
-  await using postgres = await startEmbeddedPostgres({ dataDir: join(directory, 'data'), logger: silentLogger })
+  await using directory = await createTestDirectory({ isOnDisk: true })
+  await using postgres = await startEmbeddedPostgres({ dataDir: directory.join('data'), logger: silentLogger })
   await runAll({ REDIS_URL: `redis://127.0.0.1:${redisPort}`, DATABASE_URL: postgres.url })
 } finally {
   redis.kill()
-  await rm(directory, { recursive: true, force: true })
 }
 console.log(await save())

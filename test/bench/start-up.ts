@@ -1,9 +1,8 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
+import { createTestDirectory } from '../support/directory.ts'
 import { findFreePort } from '../support/port.ts'
 
 /** The time from the start of the process until it is ready, in milliseconds. */
@@ -18,13 +17,9 @@ const everyMs = 10
 
 /** Measures `npm start`, without npm: with its own database, and with no other service. */
 export async function measureStartUp(): Promise<StartUp> {
-  const directory = await mkdtemp(join(tmpdir(), 'tidings-start-'))
-  try {
-    const dataDir = join(directory, 'data')
-    return { firstMs: await startOnce(dataDir), laterMs: await startOnce(dataDir) }
-  } finally {
-    await rm(directory, { recursive: true, force: true })
-  }
+  await using directory = await createTestDirectory({ isOnDisk: true })
+  const dataDir = directory.join('data')
+  return { firstMs: await startOnce(dataDir), laterMs: await startOnce(dataDir) }
 }
 
 async function startOnce(dataDir: string): Promise<number> {

@@ -3,13 +3,13 @@
  * view, for inspection. A real server generates a roadmap of the project's own architecture, with a
  * model that responds as slowly as real models, and fails in two cases.
  */
-import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { mkdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import type { BrowserContextOptions } from 'playwright-core'
 import { createExtractiveProvider } from '../../src/studio/content/extractive/extractive.ts'
+import { createTestDirectory } from '../support/directory.ts'
 import { findFreePort } from '../support/port.ts'
 import { startProcess } from '../support/processes.ts'
 import { startBrowser } from './support/browser.ts'
@@ -20,8 +20,7 @@ const root = new URL('../../', import.meta.url)
 const lookAt = process.argv[2]
 const folder = lookAt ?? fileURLToPath(new URL('docs/images', root))
 await using stack = new AsyncDisposableStack()
-const data = await mkdtemp(join(tmpdir(), 'tidings-picture-'))
-stack.defer(() => rm(data, { recursive: true, force: true }))
+const data = stack.use(await createTestDirectory({ isOnDisk: true }))
 await mkdir(folder, { recursive: true })
 
 const model = stack.use(await startModel())
@@ -48,7 +47,7 @@ const url = `http://127.0.0.1:${port}`
 const server = stack.use(
   startProcess(new URL('src/main.ts', root), [], {
     PORT: String(port),
-    DATA_DIR: join(data, 'record'),
+    DATA_DIR: data.join('record'),
     FIRST_RUN: 'false',
     CONTENT_PROVIDER: 'openai',
     OPENAI_BASE_URL: model.baseUrl,

@@ -15,11 +15,18 @@ const neededBytes = 2 * 1_024 ** 3
 
 /**
  * Creates an empty directory that every user of the system can enter, as root's PostgreSQL runs as
- * another user. In memory where there is room: a database has some hundred files, and creating one
- * takes a tenth of the processor time there.
+ * another user: in a directory that it cannot enter, its data would be placed elsewhere, and remain. In memory where
+ * there is room: a database has some hundred files, and creating one takes a tenth of the processor time there.
+ *
+ * @param options.isOnDisk - for measurements, and for data that does not fit into memory; default false
  */
-export async function createTestDirectory(): Promise<TestDirectory> {
-  const path = await mkdtemp(join((await hasSharedMemory()) ? sharedMemory : tmpdir(), 'tidings-test-'))
+export async function createTestDirectory({
+  isOnDisk = false,
+}: {
+  readonly isOnDisk?: boolean
+} = {}): Promise<TestDirectory> {
+  const parent = !isOnDisk && (await hasSharedMemory()) ? sharedMemory : tmpdir()
+  const path = await mkdtemp(join(parent, 'tidings-test-'))
   await chmod(path, 0o755)
   return {
     path,

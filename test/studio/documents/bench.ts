@@ -1,8 +1,7 @@
 // Measures conversions on a real engine and prints a table: node test/studio/documents/bench.ts
 // [FILE…]
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { basename, join } from 'node:path'
+import { readFile } from 'node:fs/promises'
+import { basename } from 'node:path'
 import { connectDatabase } from '../../../src/db/connect.ts'
 import { startEmbeddedPostgres } from '../../../src/db/embedded.ts'
 import { migrate } from '../../../src/db/migrate.ts'
@@ -11,6 +10,7 @@ import { studioMigrations } from '../../../src/studio/migrations.ts'
 import { makeDocx } from '../../fixtures/documents/docx.ts'
 import { pageOf } from '../../fixtures/documents/make.ts'
 import { makePdf } from '../../fixtures/documents/pdf.ts'
+import { createTestDirectory } from '../../support/directory.ts'
 import { startDocuments } from './support.ts'
 
 const sentence = 'Flour and water make dough, and the yeast turns sugar into gas, which lets the dough rise slowly. '
@@ -46,10 +46,9 @@ const files: [string, Uint8Array][] = [
 ]
 for (const path of process.argv.slice(2)) files.push([basename(path), await readFile(path)])
 
-const directory = await mkdtemp(join(tmpdir(), 'tidings-documents-'))
 await using stack = new AsyncDisposableStack()
-stack.defer(() => rm(directory, { recursive: true, force: true }))
-const postgres = stack.use(await startEmbeddedPostgres({ dataDir: join(directory, 'data'), logger: silentLogger }))
+const directory = stack.use(await createTestDirectory({ isOnDisk: true }))
+const postgres = stack.use(await startEmbeddedPostgres({ dataDir: directory.join('data'), logger: silentLogger }))
 const database = stack.use(await connectDatabase({ url: postgres.url, maxConnections: 20, logger: silentLogger }))
 await migrate(database, silentLogger)
 await migrate(database, silentLogger, studioMigrations)
