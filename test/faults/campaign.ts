@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rm, rmdir, symlink, writeFile } from 'node:fs/promises'
 import { cpus, tmpdir, totalmem } from 'node:os'
 import { join, resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
@@ -31,6 +31,8 @@ export async function runCampaign(request: FaultsRequest): Promise<boolean> {
   await using stack = new AsyncDisposableStack()
   const directory = resolve(request.directory ?? (await mkdtemp(join(tmpdir(), 'tidings-faults-'))))
   await mkdir(directory, { recursive: true })
+  // Remains when it contains a history.
+  stack.defer(() => rmdir(directory).catch(() => undefined))
   // The short form has no rolling upgrade.
   const previous = request.isShort ? undefined : await placePrevious(request.previous, stack)
   const startedAt = new Date()
@@ -52,7 +54,7 @@ export async function runCampaign(request: FaultsRequest): Promise<boolean> {
   // Its processes would outlive this one.
   let ending: Promise<void> | undefined
   const end = async (): Promise<void> => {
-    await environment[Symbol.asyncDispose]()
+    await stack.disposeAsync()
     process.exit(130)
   }
   // Not once: a terminal and `timeout` signal the whole group, and the parent forwards the same signal.
