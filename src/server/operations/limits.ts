@@ -1,10 +1,10 @@
 import {
   type ASTNode,
   type DocumentNode,
-  type ExecutableDefinitionNode,
   type FragmentDefinitionNode,
   GraphQLError,
   type GraphQLSchema,
+  isExecutableDefinitionNode,
   Kind,
   type OperationDefinitionNode,
 } from 'graphql'
@@ -49,10 +49,7 @@ function checkFields(
   fragments: Fragments,
   { MAX_QUERY_FIELDS: maxFields, MAX_QUERY_FIELDS_PER_NAME: maxPerName }: OperationLimits,
 ): GraphQLError | null {
-  const definitions = document.definitions.filter(
-    (definition): definition is ExecutableDefinitionNode =>
-      definition.kind === Kind.OPERATION_DEFINITION || definition.kind === Kind.FRAGMENT_DEFINITION,
-  )
+  const definitions = document.definitions.filter(isExecutableDefinitionNode)
   const { fields, perName, name } = countFields({ definitions, fragments, maxFields })
   if (fields > maxFields)
     return invalid(

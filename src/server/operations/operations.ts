@@ -1,9 +1,11 @@
 import { hash } from 'node:crypto'
 import {
   type DocumentNode,
+  ExecutableDefinitionsRule,
   GraphQLError,
   type GraphQLSchema,
   getOperationAST,
+  isExecutableDefinitionNode,
   Kind,
   type OperationDefinitionNode,
   OperationTypeNode,
@@ -111,7 +113,11 @@ export function createOperations(
       // document.
       const large = checkLimits(schema, document, limits)
       if (large !== null) return [large]
-      const errors = validate(schema, document, specifiedRules, { maxErrors })
+      // The limits do not look into definitions of types, which no operation may have.
+      const rules = document.definitions.every(isExecutableDefinitionNode)
+        ? specifiedRules
+        : [ExecutableDefinitionsRule]
+      const errors = validate(schema, document, rules, { maxErrors })
       for (const error of errors) {
         error.extensions['code'] ??= 'GRAPHQL_VALIDATION_FAILED'
         if (!hasSuggestions) removeSuggestion(error)

@@ -84,6 +84,13 @@ describe('directives', () => {
   })
 })
 
+test('a definition of a type is one error, whatever it contains', () => {
+  const directives = '@a '.repeat(200)
+  expect(check(create(), `{ hello } type Other { field(a: Int ${directives}): Int ${directives} }`)).toEqual([
+    'The "Other" definition is not executable.',
+  ])
+})
+
 describe('the cache', () => {
   test('contains no document of an anonymous caller', () => {
     const operations = create()
