@@ -32,8 +32,9 @@ if (values.help) {
 
 Measures what a viewer notices of floods from another address. The viewer is served by Tidings throughout: over one
 WebSocket it sends 59 queries a second, and receives about 60 events a second of tasks that a server runs. Each flood, at a
-stated rate, goes alternately to a null server (the control: what the attacker takes of the machine) and to Tidings, once
-before it is measured: the code of a process that has just started is compiled first. The null server parses HTTP and WebSocket frames, and does nothing else.
+stated rate, goes alternately to a null server (the control: what the attacker takes of the machine) and to Tidings. The
+null server parses HTTP and WebSocket frames, and does nothing else. Before it is measured, each flood goes to Tidings
+once: a process that has just started has to compile its code.
 
 Prints for queries and events the 99th percentile of the latency, with the flood at the null server and with the flood at
 Tidings, and their ratio; OVER marks ratios above 2. Events are measured from the report of the task to the viewer, with
@@ -186,15 +187,14 @@ interface Case {
 /** Floods the null server and each target alternately, and prints one line for each target. */
 async function compare(attack: Attack, at: { nothing: Target; cases: readonly Case[]; port: number }): Promise<void> {
   const { nothing, cases, port } = at
-  const servers = cases.flatMap(({ targets }) => targets)
+  const measured = [...new Set(cases.flatMap(({ targets }) => targets))]
   const controls: Window[] = []
   const floods = new Map(cases.map(({ name }) => [name, [] as Window[]]))
   // Compiles the code that serves the viewer and the flood: the first seconds of a process are no measure of the others.
   for (const { targets } of cases) await flood(attack, { targets, measured: [], port })
   for (let round = 0; round < Number(values.rounds); round++) {
-    controls.push(await flood(attack, { targets: [nothing], measured: [...new Set(servers)], port }))
-    for (const { name, targets } of cases)
-      floods.get(name)?.push(await flood(attack, { targets, measured: [...new Set(servers)], port }))
+    controls.push(await flood(attack, { targets: [nothing], measured, port }))
+    for (const { name, targets } of cases) floods.get(name)?.push(await flood(attack, { targets, measured, port }))
   }
   for (const [name, windows] of floods) printCase(name, controls, windows)
 }

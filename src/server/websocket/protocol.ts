@@ -33,7 +33,10 @@ export interface SocketProtocol extends Pick<Server<ServedSocket>, 'opened'> {
   answer(socket: ServedSocket, message: object, limit: WorkRefusal | null): boolean
 }
 
-/** The arguments of a query or mutation; a subscription has a {@link Destination} instead. */
+/**
+ * The arguments of a query or mutation; a subscription has a {@link Destination} instead. What executes it is not the value of
+ * a `WeakMap`: V8 would keep it until it collects the whole heap (decision 349).
+ */
 interface PreparedArgs extends ExecutionArgs {
   readonly envelope: Enveloped
 }
