@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto'
 import {
+  type ASTNode,
   type DocumentNode,
   ExecutableDefinitionsRule,
   GraphQLError,
@@ -9,6 +10,7 @@ import {
   Kind,
   type OperationDefinitionNode,
   OperationTypeNode,
+  type ParseOptions,
   parse,
   type SelectionSetNode,
   specifiedRules,
@@ -34,7 +36,7 @@ export interface Operations {
   charsOf(document: DocumentNode): number
   /**
    * Validates a document against the rules of GraphQL and the limits on its size; returns at most 20
-   * errors. A valid document loses its source locations: they take more memory than the document.
+   * errors. Documents have no source locations, which take more memory than they do: one with errors is parsed again.
    *
    * @param options.isAuthenticated - whether the operation has a viewer. Without one only the root
    * fields with {@link withoutToken} are accepted, and the document is not cached: no anonymous
@@ -57,7 +59,7 @@ export interface Operations {
 const maxRemembered = 1_000
 /** So that memory is bounded whatever clients send. */
 const maxRememberedBytes = 32_000_000
-/** Measured, without the locations of the document. */
+/** Measured; with arguments and aliases it is less. */
 const bytesPerToken = 150
 const bytesPerChar = 2
 const maxRememberedTextChars = 32_768
@@ -81,16 +83,25 @@ export function createOperations(
   /** The digests of valid texts that were sent once. */
   const seenOnce = new LRUCache<string, true>({ max: maxRemembered })
   const valid = new WeakSet<DocumentNode>()
-  const texts = new WeakMap<DocumentNode, string>()
 
   const remember = (document: DocumentNode): void => {
-    const text = texts.get(document)
-    if (text === undefined || text.length > maxRememberedTextChars || documents.has(text)) return
+    const text = textOf(document)
+    if (text.length > maxRememberedTextChars || documents.has(text)) return
     // Each subscription retains its document: those with the same text share it.
     if (hasSubscription(document)) return void documents.set(text, document)
     const digest = hash('sha256', text)
     if (seenOnce.delete(digest)) documents.set(text, document)
     else seenOnce.set(digest, true)
+  }
+
+  const check = (document: DocumentNode, max: number): readonly GraphQLError[] => {
+    // The limits are checked first: some rules of graphql take time that grows faster than the
+    // document.
+    const large = checkLimits(schema, document, limits)
+    if (large !== null) return [large]
+    // The limits do not look into definitions of types, which no operation may have.
+    const rules = document.definitions.every(isExecutableDefinitionNode) ? specifiedRules : [ExecutableDefinitionsRule]
+    return validate(schema, document, rules, { maxErrors: max })
   }
 
   return {
@@ -100,34 +111,26 @@ export function createOperations(
     parse(text) {
       const existing = documents.get(text)
       if (existing !== undefined) return existing
-      const document = parseText(text, limits.MAX_QUERY_TOKENS)
-      texts.set(document, text)
-      return document
+      return Object.assign(parseText(text, limits.MAX_QUERY_TOKENS, { noLocation: true }), { [textKey]: text })
     },
     isCached: (text) => documents.has(text),
-    charsOf: (document) => texts.get(document)?.length ?? 0,
+    charsOf: (document) => textOf(document).length,
     validate(document, { isAuthenticated }) {
       if (!isAuthenticated && !isWithoutToken(schema, document)) return [tokenRequired()]
       if (valid.has(document)) return []
-      // The limits are checked first: some rules of graphql take time that grows faster than the
-      // document.
-      const large = checkLimits(schema, document, limits)
-      if (large !== null) return [large]
-      // The limits do not look into definitions of types, which no operation may have.
-      const rules = document.definitions.every(isExecutableDefinitionNode)
-        ? specifiedRules
-        : [ExecutableDefinitionsRule]
-      const errors = validate(schema, document, rules, { maxErrors })
-      for (const error of errors) {
-        error.extensions['code'] ??= 'GRAPHQL_VALIDATION_FAILED'
-        if (!hasSuggestions) removeSuggestion(error)
+      if (check(document, 1).length > 0) {
+        // Only errors need source locations.
+        const errors = check(parseText(textOf(document), limits.MAX_QUERY_TOKENS), maxErrors)
+        for (const error of errors) {
+          error.extensions['code'] ??= 'GRAPHQL_VALIDATION_FAILED'
+          if (!hasSuggestions) removeSuggestion(error)
+        }
+        return errors
       }
-      if (errors.length === 0) {
-        valid.add(document)
-        dropLocations(document)
-        if (isAuthenticated) remember(document)
-      }
-      return errors
+      valid.add(document)
+      shareEmptyLists(document)
+      if (isAuthenticated) remember(document)
+      return []
     },
     checkCost: (document, operation, variables) => checkCost(schema, limits, { document, operation, variables }),
   }
@@ -142,9 +145,9 @@ export function nameRootField(document: DocumentNode, operationName: string | nu
   return selection?.kind === Kind.FIELD ? selection.name.value : 'unknown'
 }
 
-function parseText(text: string, maxTokens: number): DocumentNode {
+function parseText(text: string, maxTokens: number, options: ParseOptions = {}): DocumentNode {
   try {
-    return parse(text, { maxTokens })
+    return parse(text, { ...options, maxTokens })
   } catch (error) {
     if (error instanceof GraphQLError) error.extensions['code'] = 'GRAPHQL_PARSE_FAILED'
     throw error
@@ -191,22 +194,28 @@ function hasSubscription({ definitions }: DocumentNode): boolean {
   )
 }
 
+/** Not a `WeakMap`: V8 would keep the text until it collects the whole heap (decision 349). */
+const textKey = Symbol('text')
+
+function textOf(document: DocumentNode): string {
+  return (document as { readonly [textKey]?: string })[textKey] ?? ''
+}
+
 /** The parser sets this property, which its type omits. */
 function tokensOf(document: DocumentNode): number {
   return (document as { readonly tokenCount?: number }).tokenCount ?? 0
 }
 
-/**
- * Drops the source locations of a document. They refer to the tokens of the whole text; only errors
- * of validation need them.
- */
-function dropLocations(node: object): void {
+const noNodes: readonly ASTNode[] = Object.freeze([])
+
+/** Replaces the empty lists in a document by one: each field has two, half of its memory. */
+function shareEmptyLists(node: object): void {
   const properties = node as Record<string, unknown>
-  // Not Object.entries: its arrays take 120 kB for a document with 100 fields.
   for (const key of Object.keys(properties)) {
     const value = properties[key]
-    if (key === 'loc') properties[key] = undefined
-    else if (Array.isArray(value)) for (const item of value) dropLocations(item as object)
-    else if (typeof value === 'object' && value !== null) dropLocations(value)
+    if (Array.isArray(value)) {
+      if (value.length === 0) properties[key] = noNodes
+      else for (const item of value) shareEmptyLists(item as object)
+    } else if (typeof value === 'object' && value !== null) shareEmptyLists(value)
   }
 }
