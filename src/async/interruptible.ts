@@ -23,17 +23,17 @@ export function interruptible<T>(
   const controller = new AbortController()
   let generator: AsyncGenerator<T, void, undefined> | undefined
   /**
-   * Resolvers of the pending `next()` calls. Not `Promise.race`, which would retain every event
-   * until the end of the iteration.
+   * Resolvers of the pending `next()` calls, which the generator answers in their order. Not `Promise.race`, which would
+   * retain every event until the end of the iteration.
    */
-  const pending = new Set<() => void>()
+  let pending: (() => void)[] = []
   const done: IteratorReturnResult<undefined> = { done: true, value: undefined }
 
   const leave = (): void => {
     if (controller.signal.aborted) return
     controller.abort()
     for (const end of pending) end()
-    pending.clear()
+    pending = []
     // Queued behind the pending next(), if any; runs the generator's finally blocks.
     generator?.return().catch(onLateError)
   }
@@ -44,16 +44,15 @@ export function interruptible<T>(
       generator ??= run(controller.signal)
       const step = generator.next()
       return new Promise((resolve, reject) => {
-        const end = (): void => resolve(done)
-        pending.add(end)
+        pending.push(() => resolve(done))
         step.then(
           (result) => {
-            pending.delete(end)
+            pending.shift()
             resolve(result.done ? done : result)
           },
           (error: unknown) => {
             // After return(), the generator's end or failure no longer concerns the consumer.
-            if (!pending.delete(end)) return onLateError(error)
+            if (pending.shift() === undefined) return onLateError(error)
             reject(error)
           },
         )

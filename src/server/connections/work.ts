@@ -92,7 +92,7 @@ const maxCarriedTurns = 4
 /** The work of a network in this turn of the event loop and beyond its limit in former ones, and what waits for the next ones. */
 interface Turn {
   bytes: number
-  readonly waiting: Set<() => void>
+  readonly waiting: (() => void)[]
 }
 
 /**
@@ -119,26 +119,21 @@ export function createWork(
       const limit = limitOf(network)
       turn.bytes = Math.min(Math.max(0, turn.bytes - limit), maxCarriedTurns * limit)
       // Each runs once: it may wait again.
-      let left = turn.waiting.size
-      for (const run of turn.waiting) {
-        if (left-- === 0 || isSpent(network)) break
-        turn.waiting.delete(run)
-        run()
-      }
-      if (turn.bytes === 0 && turn.waiting.size === 0) turns.delete(network)
+      for (let left = turn.waiting.length; left > 0 && !isSpent(network); left--) turn.waiting.shift()?.()
+      if (turn.bytes === 0 && turn.waiting.length === 0) turns.delete(network)
     }
     if (turns.size > 0) setImmediate(beginTurn)
   }
   const turnOf = ({ network }: WorkSource): Turn => {
     let turn = turns.get(network)
     if (turn === undefined) {
-      turn = { bytes: 0, waiting: new Set() }
+      turn = { bytes: 0, waiting: [] }
       if (turns.size === 0) setImmediate(beginTurn)
       turns.set(network, turn)
     }
     return turn
   }
-  const onTurn: Work['onTurn'] = (source, run) => void turnOf(source).waiting.add(run)
+  const onTurn: Work['onTurn'] = (source, run) => void turnOf(source).waiting.push(run)
   return {
     record(source, bytes) {
       const { network, userId, socketId } = source
