@@ -281,6 +281,23 @@ describe('the layers', () => {
   })
 })
 
+describe('functions', () => {
+  it('are not written where they are assigned to a property (decision 350)', async () => {
+    // Those of a whole module are created once.
+    const written =
+      /^ +[\w.#[\]]+\.#?\w+ (?:\?\?)?= (?:async )?(?:function\b|\w+ =>|\((?!async \()[^)]*\)(?:: .+)? =>)/m
+    const found: string[] = []
+    for (const file of (await sources()).filter((file) => !file.startsWith('client/'))) {
+      const line = written.exec(await readFile(join(root, file), 'utf8'))?.[0]
+      if (line !== undefined && !line.includes('.prototype.')) found.push(`${file}: ${line.trim()}`)
+    }
+    expect(found).toEqual([])
+    expect('  response.end = (text) =>').toMatch(written)
+    expect('  this.#end = async () => {').toMatch(written)
+    expect('  const end = () => {').not.toMatch(written)
+  })
+})
+
 describe('decisions', () => {
   it('have a unique number, which is in their title', async () => {
     const files = await readdir(join(root, 'docs/decisions'))

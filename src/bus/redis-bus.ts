@@ -1,4 +1,4 @@
-import type { Cluster, Redis } from 'ioredis'
+import { type Cluster, Command, type Redis } from 'ioredis'
 import { withTimeout } from '../async/timeout.ts'
 import type { Logger } from '../logger.ts'
 import { type Bus, type BusEngine, createBus } from './bus.ts'
@@ -89,7 +89,7 @@ export function createRedisEngine(options: Omit<RedisBusOptions, 'prefix'>): Bus
     else shards.probe()
   }, probeMs).unref()
   const pubsub = createRedisPubSub({
-    publisher: isSharded ? shardedPublisher(publisher) : publisher,
+    publisher: createPublisher(publisher, isSharded ? 'spublish' : 'publish'),
     subscriber: shards ?? (subscriber as Redis),
     key,
     onFailure: noteFailure,
@@ -116,11 +116,19 @@ export function createRedisEngine(options: Omit<RedisBusOptions, 'prefix'>): Bus
   }
 }
 
-/** Publishes to the shard of the channel only. */
-function shardedPublisher(cluster: RedisConnection): Publisher {
+/** @param name - `spublish` publishes to the shard of the channel only */
+function createPublisher(connection: RedisConnection, name: 'publish' | 'spublish'): Publisher {
   return {
-    publish: (channel, text) => cluster.spublish(channel, text),
-    quit: () => cluster.quit(),
+    async publish(channel, text) {
+      const command = new Command(name, [channel, text])
+      try {
+        await connection.sendCommand(command)
+      } finally {
+        // What ioredis allocates for a command survives until the whole heap is collected (decision 350).
+        command.args = []
+      }
+    },
+    quit: () => connection.quit(),
   }
 }
 

@@ -55,7 +55,7 @@ export function createRedisPubSub(options: {
     },
   })
   // `serializer` does not receive the channel, which the signature includes.
-  engine.publish = async (channel: string, message: unknown) => {
+  const publish = async (channel: string, message: unknown): Promise<void> => {
     await publisher.publish(channel, signature.sign(channel, JSON.stringify(message)))
   }
   // RedisPubSub keeps a promise for callers that join while a SUBSCRIBE is pending, and rejects it
@@ -65,10 +65,10 @@ export function createRedisPubSub(options: {
     'subsPendingRefsMap',
   )
   const subscribe = engine.subscribe.bind(engine)
-  engine.subscribe = (channel, ...rest) => {
+  const subscribeAndHandle: typeof subscribe = (channel, ...rest) => {
     const subscription = subscribe(channel, ...rest)
     underWay.get(channel)?.pending.then(undefined, onFailure)
     return subscription
   }
-  return engine
+  return Object.assign(engine, { publish, subscribe: subscribeAndHandle })
 }

@@ -64,12 +64,38 @@ interface ClientState {
   readonly readyForQuery: boolean | null
 }
 
+/** Whether pg runs the argument of `query` itself, such as a cursor. */
+function isSubmittable(query: unknown): boolean {
+  return typeof query === 'object' && query !== null && 'submit' in query
+}
+
+/**
+ * Returns the promise of a result, as pg would without a callback. pg's own leaves garbage that survives until the whole
+ * heap is collected, the parameters included (decision 350).
+ */
+async function promiseOf(run: (...args: readonly unknown[]) => unknown, [query, values]: readonly unknown[]) {
+  try {
+    return await new Promise<unknown>((resolve, reject) => {
+      run(query, values, (error: Error | null, result: unknown) => (error ? reject(error) : resolve(result)))
+    })
+  } catch (error) {
+    // Otherwise its stack leads to the socket, and not to the caller.
+    if (error instanceof Error) Error.captureStackTrace(error)
+    throw error
+  }
+}
+
 /** A connection that ends without waiting for an unresponsive server. */
 class BoundedClient extends pg.Client {
   constructor(options: pg.ClientConfig) {
     // The pool's own limit of the same name also bounds the wait for a free connection, which may
     // be longer.
     super({ ...options, connectionTimeoutMillis: connectMs })
+  }
+
+  override query(...args: readonly unknown[]): never {
+    const run = super.query.bind(this) as (...args: readonly unknown[]) => unknown
+    return (isSubmittable(args[0]) || typeof args.at(-1) === 'function' ? run(...args) : promiseOf(run, args)) as never
   }
 
   override end(): Promise<void>
@@ -90,7 +116,7 @@ function replacingText(replace: (text: string) => string, Base: typeof BoundedCl
   return class ReplacingClient extends Base {
     override query(...[query, ...rest]: readonly unknown[]): never {
       const isText = typeof query === 'string'
-      const isConfig = typeof query === 'object' && query !== null && 'text' in query && !('submit' in query)
+      const isConfig = typeof query === 'object' && query !== null && 'text' in query && !isSubmittable(query)
       const replaced = isText ? replace(query) : isConfig ? { ...query, text: replace(String(query.text)) } : query
       return (super.query as (...args: readonly unknown[]) => never).call(this, replaced, ...rest)
     }
@@ -103,7 +129,7 @@ function replacingText(replace: (text: string) => string, Base: typeof BoundedCl
  */
 class UnnamedClient extends BoundedClient {
   override query(...[query, ...rest]: readonly unknown[]): never {
-    const isNamed = typeof query === 'object' && query !== null && 'name' in query && !('submit' in query)
+    const isNamed = typeof query === 'object' && query !== null && 'name' in query && !isSubmittable(query)
     const unnamedQuery = isNamed ? { ...query, name: undefined } : query
     return (super.query as (...args: readonly unknown[]) => never).call(this, unnamedQuery, ...rest)
   }

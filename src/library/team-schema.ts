@@ -59,8 +59,10 @@ function adaptField(field: GraphQLField<unknown, unknown>): void {
           open: (args, context, operation) => topic.open(args, ownContextOf(context), operation),
         }).extensions),
   }
-  if (resolve !== undefined)
-    field.resolve = (source, args, context, info) => resolve(source, args, ownContextOf(context), info)
+  if (resolve === undefined) return
+  const resolveWithOwnContext: typeof resolve = (source, args, context, info) =>
+    resolve(source, args, ownContextOf(context), info)
+  field.resolve = resolveWithOwnContext
 }
 
 /**

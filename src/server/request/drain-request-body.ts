@@ -32,18 +32,20 @@ export function drainRequestBody(request: IncomingMessage, response: ServerRespo
   const { socket } = request
   const writeHead = response.writeHead.bind(response) as (...args: unknown[]) => ServerResponse
   const destroySoon = socket.destroySoon.bind(socket)
-  // Also called by the other methods that begin a response.
-  response.writeHead = (...args: unknown[]) => {
+  const discardOrDestroy = (): void => {
+    if (request.complete) destroySoon()
+    else discard(request)
+  }
+  const closeAndWriteHead = (...args: unknown[]): ServerResponse => {
     if (!request.complete) {
       response.setHeader('connection', 'close')
       // Node calls it when the response has been written.
-      socket.destroySoon = () => {
-        if (request.complete) return destroySoon()
-        discard(request)
-      }
+      socket.destroySoon = discardOrDestroy
     }
     return writeHead(...args)
   }
+  // Also called by the other methods that begin a response.
+  response.writeHead = closeAndWriteHead
 }
 
 /** Reads and discards the rest of a body, and closes its connection. */
