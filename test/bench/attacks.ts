@@ -248,7 +248,7 @@ async function withDatabase(run: (environment: Readonly<Record<string, string>>)
   await using redis = await startRedis()
   if (cores !== null) moveTo(cores.others)
   await run({
-    NODE_ENV: 'test',
+    NODE_ENV: 'production',
     HOST: '127.0.0.1',
     DATABASE_URL: postgres.url,
     REDIS_URL: redis.url,
