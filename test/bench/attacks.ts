@@ -22,6 +22,7 @@ const { values } = parseArgs({
     only: { type: 'string', default: '' },
     seconds: { type: 'string', default: '10' },
     rounds: { type: 'string', default: '2' },
+    'warm-ups': { type: 'string', default: '3' },
     servers: { type: 'string', default: 'all' },
     root: { type: 'string', default: join(import.meta.dirname, '../..') },
     help: { type: 'boolean', default: false },
@@ -34,7 +35,7 @@ Measures what a viewer notices of floods from another address. The viewer is ser
 WebSocket it sends 59 queries a second, and receives about 60 events a second of tasks that a server runs. Each flood, at a
 stated rate, goes alternately to a null server (the control: what the attacker takes of the machine) and to Tidings. The
 null server parses HTTP and WebSocket frames, and does nothing else. Before it is measured, each flood goes to Tidings
-once: a process that has just started has to compile its code.
+several times: V8 compiles code for half a minute, in threads that share the core with the server here.
 
 Prints for queries and events the 99th percentile of the latency, with the flood at the null server and with the flood at
 Tidings, and their ratio; OVER marks ratios above 2. Events are measured from the report of the task to the viewer, with
@@ -54,6 +55,7 @@ compare those of one run, on a machine that does nothing else.
 ${attacks.map(({ name }) => `                      ${name}`).join('\n')}
   --seconds N       how long each flood lasts (default: 10)
   --rounds N        how often each flood goes to each of its targets (default: 2)
+  --warm-ups N      how often before it is measured (default: 3)
   --servers N       only with one server or two; default: both
   --root DIRECTORY  the directory of the attacked version (default: this one)
   --help            this
@@ -190,8 +192,8 @@ async function compare(attack: Attack, at: { nothing: Target; cases: readonly Ca
   const measured = [...new Set(cases.flatMap(({ targets }) => targets))]
   const controls: Window[] = []
   const floods = new Map(cases.map(({ name }) => [name, [] as Window[]]))
-  // Compiles the code that serves the viewer and the flood: the first seconds of a process are no measure of the others.
-  for (const { targets } of cases) await flood(attack, { targets, measured: [], port })
+  for (let warmUp = 0; warmUp < Number(values['warm-ups']); warmUp++)
+    for (const { targets } of cases) await flood(attack, { targets, measured: [], port })
   for (let round = 0; round < Number(values.rounds); round++) {
     controls.push(await flood(attack, { targets: [nothing], measured, port }))
     for (const { name, targets } of cases) floods.get(name)?.push(await flood(attack, { targets, measured, port }))

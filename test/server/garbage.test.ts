@@ -1,4 +1,6 @@
 import { type Client, createClient } from 'graphql-ws'
+import { Command } from 'ioredis'
+import pg from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { WebSocket } from 'ws'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
@@ -104,4 +106,10 @@ test.each([
   const times = await repeat()
   const { minor } = await readHeap()
   expect((minor - major) / times).toBeLessThan(3_500)
+})
+
+// When this fails, src/db/pool.ts or src/bus/redis-bus.ts need not avoid it any more.
+test('pg and ioredis still write functions where they assign them to properties', () => {
+  expect(pg.Client.prototype.query.toString()).toMatch(/query\.callback = \(\w+, \w+\) =>/)
+  expect((Command.prototype as unknown as { initPromise: object }).initPromise.toString()).toMatch(/this\.reject = \(/)
 })
