@@ -1,6 +1,7 @@
 import { buildSchema, getIntrospectionQuery, Kind, visit } from 'graphql'
 import { describe, expect, test } from 'vitest'
 import { createOperations, type Operations } from '../../../src/server/operations/operations.ts'
+import { heapUsed } from '../../support/heap.ts'
 import { readExposure } from '../../../src/server/request/exposure.ts'
 import { withoutToken } from '../../../src/tasks/model/viewer.ts'
 import { testConfig } from '../support.ts'
@@ -128,6 +129,22 @@ describe('the cache', () => {
     expect(operations.size).toBeGreaterThan(100)
     expect(operations.size).toBeLessThan(140)
     expect(operations.isCached(text(149))).toBe(true)
+  })
+
+  test('takes no more memory than it counts', async () => {
+    const operations = create()
+    const text = (index: number): string => `query Q${index} { node { ${'id name '.repeat(20)} } }`
+    const count = 900
+    const fill = (): void => {
+      for (let index = 0; index < count; index++)
+        for (const _time of ['first', 'second']) expect(check(operations, text(index))).toEqual([])
+    }
+    const before = await heapUsed()
+    fill()
+    const bytes = ((await heapUsed()) - before) / count
+    expect(operations.size).toBe(count)
+    // 47 tokens of 150 bytes, and 2 for each character.
+    expect(bytes).toBeLessThan(150 * 47 + 2 * text(100).length)
   })
 
   test('keeps no source locations and one empty list, and errors have locations', () => {
