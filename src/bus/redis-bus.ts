@@ -1,11 +1,11 @@
-import { type Cluster, Command, type Redis } from 'ioredis'
+import type { Cluster, Redis } from 'ioredis'
 import { withTimeout } from '../async/timeout.ts'
 import type { Logger } from '../logger.ts'
 import { type Bus, type BusEngine, createBus } from './bus.ts'
 import { type ClusterSubscriber, createClassicSubscriber, createShardedSubscriber } from './cluster-subscriber.ts'
 import { describeRedisAddress, type RedisAddress } from './redis-address.ts'
 import { createRedisConnections, type RedisConnection } from './redis-connections.ts'
-import { createRedisPubSub, type Publisher } from './redis-pubsub.ts'
+import { createRedisPubSub } from './redis-pubsub.ts'
 
 /** Options of {@link createRedisBus}. */
 export interface RedisBusOptions {
@@ -89,11 +89,11 @@ export function createRedisEngine(options: Omit<RedisBusOptions, 'prefix'>): Bus
     else shards.probe()
   }, probeMs).unref()
   const pubsub = createRedisPubSub({
-    publisher: createPublisher(publisher, isSharded ? 'spublish' : 'publish'),
+    publisher,
     subscriber: shards ?? (subscriber as Redis),
     key,
     onFailure: noteFailure,
-    ...(isSharded ? { messageEventName: 'smessage' } : {}),
+    isSharded,
   })
   return {
     pubsub,
@@ -113,22 +113,6 @@ export function createRedisEngine(options: Omit<RedisBusOptions, 'prefix'>): Bus
       publisher.disconnect()
       connections[Symbol.dispose]()
     },
-  }
-}
-
-/** @param name - `spublish` publishes to the shard of the channel only */
-function createPublisher(connection: RedisConnection, name: 'publish' | 'spublish'): Publisher {
-  return {
-    async publish(channel, text) {
-      const command = new Command(name, [channel, text])
-      try {
-        await connection.sendCommand(command)
-      } finally {
-        // What ioredis allocates for a command survives until the whole heap is collected (decision 350).
-        command.args = []
-      }
-    },
-    quit: () => connection.quit(),
   }
 }
 

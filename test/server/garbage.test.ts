@@ -32,8 +32,8 @@ beforeAll(async () => {
     MAX_ADDRESS_WORK: '1000000000',
     MAX_SOCKET_WORK: '1000000000',
   })
-  url = /http:\/\/[\d.:]+/.exec(await readUntil('/graphql'))?.[0] ?? ''
-  await readUntil('Ctrl-C')
+  url = /http:\/\/[\d.:]+/.exec(await server.readUntil('/graphql'))?.[0] ?? ''
+  await server.readUntil('Ctrl-C')
   client = createClient({
     url: `${url.replace('http', 'ws')}/graphql`,
     webSocketImpl: WebSocket,
@@ -48,16 +48,9 @@ afterAll(async () => {
   await database[Symbol.asyncDispose]()
 })
 
-async function readUntil(text: string): Promise<string> {
-  for (;;) {
-    const line = await server.readLine()
-    if (line.includes(text)) return line
-  }
-}
-
 async function readHeap(): Promise<{ readonly minor: number; readonly major: number }> {
   server.kill('SIGUSR2')
-  const { heap } = JSON.parse(await readUntil('{"heap":')) as { heap: { minor: number; major: number } }
+  const { heap } = JSON.parse(await server.readUntil('{"heap":')) as { heap: { minor: number; major: number } }
   return heap
 }
 
@@ -108,7 +101,7 @@ test.each([
   expect((minor - major) / times).toBeLessThan(3_500)
 })
 
-// When this fails, src/db/pool.ts or src/bus/redis-bus.ts need not avoid it any more.
+// When this fails, src/db/pool.ts or src/bus/redis-pubsub.ts need not avoid it any more.
 test('pg and ioredis still write functions where they assign them to properties', () => {
   expect(pg.Client.prototype.query.toString()).toMatch(/query\.callback = \(\w+, \w+\) =>/)
   expect((Command.prototype as unknown as { initPromise: object }).initPromise.toString()).toMatch(/this\.reject = \(/)
