@@ -105,7 +105,7 @@ export async function startProcesses(
             ...own,
           })
           // Whatever it prints first, the banner is printed when it is ready.
-          while (!(await child.readLine()).includes('ready in'));
+          await child.readUntil('ready in')
           drainOutput(child)
         },
         async kill(signal) {

@@ -32,7 +32,7 @@ const server = stack.use(
     FIRST_RUN: 'false',
   }),
 )
-while (!(await server.readLine()).includes('Ctrl-C'));
+await server.readUntil('Ctrl-C')
 
 type Fields = Readonly<Record<string, unknown>>
 /** Sends an operation with one field, and returns the result of the field. */

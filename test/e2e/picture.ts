@@ -53,7 +53,7 @@ const server = stack.use(
     OPENAI_BASE_URL: model.baseUrl,
   }),
 )
-while (!(await server.readLine()).includes('Ctrl-C'));
+await server.readUntil('Ctrl-C')
 
 const browser = await startBrowser()
 stack.defer(() => browser.close())

@@ -21,12 +21,6 @@ async function readAll(child: TestProcess): Promise<{ code: number | null; outpu
   })().catch((error: unknown) => String((error as Error).message))
   return { code: await child.ended, output: `${output}${errors}` }
 }
-async function readUntil(child: TestProcess, text: string): Promise<string> {
-  for (;;) {
-    const line = await child.readLine()
-    if (line.includes(text)) return line
-  }
-}
 /** Starts a server on a separate database and waits until it is ready. */
 async function startMain(
   test: TestDatabase,
@@ -39,8 +33,8 @@ async function startMain(
     NODE_ENV: 'development',
     ...environment,
   })
-  const line = await readUntil(child, '/graphql')
-  await readUntil(child, 'Ctrl-C')
+  const line = await child.readUntil('/graphql')
+  await child.readUntil('Ctrl-C')
   return { child, url: /http:\/\/[\d.:]+/.exec(line)?.[0] ?? '' }
 }
 async function post(url: string, query: string, variables: object = {}) {
@@ -156,7 +150,7 @@ test('ends at once on a second signal', async () => {
   await locking.query('begin')
   await locking.query(`select from tidings.task where status = 'RUNNING' for update`)
   child.kill('SIGTERM')
-  await readUntil(child, 'shutting down')
+  await child.readUntil('shutting down')
   // A second signal sent earlier would be taken for the same one, which npm passes on a second
   // time.
   let code: number | null | undefined
@@ -178,8 +172,8 @@ test('shuts down gracefully, with code 1, after an uncaught error', async () => 
   const { child } = await startMain(database, { NODE_OPTIONS: `--import=${encodeURI(defect)}` })
   await using _child = child
   child.kill('SIGUSR2')
-  await readUntil(child, 'shutting down after an uncaught error')
-  await readUntil(child, 'shut down')
+  await child.readUntil('shutting down after an uncaught error')
+  await child.readUntil('shut down')
   expect(await child.ended).toBe(1)
 })
 
@@ -206,7 +200,7 @@ test('runs as a worker alone: no API, and health checks when a port is set', asy
     PORT: String(port),
     NODE_ENV: 'development',
   })
-  await readUntil(child, 'The Tidings worker is ready')
+  await child.readUntil('The Tidings worker is ready')
   expect((await fetch(`http://127.0.0.1:${port}/health/ready`)).status).toBe(200)
   expect((await fetch(`http://127.0.0.1:${port}/graphql`)).status).toBe(404)
   child.kill('SIGTERM')

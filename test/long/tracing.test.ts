@@ -52,7 +52,7 @@ async function startPair(collector: OtlpReceiver | null, environment: Record<str
         ...environment,
       }),
     )
-    while (!(await child.readLine()).includes('ready in'));
+    await child.readUntil('ready in')
     return child
   }
   await start('server')

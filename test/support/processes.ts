@@ -14,6 +14,8 @@ export interface TestProcess extends AsyncDisposable {
   readonly pid: number
   /** Returns the next line it prints. Rejects, with its error output, when it ends first. */
   readLine(): Promise<string>
+  /** Returns the next line that contains a text. Rejects as {@link TestProcess.readLine} does. */
+  readUntil(text: string): Promise<string>
   /** Sends a signal to it, or with `group` to all processes of its group, as a terminal does. */
   kill(signal: NodeJS.Signals, options?: { group?: boolean }): void
   /** Resolves when it has ended, with its code, or null after a signal. */
@@ -50,14 +52,21 @@ export function startProcess(
   const lines = createInterface(stdout)[Symbol.asyncIterator]()
   const ended = once(child, 'exit').then(([code]) => code as number | null)
   const stopped = once(child, 'close')
+  const readLine = async (): Promise<string> => {
+    const line = await lines.next()
+    if (line.done !== true) return line.value
+    await stopped
+    throw new Error(`${file.pathname} ended:\n${errors}`)
+  }
   return {
     pid,
     ended,
-    readLine: async () => {
-      const line = await lines.next()
-      if (line.done !== true) return line.value
-      await stopped
-      throw new Error(`${file.pathname} ended:\n${errors}`)
+    readLine,
+    readUntil: async (text) => {
+      for (;;) {
+        const line = await readLine()
+        if (line.includes(text)) return line
+      }
     },
     kill: (signal, { group = false } = {}) => {
       process.kill(group ? -pid : pid, signal)
