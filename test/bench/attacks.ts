@@ -40,7 +40,8 @@ several times: V8 compiles code for half a minute, in threads that share the cor
 Prints for queries and events the 99th percentile of the latency, with the flood at the null server and with the flood at
 Tidings, and their ratio; OVER marks ratios above 2. Events are measured from the report of the task to the viewer, with
 the clock that all processes share. Prints also the processor time of the flooded servers per message, less that of the
-same time in the control.
+same time in the control, and the number and mean time of the collections of the young generation in the server of the
+viewer, which stop it.
 
   one server        the flood goes to the server of the viewer
   the other server  there are two servers with one database and Redis. The flood goes to one of them, which also runs the
@@ -138,6 +139,21 @@ async function memoryMb(pid: number): Promise<number> {
 const sumOver = async (targets: readonly Target[], read: (pid: number) => Promise<number | null>): Promise<number> =>
   (await Promise.all(targets.map(({ pid }) => read(pid)))).reduce<number>((sum, value) => sum + (value ?? 0), 0)
 
+/** Collections of the young generation since a process started. */
+interface Collections {
+  readonly count: number
+  readonly ms: number
+}
+
+async function readCollections(port: number): Promise<Collections> {
+  const text = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text()
+  const read = (name: string): number =>
+    Number(
+      new RegExp(`^nodejs_gc_duration_seconds_${name}\\{[^}]*kind="minor"[^}]*\\} (\\S+)$`, 'm').exec(text)?.[1] ?? 0,
+    )
+  return { count: read('count'), ms: 1_000 * read('sum') }
+}
+
 interface Window extends Latencies {
   readonly sent: number
   readonly refused: number
@@ -145,6 +161,7 @@ interface Window extends Latencies {
   /** Processor time of the servers under test. */
   readonly cpuMs: number
   readonly grownMb: number
+  readonly collections: Collections
   /** Why the latencies cannot be used. */
   readonly problems: readonly string[]
 }
@@ -152,6 +169,7 @@ interface Window extends Latencies {
 /** Floods the targets once, with a viewer at `port`. */
 async function flood(attack: Attack, at: { targets: readonly Target[]; measured: readonly Target[]; port: number }) {
   const { targets, measured, port } = at
+  const before = await readCollections(port)
   await using bystander = await connectBystander(port, await sign(`bystander ${performance.now()}`))
   await delay(pauseMs)
   const memoryBefore = await sumOver(measured, memoryMb)
@@ -166,11 +184,13 @@ async function flood(attack: Attack, at: { targets: readonly Target[]; measured:
   })
   const closed = once(attacker, 'close')
   const latencies = await bystander.during(closed)
+  const after = await readCollections(port)
   return {
     ...latencies,
     ...(JSON.parse(text) as Pick<Window, 'sent' | 'refused' | 'codes'>),
     cpuMs: (await sumOver(measured, readProcessCpuMs)) - cpuBefore,
     grownMb: (await sumOver(measured, memoryMb)) - memoryBefore,
+    collections: { count: after.count - before.count, ms: after.ms - before.ms },
     problems: [
       ...(bystander.isClosed ? ['THE BYSTANDER WAS DISCONNECTED'] : []),
       ...(bystander.failures.length > 0
@@ -224,12 +244,15 @@ function printCase(name: string, controls: readonly Window[], windows: readonly 
   const refused = windows.reduce((sum, window) => sum + window.refused, 0)
   const problems = [...controls, ...windows].flatMap((window) => window.problems)
   const grownMb = mean(windows, 'grownMb')
+  const collections = windows.reduce((sum, window) => sum + window.collections.count, 0)
+  const collectionMs = windows.reduce((sum, window) => sum + window.collections.ms, 0) / collections
   console.log(
     [
       `  ${name.padEnd(16)}  ${show('queries')}`,
       show('events'),
       `${mean(windows, 'sent').toFixed(0)} sent, ${usPerMessage.toFixed(0)} µs each`,
       `${grownMb >= 0 ? '+' : ''}${grownMb.toFixed(0)} MB`,
+      collections === 0 ? 'no collections' : `${collections} collections of ${collectionMs.toFixed(1)} ms`,
       `attacker: ${[...codes].map(([code, count]) => `${count} × ${code}, `).join('')}${refused} errors`,
       ...problems,
     ].join('; '),
