@@ -1,9 +1,9 @@
 import { buildSchema, getIntrospectionQuery, Kind, visit } from 'graphql'
 import { describe, expect, test } from 'vitest'
 import { createOperations, type Operations } from '../../../src/server/operations/operations.ts'
-import { heapUsed } from '../../support/heap.ts'
 import { readExposure } from '../../../src/server/request/exposure.ts'
 import { withoutToken } from '../../../src/tasks/model/viewer.ts'
+import { heapUsed } from '../../support/heap.ts'
 import { testConfig } from '../support.ts'
 
 const schema = buildSchema(/* GraphQL */ `
