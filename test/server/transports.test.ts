@@ -29,6 +29,31 @@ test('answers queries the same over POST, GET and WebSocket', async () => {
   expect(await ask(fixture.client(), '{ hello }')).toEqual({ data: { hello: 'Hello you' } })
 })
 
+test('reads a body as JSON or as the text of the document, also with a byte order mark', async () => {
+  const post = async (type: string, body: string | Uint8Array<ArrayBuffer>) => {
+    const response = await fetch(`${fixture.server.url}/graphql`, {
+      method: 'POST',
+      headers: { 'content-type': type },
+      body,
+    })
+    return { status: response.status, body: (await response.json()) as unknown }
+  }
+  const greeting = { status: 200, body: { data: { hello: 'Hello Ådä 🚀' } } }
+  const query = '{ hello(name: "Ådä 🚀") }'
+  const json = JSON.stringify({ query })
+  expect(await post('application/json; charset=utf-8', json)).toEqual(greeting)
+  expect(await post('application/json', `\uFEFF${json}`)).toEqual(greeting)
+  expect(await post('application/graphql+json', json)).toEqual(greeting)
+  expect(await post('application/graphql', query)).toEqual(greeting)
+  for (const invalid of ['', '{', 'null', '3', `${json}x`])
+    expect(await post('application/json', invalid), invalid).toMatchObject({
+      status: 400,
+      body: { errors: [{ message: expect.stringMatching(/JSON|expected to be object/) }] },
+    })
+  const unreadable = await post('application/json', new Uint8Array([0xff, 0xfe, ...new TextEncoder().encode(json)]))
+  expect(unreadable.status).toBe(400)
+})
+
 test('refuses mutations over GET and batches', async () => {
   const got = await fetch(`${fixture.server.url}/graphql?query=${encodeURIComponent('mutation { start(steps: 1) }')}`)
   expect(got.status).toBe(405)

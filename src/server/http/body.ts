@@ -30,6 +30,8 @@ export interface BodyPace {
 const defaultPace: BodyPace = { bodyMs: 30_000, windowMs: 20_000, windowBytes: 16_384 }
 
 const maxFiles = 10
+/** Drops a byte order mark, as `Request.json()` does. */
+const utf8 = new TextDecoder()
 /** Codes of bodies that are refused for exceeding a limit, as opposed to malformed ones. */
 const limitCodes: readonly unknown[] = ['REQUEST_TOO_LARGE', 'REQUEST_TOO_SLOW', 'RATE_LIMITED']
 
@@ -70,7 +72,7 @@ export function createBodyLimitPlugin(options: {
           refusing(() => inPlace(uploads, owner, limits, () => readUpload(own, limits, pace))),
         )
       }
-      const { method, headers, url } = request
+      const { method, headers } = request
       const isJson = headers.get('content-type')?.toLowerCase().includes('json') === true
       setRequestParser(async () => {
         const setting =
@@ -79,8 +81,10 @@ export function createBodyLimitPlugin(options: {
             : 'MAX_BODY_BYTES'
         const source = { network: from.network, userId: viewer?.userId ?? null }
         const record = (bytes: number): void => work.record(source, bytes)
-        const body = await refusing(() => readBody(req, { maxBytes: limits[setting], setting, pace, isJson, record }))
-        return requestParser(new Request(url, { method, headers: new Headers([...headers]), body }))
+        const text = await refusing(() => readBody(req, { maxBytes: limits[setting], setting, pace, isJson, record }))
+        // All that a parser reads. A `Request` would make a stream of the text: a fifth of the time of a query.
+        const parts = { method, headers, text: async () => text, json: async () => JSON.parse(text) as unknown }
+        return requestParser(parts as Request)
       })
     },
   }
@@ -117,7 +121,7 @@ const tooSlow = (): GraphQLError =>
   })
 
 /**
- * Reads the whole body.
+ * Reads the whole body as text.
  * @throws GraphQLError when it is too large, too slow, truncated, or JSON that is nested too deeply; the rest remains unread
  */
 async function readBody(
@@ -130,14 +134,14 @@ async function readBody(
     /** Called with the number of bytes that were read, also of a body that is refused. */
     readonly record: (bytes: number) => void
   },
-): Promise<Buffer<ArrayBuffer>> {
+): Promise<string> {
   const { maxBytes, setting, pace, isJson, record } = options
   const isTooDeep = createJsonDepthCheck()
   const large = (): GraphQLError => tooLarge('request', maxBytes, setting)
   if (Number(request.headers['content-length'] ?? 0) > maxBytes) throw large()
   const chunks: Buffer[] = []
   let bytes = 0
-  const { promise, resolve, reject } = Promise.withResolvers<Buffer<ArrayBuffer>>()
+  const { promise, resolve, reject } = Promise.withResolvers<string>()
   const stop = listen(request, {
     data(chunk) {
       bytes += chunk.length
@@ -145,7 +149,7 @@ async function readBody(
       else if (isJson && isTooDeep(chunk)) reject(jsonTooDeep('request'))
       else chunks.push(chunk)
     },
-    end: () => resolve(Buffer.concat(chunks, bytes)),
+    end: () => resolve(utf8.decode(Buffer.concat(chunks, bytes))),
     cut: () => reject(cut()),
   })
   const timer = setTimeout(() => reject(tooSlow()), pace.bodyMs).unref()
