@@ -3,11 +3,11 @@ import { once } from 'node:events'
 import { setTimeout as delay } from 'node:timers/promises'
 import { WebSocket } from 'ws'
 
-/** Latencies in milliseconds. */
+/** Latencies in milliseconds, by the second in which they began: those of one second depend on each other. */
 export interface Latencies {
-  readonly queries: number[]
+  readonly queries: readonly number[][]
   /** From the report of a task to the arrival of the event. */
-  readonly events: number[]
+  readonly events: readonly number[][]
 }
 
 /** A viewer that queries and receives events. Disposing ends its tasks and disconnects it. */
@@ -116,8 +116,12 @@ export async function connectBystander(port: number, token: string): Promise<Bys
       // A query without an answer has waited until now.
       for (const at of sentAt.values()) samples.push({ of: 'queries', sentAt: at, latencyMs: readMs() - at })
       const measured = samples.filter((sample) => sample.sentAt >= startedAt && sample.sentAt <= endedAt)
-      const latenciesOf = (of: keyof Latencies): number[] =>
-        measured.filter((sample) => sample.of === of).map(({ latencyMs }) => latencyMs)
+      const latenciesOf = (of: keyof Latencies): number[][] => {
+        const secondOf = (ms: number): number => Math.floor((ms - startedAt) / 1_000)
+        const seconds: number[][] = Array.from({ length: secondOf(endedAt) + 1 }, () => [])
+        for (const sample of measured) if (sample.of === of) seconds[secondOf(sample.sentAt)]?.push(sample.latencyMs)
+        return seconds
+      }
       return { queries: latenciesOf('queries'), events: latenciesOf('events') }
     },
     async [Symbol.asyncDispose]() {

@@ -14,8 +14,8 @@ import { findFreePort } from '../support/port.ts'
 import { startRedis } from '../support/redis.ts'
 import { connectBystander, type Latencies } from './attack-bystander.ts'
 import { type Attack, attacks } from './attacks-list.ts'
-import { percentile } from './engine.ts'
 import { readProcessCpuMs } from './processor-time.ts'
+import { compareTails } from './statistics.ts'
 
 const { values } = parseArgs({
   options: {
@@ -38,10 +38,11 @@ null server parses HTTP and WebSocket frames, and does nothing else. Before it i
 several times: V8 compiles code for half a minute, in threads that share the core with the server here.
 
 Prints for queries and events the 99th percentile of the latency, with the flood at the null server and with the flood at
-Tidings, and their ratio; OVER marks ratios above 2. Events are measured from the report of the task to the viewer, with
-the clock that all processes share. Prints also the processor time of the flooded servers per message, less that of the
-same time in the control, and the number and mean time of the collections of the young generation in the server of the
-viewer, which stop it.
+Tidings, and their ratio; OVER marks ratios above 2. After the ratio follows the range of 95 % of the ratios that runs like
+this one would measure (bootstrap over its seconds): more rounds make it narrower. Events are measured from the report of
+the task to the viewer, with the clock that all processes share. Prints also the processor time of the flooded servers per
+message, less that of the same time in the control, and the number and mean time of the collections of the young generation
+in the server of the viewer, which stop it.
 
   one server        the flood goes to the server of the viewer
   the other server  there are two servers with one database and Redis. The flood goes to one of them, which also runs the
@@ -223,16 +224,12 @@ async function compare(attack: Attack, at: { nothing: Target; cases: readonly Ca
 
 function printCase(name: string, controls: readonly Window[], windows: readonly Window[]): void {
   const show = (of: keyof Latencies): string => {
-    const p99 = (all: readonly Window[]): number =>
-      percentile(
-        all.flatMap((window) => window[of]),
-        0.99,
-      )
-    const ratio = p99(windows) / p99(controls)
-    const count = windows.reduce((sum, window) => sum + window[of].length, 0)
+    const secondsOf = (all: readonly Window[]): number[][] => all.flatMap((window) => window[of])
+    const { before, during, ratio, low, high } = compareTails(secondsOf(controls), secondsOf(windows))
+    const count = secondsOf(windows).flat().length
     return (
-      `${of} ${p99(controls).toFixed(1)} → ${p99(windows).toFixed(1)} ms (× ${ratio.toFixed(1)} of ${count})` +
-      `${ratio <= maxRatio ? '' : ' OVER'}`
+      `${of} ${before.toFixed(1)} → ${during.toFixed(1)} ms (× ${ratio.toFixed(1)}, ` +
+      `${low.toFixed(1)} to ${high.toFixed(1)}, of ${count})${ratio <= maxRatio ? '' : ' OVER'}`
     )
   }
   const mean = (all: readonly Window[], of: 'cpuMs' | 'grownMb' | 'sent'): number =>
