@@ -1,4 +1,4 @@
-import { createKeyedQueue } from '../../async/index.ts'
+import { createBatchLoader, createKeyedQueue } from '../../async/index.ts'
 import { createTopic, type Database, type Engine, type LogEvent, withTransaction } from '../../engine.ts'
 
 /** The topic of changes to a user's own tasks and library. */
@@ -127,13 +127,20 @@ export function createViewerUpdates({
   })
 
   return {
-    open: (userId) => createTopic(pool, viewerTopic(userId)),
-    async snapshot(userId) {
-      const { rows } = await pool.query<{ seq: number }>('select seq from tidings.topic where name = $1', [
-        viewerTopic(userId),
-      ])
-      return rows[0] === undefined ? null : { seq: rows[0].seq, state: null }
-    },
+    // Every page subscribes: many at once, after a deployment or by one client, share a statement.
+    open: createBatchLoader<string, void>(async (userIds) => {
+      await createTopic(pool, ...new Set(userIds.map(viewerTopic)))
+      return []
+    }),
+    snapshot: createBatchLoader<string, { readonly seq: number; readonly state: null } | null>(async (userIds) => {
+      const topics = userIds.map(viewerTopic)
+      const { rows } = await pool.query<{ name: string; seq: number }>(
+        'select name, seq from tidings.topic where name = any($1::text[])',
+        [topics],
+      )
+      const states = new Map(rows.map(({ name, seq }) => [name, { seq, state: null }]))
+      return topics.map((topic) => states.get(topic) ?? null)
+    }),
     flush,
     flushSoon,
   }

@@ -73,6 +73,24 @@ describe('viewerUpdates', () => {
     expect(seen.slice(1).map(({ taskId }) => taskId)).toEqual(Array.from({ length: 1_200 }, (_, n) => `task_${n + 1}`))
   })
 
+  it('costs few statements when many subscribe at once', async () => {
+    const { viewerUpdates, notifications } = api.services
+    const users = ['lists-many-a', 'lists-many-b', 'lists-many-c']
+    const many = <T>(open: (userId: string) => Promise<T>) =>
+      Promise.all(Array.from({ length: 300 }, (_, index) => open(users[index % users.length] ?? '')))
+    await viewerUpdates.open('lists-many-a')
+    await notifications.open('lists-many-a')
+    using query = vi.spyOn(api.database.pool, 'query')
+    await many(viewerUpdates.open)
+    const snapshots = await many(viewerUpdates.snapshot)
+    await many(notifications.open)
+    const statements = query.mock.calls.filter((call) => JSON.stringify(call).includes('lists-many'))
+    expect(statements).toHaveLength(3)
+    expect(new Set(snapshots.map((snapshot) => snapshot?.seq))).toEqual(new Set([0]))
+    expect(await viewerUpdates.snapshot('lists-nobody')).toBeNull()
+    for (const user of users) expect(await notifications.snapshot(user)).toMatchObject({ state: { unreadCount: 0 } })
+  })
+
   it('reports a task that its owner deletes, at once also when it has just ended', async () => {
     const viewer = viewerOf('lists-deleting')
     const seen = await follow(viewer)
