@@ -1,7 +1,7 @@
 import type { Database } from '../../src/db/connect.ts'
 import { type Appender, createAppender } from '../../src/log/append.ts'
 import { silentLogger } from '../../src/logger.ts'
-import { percentile } from './engine.ts'
+import { percentile } from './statistics.ts'
 
 /** Inserts one running task per topic, as a runner leaves it after its first event. @param topicCount - default 1,000 */
 export async function seedRunningTasks(database: Database, topicCount = 1_000): Promise<void> {

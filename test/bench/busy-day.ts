@@ -8,7 +8,8 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { drawDays } from './busy-day-picture.ts'
 import { createDay, type DayTask, findOvertaking, simulateDay } from './busy-day-simulation.ts'
-import { percentile, startBenchDatabase } from './engine.ts'
+import { startBenchDatabase } from './engine.ts'
+import { percentile } from './statistics.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const slots = 8

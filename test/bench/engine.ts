@@ -56,14 +56,3 @@ export function startBenchEngine(
 ): Promise<Engine> {
   return startEngine({ config: { ...benchConfig, ...config }, database, definitions, logger: silentLogger })
 }
-
-/** Returns the value below which a share of the samples lies. */
-export function percentile(samples: readonly number[], share: number): number {
-  const sorted = [...samples].sort((a, b) => a - b)
-  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN
-}
-
-/** Returns the median. */
-export function median(samples: readonly number[]): number {
-  return percentile(samples, 0.5)
-}

@@ -10,9 +10,9 @@
  */
 import { readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
-import { median, percentile } from './engine.ts'
 import { recordRuns } from './estimates-record.ts'
 import { type Estimated, errorsOf, type RecordedRun, replay } from './estimates-replay.ts'
+import { median, percentile } from './statistics.ts'
 
 const path = fileURLToPath(new URL('../fixtures/estimates/recorded.json', import.meta.url))
 const [command, only] = process.argv.slice(2)

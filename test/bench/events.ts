@@ -17,8 +17,8 @@ import { type Appender, createAppender } from '../../src/log/append.ts'
 import { createPruner } from '../../src/log/event-retention.ts'
 import { createLogReader } from '../../src/log/read.ts'
 import { silentLogger } from '../../src/logger.ts'
-import { median, startBenchDatabase } from './engine.ts'
-import { formatNumber } from './statistics.ts'
+import { startBenchDatabase } from './engine.ts'
+import { formatNumber, median } from './statistics.ts'
 
 const usage = `npm run bench:events [-- --events N,…]
 

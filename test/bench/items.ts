@@ -25,7 +25,8 @@ import { beginAttempt, divideItems, reduceReport } from '../../src/tasks/model/p
 import { declareItems, item, type Report } from '../../src/tasks/model/report.ts'
 import { createTaskDefinition, type TaskDefinition } from '../../src/tasks/model/task-definition.ts'
 import { localDeveloper } from '../../src/tasks/model/viewer.ts'
-import { type BenchDatabase, median, startBenchDatabase, startBenchEngine } from './engine.ts'
+import { type BenchDatabase, startBenchDatabase, startBenchEngine } from './engine.ts'
+import { median } from './statistics.ts'
 
 const { values: options } = parseArgs({
   options: { largest: { type: 'string', default: '100000' }, reports: { type: 'string', default: '100000' } },

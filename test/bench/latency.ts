@@ -18,7 +18,8 @@ import { advance, declareItems, item, output } from '../../src/tasks/model/repor
 import { createTaskDefinition, type TaskDefinition } from '../../src/tasks/model/task-definition.ts'
 import { startProcess } from '../support/processes.ts'
 import { startRedis } from '../support/redis.ts'
-import { median, percentile, startBenchDatabase, startBenchEngine } from './engine.ts'
+import { startBenchDatabase, startBenchEngine } from './engine.ts'
+import { median, percentile } from './statistics.ts'
 
 const runs = 3
 const samples = 500

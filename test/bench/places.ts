@@ -10,7 +10,8 @@ import { createMemoryBus } from '../../src/bus/bus.ts'
 import { silentLogger } from '../../src/logger.ts'
 import { createEstimates } from '../../src/tasks/queue/estimate.ts'
 import { createQueuePositions } from '../../src/tasks/queue/positions.ts'
-import { median, percentile, startBenchDatabase } from './engine.ts'
+import { startBenchDatabase } from './engine.ts'
+import { median, percentile } from './statistics.ts'
 
 const rounds = 3
 const looks = 50

@@ -1,4 +1,13 @@
-import { percentile } from './engine.ts'
+/** Returns the value below which a share of the samples lies. */
+export function percentile(samples: readonly number[], share: number): number {
+  const sorted = [...samples].sort((a, b) => a - b)
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN
+}
+
+/** Returns the median. */
+export function median(samples: readonly number[]): number {
+  return percentile(samples, 0.5)
+}
 
 /** Several runs of the same measurement. */
 export interface Spread {
