@@ -22,6 +22,8 @@ import type { EventPosition } from './topic-event.ts'
  */
 export interface TopicDefinition<S, E> {
   readonly topic: string
+  /** Creates the topic; called when it does not exist. By default the topic exists with its object. */
+  readonly create?: () => Promise<void>
   /** See `OpenedTopic`. */
   readonly snapshot: OpenedTopic<S>['snapshot']
   /** Whether an event is terminal. By default none is: such a topic never ends. */
@@ -83,8 +85,14 @@ export function subscribeToTopic<A extends object, S, E>(
   const field: TopicField<Context, S> = {
     startingArguments: ['after', 'fromStart'],
     startOf: (args, topic) => startOf(args as StartingArguments, topic),
-    open: async (args, context, operation) =>
-      openTopic(await noteSubscription(context, () => open(args as A, context, operation)), context),
+    open: async (args, context, operation) => {
+      const definition = await noteSubscription(context, async () => {
+        const opened = await open(args as A, context, operation)
+        await createWhenMissing(opened, context)
+        return opened
+      })
+      return openTopic(definition, context)
+    },
   }
   return {
     ...declareTopicField(field),
@@ -93,6 +101,14 @@ export function subscribeToTopic<A extends object, S, E>(
     },
     resolve: (event) => event,
   }
+}
+
+/** The heads of many topics are read together: those who subscribe to existing ones at once share a statement. */
+async function createWhenMissing(
+  { topic, create }: Pick<TopicDefinition<never, never>, 'topic' | 'create'>,
+  { engine }: Context,
+): Promise<void> {
+  if (create !== undefined && (await engine.reader.head(topic)) === null) await create()
 }
 
 const endsNever: OpenedTopic<never>['isLast'] = () => false

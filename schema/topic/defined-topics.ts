@@ -140,9 +140,12 @@ function addTopic({ builder, defineTopicEvents }: Kit, definition: DefinedTopic)
       if (!(await definition.authorize(requireViewer(context), id))) refuseAsMissing(name, id)
       const topic = topicOf(definition, id)
       const snapshot = () => readSnapshot(context.engine.database, definition, id)
-      await createWhenMissing(context, topic, snapshot)
       return {
         topic,
+        // No event of the object was published yet.
+        create: async () => {
+          if ((await snapshot()) !== null) await createTopic(context.engine.database.pool, topic)
+        },
         snapshot,
         isLast: ({ type }) => lastTypes.has(type),
         classOf: (type) => (latestTypes.has(type) ? 'latest' : 'keep'),
@@ -202,17 +205,6 @@ function checkState({ name, state: schema }: DefinedTopic, state: unknown): Json
   const parsed = schema.safeParse(state)
   if (!parsed.success) throw new TypeError(`The state of ${name} does not fit its schema: ${parsed.error.message}`)
   return parsed.data as JsonObject
-}
-
-/** Creates the topic of an object of which no event was published yet, so that it can be followed. */
-async function createWhenMissing(
-  { engine }: Context,
-  topic: string,
-  snapshot: () => Promise<object | null>,
-): Promise<void> {
-  const { reader, database } = engine
-  if ((await reader.head(topic)) !== null || (await snapshot()) === null) return
-  await createTopic(database.pool, topic)
 }
 
 /** Ephemeral events come from the bus, so that those of every process reach the subscribers of all. */

@@ -1,15 +1,11 @@
 import type { ClientBase } from 'pg'
 
 /**
- * Creates topics that do not exist: an append to a missing topic is rejected. Runs in the
+ * Creates a topic if it does not exist: an append to a missing topic is rejected. Runs in the
  * caller's transaction, so that an object and its topic are created together.
  */
-export async function createTopic(client: Pick<ClientBase, 'query'>, ...topics: readonly string[]): Promise<void> {
-  // In one order, so that transactions that create the same topics wait for each other, and do not deadlock.
-  await client.query(
-    'insert into tidings.topic (name) select name from unnest($1::text[]) as name order by name on conflict do nothing',
-    [topics],
-  )
+export async function createTopic(client: Pick<ClientBase, 'query'>, topic: string): Promise<void> {
+  await client.query('insert into tidings.topic (name) values ($1) on conflict do nothing', [topic])
 }
 
 /** Deletes a topic with all its events; its subscribers receive `NOT_FOUND` at the next check. */

@@ -52,7 +52,7 @@ export function createApplications(
   const projects = createProjects({ database, appender, tasks })
   const roadmaps = createRoadmaps({ database, appender, tasks })
   const sessions = createSessions({ database, appender, presence, tasks, accessChanged })
-  const viewerUpdates = createViewerUpdates({ database, appender, onAppended: engine.onAppended })
+  const viewerUpdates = createViewerUpdates(engine)
   return {
     analytics: createAnalytics({ database }),
     documents,

@@ -217,9 +217,9 @@ An AnalyticsSnapshot with its \`reason\` replaces events that cannot be replayed
     },
     ...subscribeToTopic<object, AnalyticsState, EventSource>(async (_, context) => {
       const { userId: owner } = requireViewer(context)
-      await context.analytics.open(owner)
       return {
         topic: analyticsTopic(owner),
+        create: () => context.analytics.open(owner),
         snapshot: () => context.analytics.snapshot(owner),
         read: (update, position) =>
           update.is === 'event'

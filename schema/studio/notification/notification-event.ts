@@ -106,9 +106,9 @@ Never completes. An InboxSnapshot with its \`reason\` replaces events that canno
     ...subscribeToTopic(async (_args: object, context: Context) => {
       const { userId } = requireViewer(context)
       const { notifications } = context
-      await notifications.open(userId)
       return {
         topic: inboxTopic(userId),
+        create: () => notifications.open(userId),
         snapshot: () => notifications.snapshot(userId),
         read: (update, position) => readInbox(update, position, userId),
       }

@@ -125,9 +125,9 @@ Without \`after\`: a ViewerSnapshot first, then later events. With \`after\`: ex
     ...subscribeToTopic(async (_args: object, context: Context) => {
       const { userId } = requireViewer(context)
       const { viewerUpdates } = context
-      await viewerUpdates.open(userId)
       return {
         topic: viewerTopic(userId),
+        create: () => viewerUpdates.open(userId),
         snapshot: () => viewerUpdates.snapshot(userId),
         read: (update: TopicUpdate<null>, position: EventPosition): ViewerEventSource => ({
           ...readLogged(update, position, 'ViewerSnapshot'),

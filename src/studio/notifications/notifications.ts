@@ -1,6 +1,5 @@
 import type { PoolClient } from 'pg'
 import { typeid } from 'typeid-js'
-import { createBatchLoader } from '../../async/index.ts'
 import { type Appender, afterCommit, type Database, keyReused, withTransaction } from '../../engine.ts'
 import { appendToInbox, countUnread, ensureInbox, lockAllInboxes, lockInbox, tellAll } from './inbox-log.ts'
 import {
@@ -167,19 +166,7 @@ export function createNotifications(options: {
   }
 
   return {
-    // Every page subscribes: many at once, after a deployment or by one client, share a statement.
-    open: createBatchLoader<string, void>(async (userIds) => {
-      const { rows } = await pool.query<{ user_id: string }>(
-        'select user_id from studio.inbox where user_id = any($1::text[])',
-        [userIds],
-      )
-      const missingUserIds = new Set(userIds)
-      for (const row of rows) missingUserIds.delete(row.user_id)
-      await Promise.all(
-        [...missingUserIds].map((userId) => withTransaction(database, (client) => ensureInbox(client, userId))),
-      )
-      return []
-    }),
+    open: (userId) => withTransaction(database, (client) => ensureInbox(client, userId)),
     notify: (userId, draft) =>
       withTransaction(database, async (client) => {
         const newNotification = await notifyIn(client, userId, draft)

@@ -1,4 +1,4 @@
-import { createBatchLoader, createKeyedQueue } from '../../async/index.ts'
+import { createKeyedQueue } from '../../async/index.ts'
 import { createTopic, type Database, type Engine, type LogEvent, withTransaction } from '../../engine.ts'
 
 /** The topic of changes to a user's own tasks and library. */
@@ -78,8 +78,9 @@ returning topic, seq, type, at, payload`
 export function createViewerUpdates({
   database,
   appender,
+  reader,
   onAppended,
-}: Pick<Engine, 'appender' | 'onAppended'> & { readonly database: Pick<Database, 'pool'> }): ViewerUpdates {
+}: Pick<Engine, 'appender' | 'reader' | 'onAppended'> & { readonly database: Pick<Database, 'pool'> }): ViewerUpdates {
   const { pool } = database
   const flushBatch = (): Promise<{ readonly events: readonly LogEvent[]; readonly epoch: string }> =>
     withTransaction(database, async (client) => {
@@ -127,20 +128,11 @@ export function createViewerUpdates({
   })
 
   return {
-    // Every page subscribes: many at once, after a deployment or by one client, share a statement.
-    open: createBatchLoader<string, void>(async (userIds) => {
-      await createTopic(pool, ...new Set(userIds.map(viewerTopic)))
-      return []
-    }),
-    snapshot: createBatchLoader<string, { readonly seq: number; readonly state: null } | null>(async (userIds) => {
-      const topics = userIds.map(viewerTopic)
-      const { rows } = await pool.query<{ name: string; seq: number }>(
-        'select name, seq from tidings.topic where name = any($1::text[])',
-        [topics],
-      )
-      const states = new Map(rows.map(({ name, seq }) => [name, { seq, state: null }]))
-      return topics.map((topic) => states.get(topic) ?? null)
-    }),
+    open: (userId) => createTopic(pool, viewerTopic(userId)),
+    async snapshot(userId) {
+      const head = await reader.head(viewerTopic(userId))
+      return head === null ? null : { seq: head.seq, state: null }
+    },
     flush,
     flushSoon,
   }
