@@ -14,7 +14,7 @@ test('the page of examples/react starts tasks, and shows their typed results, er
   await using child = startProcess(main, ['dev', '--port', '0'], environment, `${root}examples/react`)
   let url = ''
   while (url === '') url = /Page +(http:\S+)/.exec(await child.readLine())?.[1] ?? ''
-  while (!(await child.readLine()).includes('WebSocket'));
+  await child.readUntil('WebSocket')
   const browser = await shareBrowser()
   await using context = await browser.newContext()
   context.setDefaultTimeout(hangMs)

@@ -194,7 +194,7 @@ export async function startEnvironment(
           isRunning = false
           if (!isEnding && !isClosing) crashes.push(`${name} exited with ${code ?? 'a signal'}`)
         })
-        while (!(await started.readLine()).includes('ready in'));
+        await started.readUntil('ready in')
         drainOutput(started)
       },
       async signal(signal) {
