@@ -23,6 +23,7 @@ const { values } = parseArgs({
     seconds: { type: 'string', default: '10' },
     rounds: { type: 'string', default: '2' },
     'warm-ups': { type: 'string', default: '3' },
+    slowest: { type: 'boolean', default: false },
     servers: { type: 'string', default: 'all' },
     root: { type: 'string', default: join(import.meta.dirname, '../..') },
     help: { type: 'boolean', default: false },
@@ -58,6 +59,8 @@ ${attacks.map(({ name }) => `                      ${name}`).join('\n')}
   --seconds N       how long each flood lasts (default: 10)
   --rounds N        how often each flood goes to each of its targets (default: 2)
   --warm-ups N      how often before it is measured (default: 3)
+  --slowest         print the three largest latencies of each second too: those that follow the start of a flood have a
+                    cause in it; those of single seconds, in controls as well, are pauses of the machine
   --servers N       only with one server or two; default: both
   --root DIRECTORY  the directory of the attacked version (default: this one)
   --help            this
@@ -222,6 +225,17 @@ async function compare(attack: Attack, at: { nothing: Target; cases: readonly Ca
   for (const [name, windows] of floods) printCase(name, controls, windows)
 }
 
+/** Prints one line for each flood: the largest latencies of each of its seconds, in milliseconds. */
+function printSlowest(name: string, windows: readonly Window[]): void {
+  for (const kind of ['queries', 'events'] as const)
+    for (const window of windows) {
+      const seconds = window[kind].map((latencies) => latencies.toSorted((a, b) => b - a).slice(0, 3))
+      console.log(
+        `    ${name}: ${kind} ${seconds.map((worst) => worst.map((ms) => ms.toFixed(0)).join(' ')).join(', ')}`,
+      )
+    }
+}
+
 function printCase(name: string, controls: readonly Window[], windows: readonly Window[]): void {
   const show = (of: keyof Latencies): string => {
     const secondsOf = (all: readonly Window[]): number[][] => all.flatMap((window) => window[of])
@@ -254,6 +268,10 @@ function printCase(name: string, controls: readonly Window[], windows: readonly 
       ...problems,
     ].join('; '),
   )
+  if (values.slowest) {
+    printSlowest('control', controls)
+    printSlowest('flood', windows)
+  }
   if (problems.length > 0) process.exitCode = 1
 }
 
